@@ -1,0 +1,1 @@
+//! Runnable examples of natsws: `cargo run --example NAME`.

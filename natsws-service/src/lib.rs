@@ -1,0 +1,1 @@
+//! Tower services over NATS.

@@ -1,0 +1,58 @@
+use std::fmt::Display;
+
+use bytes::BytesMut;
+
+use super::Codec;
+use crate::service_error::ServiceError;
+
+/// How a service's own error travels in an error reply, and is read back from it.
+///
+/// Every [`Codec`] of an error type that has `Display` is one: the text becomes the description
+/// that any NATS client can read, the encoded error becomes the payload.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot carry the error `{E}`",
+    note = "an error travels by its codec and its text: it needs what the codec needs, and `Display`"
+)]
+pub trait ErrorCodec<E> {
+    /// Turns the error into what travels.
+    fn encode(error: &E, code: u16) -> ServiceError;
+
+    /// Reads the error back.
+    ///
+    /// # Errors
+    /// The argument itself where it does not carry such an error, so that nothing is lost.
+    fn decode(error: ServiceError) -> Result<E, ServiceError>;
+}
+
+impl<E: Display, C: Codec<E>> ErrorCodec<E> for C {
+    fn encode(error: &E, code: u16) -> ServiceError {
+        let mut body = BytesMut::new();
+        let description = error.to_string();
+        match C::encode(error, &mut body) {
+            Ok(()) => ServiceError::new(code, description).with_body(body.freeze()),
+            // The caller still learns that the request failed, and how the error reads.
+            Err(_) => ServiceError::new(code, description),
+        }
+    }
+
+    fn decode(error: ServiceError) -> Result<E, ServiceError> {
+        if error.body().is_empty() {
+            return Err(error);
+        }
+        C::decode(error.body().clone()).map_err(|_| error)
+    }
+}
+
+/// The error codec of requests that declare no error of their own: [`ServiceError`] as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct AsIs;
+
+impl ErrorCodec<ServiceError> for AsIs {
+    fn encode(error: &ServiceError, _code: u16) -> ServiceError {
+        error.clone()
+    }
+
+    fn decode(error: ServiceError) -> Result<ServiceError, ServiceError> {
+        Ok(error)
+    }
+}

@@ -1,0 +1,402 @@
+//! Message headers (ADR-4): names are case-sensitive, values repeat, order is kept.
+//!
+//! Headers are held as they travel, so a received block is read in place and a block that is sent
+//! is copied once. A block is `NATS/1.0[ code[ description]]\r\n`, then `name: value\r\n` for each
+//! value, then `\r\n`; what is held here leaves out that last line end.
+
+use std::fmt;
+use std::str;
+
+use bytes::Bytes;
+
+use crate::status::Status;
+use crate::subject::Shown;
+
+/// The first line of every header block.
+pub(crate) const VERSION: &str = "NATS/1.0";
+const VERSION_LINE: &str = "NATS/1.0\r\n";
+
+/// A header that cannot be sent, or a received block that is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeaderError {
+    /// A name is empty or has a character other than printable ASCII without `:`.
+    #[error("header name {name} is not valid: use printable ASCII without blanks and `:`", name = Shown(name))]
+    Name {
+        /// The name as given.
+        name: String,
+    },
+    /// A value has a line end or a NUL, which would end it on the wire.
+    #[error(
+        "the value of header `{name}` has the character {character:?}, which no value may contain"
+    )]
+    Value {
+        /// The name of the header; its value may be a secret and is not shown.
+        name: String,
+        /// The character that is not allowed.
+        character: char,
+    },
+    /// A received header block is not one of NATS.
+    #[error("the received header block is malformed: {fault}")]
+    Malformed {
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+}
+
+/// The headers of a message: names with one or more values each, in the order they were added.
+///
+/// Names are compared exactly, as all NATS clients of today do; [`get_ignore_case`] is there for
+/// senders that spell them differently.
+///
+/// ```
+/// use natsws::Headers;
+///
+/// let mut headers = Headers::new();
+/// headers.append("Tag", "red")?;
+/// headers.append("Tag", "round")?;
+/// headers.insert("Trace", "7f3a")?;
+/// assert_eq!(headers.get("Tag"), Some("red"));
+/// assert_eq!(headers.get_all("Tag").collect::<Vec<_>>(), ["red", "round"]);
+/// assert_eq!(headers.get("trace"), None);
+/// assert_eq!(headers.get_ignore_case("trace"), Some("7f3a"));
+/// # Ok::<(), natsws::HeaderError>(())
+/// ```
+///
+/// [`get_ignore_case`]: Self::get_ignore_case
+#[derive(Clone, Default)]
+pub struct Headers {
+    block: Block,
+}
+
+/// The lines as they travel, without the last line end; empty where there are no headers at all.
+#[derive(Clone)]
+enum Block {
+    Received(Bytes),
+    Built(Vec<u8>),
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self::Received(Bytes::new())
+    }
+}
+
+impl Headers {
+    /// No headers; a message with these is sent without a header block.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads a received block, checking every line, without copying it.
+    pub(crate) fn parse(block: Bytes) -> Result<Self, HeaderError> {
+        let malformed = |fault| HeaderError::Malformed { fault };
+        if block.is_empty() {
+            return Ok(Self::new());
+        }
+        let text = str::from_utf8(&block).map_err(|_| malformed("it is not UTF-8"))?;
+        let body = text.strip_suffix("\r\n").ok_or_else(|| malformed("it does not end"))?;
+        let mut lines =
+            body.split_inclusive('\n').map(|line| line.strip_suffix("\r\n").unwrap_or(""));
+        let first = lines.next().unwrap_or_default();
+        let status = first
+            .strip_prefix(VERSION)
+            .ok_or_else(|| malformed("it does not start with `NATS/1.0`"))?;
+        if !(status.is_empty() || status.starts_with([' ', '\t'])) || status_of(status).is_err() {
+            return Err(malformed("its first line has no valid status"));
+        }
+        for line in lines {
+            let (name, value) =
+                line.split_once(':').ok_or_else(|| malformed("a line has no `:`"))?;
+            if check_name(name).is_err() {
+                return Err(malformed("a name is not valid"));
+            }
+            if value.contains(['\r', '\n', '\0']) {
+                return Err(malformed("a value has a line end in it"));
+            }
+        }
+        let end = body.len();
+        Ok(Self { block: Block::Received(block.slice(..end)) })
+    }
+
+    /// The lines as they travel, without the last line end.
+    pub(crate) fn as_lines(&self) -> &[u8] {
+        match &self.block {
+            Block::Received(bytes) => bytes,
+            Block::Built(bytes) => bytes,
+        }
+    }
+
+    /// Every byte of a block was checked when it was read or added, so this never falls back.
+    fn text(&self) -> &str {
+        str::from_utf8(self.as_lines()).unwrap_or_default()
+    }
+
+    /// The block as something that can be added to, with its first line.
+    fn built(&mut self) -> &mut Vec<u8> {
+        if let Block::Received(bytes) = &self.block {
+            let lines = if bytes.is_empty() { VERSION_LINE.as_bytes() } else { bytes };
+            self.block = Block::Built(lines.to_vec());
+        }
+        match &mut self.block {
+            Block::Built(lines) => lines,
+            Block::Received(_) => unreachable!("the block was made one of ours just above"),
+        }
+    }
+
+    /// Adds a value, keeping those that the name has already.
+    ///
+    /// # Errors
+    /// [`HeaderError`] where the name is empty or not printable ASCII without blanks and `:`, or
+    /// where the value contains a carriage return, a line feed or a NUL. Blanks around the value
+    /// are not kept.
+    pub fn append(&mut self, name: &str, value: &str) -> Result<(), HeaderError> {
+        check_name(name)?;
+        if let Some(character) = value.chars().find(|c| matches!(c, '\r' | '\n' | '\0')) {
+            return Err(HeaderError::Value { name: name.to_owned(), character });
+        }
+        let lines = self.built();
+        for part in [name, ": ", value.trim(), "\r\n"] {
+            lines.extend_from_slice(part.as_bytes());
+        }
+        Ok(())
+    }
+
+    /// Sets the only value of a name, in place of all that it had.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append); the headers are unchanged then.
+    pub fn insert(&mut self, name: &str, value: &str) -> Result<(), HeaderError> {
+        let mut changed = self.clone();
+        changed.remove(name);
+        changed.append(name, value)?;
+        *self = changed;
+        Ok(())
+    }
+
+    /// Takes a name out with all its values, and says whether it was there.
+    pub fn remove(&mut self, name: &str) -> bool {
+        if !self.contains(name) {
+            return false;
+        }
+        let mut kept = Vec::with_capacity(self.as_lines().len());
+        for (at, line) in self.text().split_inclusive("\r\n").enumerate() {
+            let named = line.split_once(':').is_some_and(|(found, _)| found == name);
+            if at == 0 || !named {
+                kept.extend_from_slice(line.as_bytes());
+            }
+        }
+        self.block =
+            if kept == VERSION_LINE.as_bytes() { Block::default() } else { Block::Built(kept) };
+        true
+    }
+
+    /// Adds every value of `other` behind those that are here.
+    pub fn extend(&mut self, other: &Self) {
+        let more = other.text();
+        let lines = more.split_once('\n').map_or("", |(_, lines)| lines);
+        if !lines.is_empty() {
+            self.built().extend_from_slice(lines.as_bytes());
+        }
+    }
+
+    /// The first value of a name, compared exactly.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.get_all(name).next()
+    }
+
+    /// The first value of a name, whatever the case of its letters.
+    pub fn get_ignore_case(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// All values of a name, in the order they were added.
+    pub fn get_all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+        self.iter().filter(move |(found, _)| *found == name).map(|(_, value)| value)
+    }
+
+    /// Whether the name has a value.
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// All names with their values, a pair for each value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.text()
+            .split("\r\n")
+            .skip(1)
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name, value.trim()))
+    }
+
+    /// The number of values.
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there are neither values nor a status.
+    pub fn is_empty(&self) -> bool {
+        self.as_lines().is_empty()
+    }
+
+    /// The status that the server or a service put into the first line.
+    pub fn status(&self) -> Option<Status<'_>> {
+        let first = self.text().split("\r\n").next()?;
+        status_of(first.strip_prefix(VERSION)?).ok().flatten()
+    }
+}
+
+/// Reads what follows `NATS/1.0` in the first line: nothing, or a number and a description.
+fn status_of(text: &str) -> Result<Option<Status<'_>>, ()> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (code, description) = text.split_at(digits);
+    let code = code.parse().map_err(|_| ())?;
+    Ok(Some(Status::new(code, description.trim_start())))
+}
+
+fn check_name(name: &str) -> Result<(), HeaderError> {
+    let valid = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+    if name.is_empty() || !name.bytes().all(valid) {
+        return Err(HeaderError::Name { name: name.to_owned() });
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        if let Some(status) = self.status() {
+            map.entry(&"status", &status.code());
+        }
+        map.entries(self.iter()).finish()
+    }
+}
+
+/// Equal headers have the same status and the same values of each name in the same order.
+impl PartialEq for Headers {
+    fn eq(&self, other: &Self) -> bool {
+        self.status() == other.status() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Headers {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(block: &'static str) -> Result<Headers, HeaderError> {
+        Headers::parse(Bytes::from_static(block.as_bytes()))
+    }
+
+    #[test]
+    fn a_received_block_reads_as_it_was_sent() {
+        let headers = parse("NATS/1.0\r\nA: b\r\nc:d\r\nA:   e   \r\n\r\n").expect("a good block");
+        let pairs: Vec<_> = headers.iter().collect();
+        assert_eq!(pairs, [("A", "b"), ("c", "d"), ("A", "e")]);
+        assert_eq!(headers.status(), None);
+        assert_eq!(headers.len(), 3);
+    }
+
+    #[test]
+    fn a_status_has_a_code_and_a_description() {
+        for (block, code, description) in [
+            ("NATS/1.0 503\r\n\r\n", 503, ""),
+            ("NATS/1.0 100 Idle Heartbeat\r\nx: y\r\n\r\n", 100, "Idle Heartbeat"),
+            ("NATS/1.0  1 H\r\n\r\n", 1, "H"),
+        ] {
+            let headers = parse(block).expect("a good block");
+            let status = headers.status().expect("a status");
+            assert_eq!((status.code(), status.description()), (code, description));
+        }
+        assert_eq!(parse("NATS/1.0 \r\n\r\n").expect("a good block").status(), None);
+        assert!(
+            parse("NATS/1.0 503\r\n\r\n")
+                .expect("a good block")
+                .status()
+                .is_some_and(|s| s.is_error())
+        );
+        assert!(
+            !parse("NATS/1.0 200 OK\r\n\r\n")
+                .expect("a good block")
+                .status()
+                .is_some_and(|s| s.is_error())
+        );
+    }
+
+    #[test]
+    fn malformed_blocks_are_refused_with_the_fault() {
+        for (block, fault) in [
+            ("HTTP/1.1 200 OK\r\n\r\n", "it does not start with `NATS/1.0`"),
+            ("NATS/1.0\nA: b\r\n\r\n", "it does not start with `NATS/1.0`"),
+            ("NATS/1.05\r\n\r\n", "its first line has no valid status"),
+            ("NATS/1.0 abc\r\n\r\n", "its first line has no valid status"),
+            ("NATS/1.0 99999\r\n\r\n", "its first line has no valid status"),
+            ("NATS/1.0\r\nA: b\n\r\n", "a line has no `:`"),
+            ("NATS/1.0\r\nA: b\r\nC: d", "it does not end"),
+            ("NATS/1.0\r\n: b\r\n\r\n", "a name is not valid"),
+            ("NATS/1.0\r\nA b: c\r\n\r\n", "a name is not valid"),
+            ("NATS/1.0\r\nA: b\rc\r\n\r\n", "a value has a line end in it"),
+        ] {
+            assert_eq!(parse(block), Err(HeaderError::Malformed { fault }), "{block:?}");
+        }
+        assert_eq!(
+            Headers::parse(Bytes::from_static(b"NATS/1.0\r\nA: \xff\r\n\r\n")),
+            Err(HeaderError::Malformed { fault: "it is not UTF-8" })
+        );
+    }
+
+    #[test]
+    fn names_are_case_sensitive_and_repeated_values_are_kept() {
+        let mut headers = Headers::new();
+        headers.append("a", "1").expect("valid");
+        headers.append("A", "2").expect("valid");
+        headers.append("a", "3").expect("valid");
+        assert_eq!(headers.get_all("a").collect::<Vec<_>>(), ["1", "3"]);
+        assert_eq!(headers.get("A"), Some("2"));
+        headers.insert("a", "4").expect("valid");
+        assert_eq!(headers.iter().collect::<Vec<_>>(), [("A", "2"), ("a", "4")]);
+        assert!(headers.remove("A"));
+        assert!(!headers.remove("A"));
+        assert!(headers.remove("a"));
+        assert!(headers.is_empty());
+    }
+
+    #[test]
+    fn what_would_break_the_block_is_refused_and_changes_nothing() {
+        let mut headers = Headers::new();
+        headers.insert("k", "v").expect("valid");
+        for name in ["", "a b", "a:b", "a\r", "é", "a\0"] {
+            assert_eq!(headers.insert(name, "x"), Err(HeaderError::Name { name: name.to_owned() }));
+        }
+        for (value, character) in [("a\r\nX: y", '\r'), ("a\n", '\n'), ("\0", '\0')] {
+            let name = "k".to_owned();
+            assert_eq!(headers.insert("k", value), Err(HeaderError::Value { name, character }));
+        }
+        assert_eq!(headers.iter().collect::<Vec<_>>(), [("k", "v")]);
+    }
+
+    #[test]
+    fn values_may_be_empty_and_hold_other_alphabets() {
+        let mut headers = Headers::new();
+        headers.append("a", "").expect("valid");
+        headers.append("b", "  grüße  ").expect("valid");
+        assert_eq!(headers.get("a"), Some(""));
+        assert_eq!(headers.get("b"), Some("grüße"));
+    }
+
+    #[test]
+    fn headers_can_be_joined() {
+        let mut headers = Headers::new();
+        headers.extend(&Headers::new());
+        assert!(headers.is_empty());
+        let more = parse("NATS/1.0 503 No\r\nA: b\r\n\r\n").expect("a good block");
+        headers.extend(&more);
+        assert_eq!(headers.iter().collect::<Vec<_>>(), [("A", "b")]);
+        assert_eq!(headers.status(), None);
+    }
+}

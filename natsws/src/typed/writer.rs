@@ -1,0 +1,68 @@
+use super::token::ToToken;
+use crate::subject::{MAX_SUBJECT_LEN, SubjectError, TokenFault, token_fault};
+
+/// Writes a subject piece by piece: literal text as it is, values checked to be one token each.
+#[derive(Debug)]
+pub struct SubjectWriter<'a> {
+    out: &'a mut String,
+    start: usize,
+}
+
+impl<'a> SubjectWriter<'a> {
+    /// Writes behind what `out` holds already.
+    pub fn new(out: &'a mut String) -> Self {
+        let start = out.len();
+        Self { out, start }
+    }
+
+    /// Writes text of the template, dots and all.
+    ///
+    /// The derive has checked this text; a subject that is wrong all the same is refused when it is
+    /// published.
+    pub fn literal(&mut self, text: &str) {
+        self.out.push_str(text);
+    }
+
+    /// Writes the value of the field that a placeholder names.
+    ///
+    /// # Errors
+    /// [`SubjectError::Token`] where what the value writes is not exactly one token: nothing is
+    /// escaped or left out to make it fit.
+    pub fn token<T: ToToken + ?Sized>(
+        &mut self,
+        field: &'static str,
+        value: &T,
+    ) -> Result<(), SubjectError> {
+        let at = self.out.len();
+        let fault = match value.write_token(self.out) {
+            Ok(()) => token_fault(self.written(at)),
+            Err(_) => Some(TokenFault::Format),
+        };
+        match fault {
+            None => Ok(()),
+            Some(fault) => {
+                let value = self.written(at).to_owned();
+                self.out.truncate(at);
+                Err(SubjectError::Token { field, value, fault })
+            }
+        }
+    }
+
+    /// Ends the subject and checks its length.
+    pub(crate) fn finish(self) -> Result<(), SubjectError> {
+        let len = self.out.len() - self.start;
+        if len == 0 {
+            return Err(SubjectError::Empty);
+        }
+        if len > MAX_SUBJECT_LEN {
+            return Err(SubjectError::TooLong { len, max: MAX_SUBJECT_LEN });
+        }
+        Ok(())
+    }
+
+    /// What was written from `at` on. A value's own `Display` can only append, so `at` is always
+    /// within the text.
+    fn written(&self, at: usize) -> &str {
+        self.out.get(at..).unwrap_or_default()
+    }
+}
