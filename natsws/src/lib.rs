@@ -3,7 +3,9 @@
 extern crate self as natsws;
 
 pub mod codec;
+mod delivery;
 mod header;
+mod protocol;
 mod service_error;
 mod stats;
 mod status;
@@ -13,6 +15,7 @@ mod typed;
 pub use bytes;
 pub use codec::{Codec, CodecError, ErrorCodec};
 pub use header::{HeaderError, Headers};
+pub use protocol::{ProtocolError, ProtocolFault, ServerInfo};
 pub use service_error::{ERROR_CODE_HEADER, ERROR_HEADER, ServiceError};
 pub use stats::Stats;
 pub use status::Status;

@@ -1,0 +1,292 @@
+//! Bytes to operations, resumable at any byte.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes, BytesMut};
+use memchr::memchr;
+
+use super::error::{ProtocolError, ProtocolFault};
+use super::op::{Head, Line, Operation};
+use crate::delivery::Delivery;
+
+/// What the decoder accepts before it gives up on the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// The longest control line, in bytes; `INFO` is allowed [`Limits::INFO_LINE`].
+    pub(crate) line: usize,
+    /// The largest message, headers and payload together, in bytes.
+    pub(crate) message: usize,
+}
+
+impl Limits {
+    /// A large cluster lists many addresses in its `INFO`.
+    const INFO_LINE: usize = 1024 * 1024;
+    /// The protocol's own bound for a message.
+    pub(crate) const LARGEST_MESSAGE: usize = 64 * 1024 * 1024;
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { line: 64 * 1024, message: Self::LARGEST_MESSAGE }
+    }
+}
+
+/// Turns the bytes of one direction of a connection into operations.
+///
+/// Operations are slices of the chunk they came in. Only what a chunk boundary cuts is copied, once:
+/// it is collected in `partial` until it is whole.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    chunks: VecDeque<Bytes>,
+    partial: BytesMut,
+    /// How much of `partial` is known to have no line end.
+    scanned: usize,
+    /// The line of a message whose payload is still being collected in `partial`.
+    head: Option<(Head, usize)>,
+    limits: Limits,
+    /// Bytes of the operations that were handed out.
+    consumed: u64,
+    failed: Option<ProtocolError>,
+}
+
+/// What a look at some bytes found.
+enum Found<O> {
+    Op {
+        op: O,
+        len: usize,
+    },
+    /// A whole line of a message whose payload is not all there.
+    Head {
+        head: Head,
+        line_end: usize,
+    },
+    /// Not even a whole line.
+    Part,
+}
+
+impl Decoder {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            chunks: VecDeque::new(),
+            partial: BytesMut::new(),
+            scanned: 0,
+            head: None,
+            limits,
+            consumed: 0,
+            failed: None,
+        }
+    }
+
+    /// Changes what is accepted from now on.
+    pub(crate) fn limit_messages(&mut self, message: usize) {
+        self.limits.message = message.min(Limits::LARGEST_MESSAGE);
+    }
+
+    /// Adds what was read.
+    pub(crate) fn push(&mut self, chunk: Bytes) {
+        if !chunk.is_empty() {
+            self.chunks.push_back(chunk);
+        }
+    }
+
+    /// Takes the next whole operation, `None` where more bytes are needed.
+    ///
+    /// After an error every further call returns it again.
+    pub(crate) fn next<O: Operation>(&mut self) -> Result<Option<O>, ProtocolError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        self.advance().map_err(|fault| {
+            let error = ProtocolError { fault, at: self.consumed };
+            self.failed = Some(error);
+            self.chunks.clear();
+            self.partial.clear();
+            error
+        })
+    }
+
+    fn advance<O: Operation>(&mut self) -> Result<Option<O>, ProtocolFault> {
+        loop {
+            if self.partial.is_empty() {
+                let Some(chunk) = self.chunks.front_mut() else { return Ok(None) };
+                match look(chunk, self.limits, |(from, to)| chunk.slice(from..to))? {
+                    Found::Op { op, len } => {
+                        chunk.advance(len);
+                        if chunk.is_empty() {
+                            self.chunks.pop_front();
+                        }
+                        self.consumed += len as u64;
+                        return Ok(Some(op));
+                    }
+                    Found::Head { head, line_end } => {
+                        self.partial.reserve(line_end + message_len(&head)?);
+                        self.head = Some((head, line_end));
+                    }
+                    Found::Part => self.scanned = chunk.len(),
+                }
+                self.partial.extend_from_slice(chunk);
+                self.chunks.pop_front();
+            } else if let Some((head, line_end)) = self.head {
+                let Some(end) = self.collect_payload(&head, line_end)? else { return Ok(None) };
+                self.head = None;
+                let whole = self.take_partial(end);
+                let delivery = delivery(&head, line_end, |(from, to)| whole.slice(from..to))?;
+                return Ok(Some(O::with_payload(head.sid, delivery)));
+            } else {
+                let Some(line_end) = self.collect_line::<O>()? else { return Ok(None) };
+                let line = Bytes::copy_from_slice(self.partial.get(..line_end).unwrap_or_default());
+                match O::line(without_line_end(&line), |(from, to)| line.slice(from..to))? {
+                    Line::Whole(op) => {
+                        self.take_partial(line_end);
+                        return Ok(Some(op));
+                    }
+                    Line::Payload(head) => {
+                        check_size(&head, self.limits)?;
+                        self.partial.reserve(message_len(&head)?);
+                        self.head = Some((head, line_end));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Moves bytes into `partial` until it holds a whole line; returns where that ends.
+    fn collect_line<O: Operation>(&mut self) -> Result<Option<usize>, ProtocolFault> {
+        loop {
+            let unseen = self.partial.get(self.scanned..).unwrap_or_default();
+            if let Some(at) = memchr(b'\n', unseen) {
+                let line_end = self.scanned + at + 1;
+                self.scanned = 0;
+                check_line::<O>(self.partial.get(..line_end).unwrap_or_default(), self.limits)?;
+                return Ok(Some(line_end));
+            }
+            self.scanned = self.partial.len();
+            check_line::<O>(&self.partial, self.limits)?;
+            let Some(chunk) = self.chunks.front_mut() else { return Ok(None) };
+            // Up to the line's end and no further: what follows can stay uncopied.
+            let take = memchr(b'\n', chunk).map_or(chunk.len(), |at| at + 1);
+            self.partial.extend_from_slice(&chunk.split_to(take));
+            if chunk.is_empty() {
+                self.chunks.pop_front();
+            }
+        }
+    }
+
+    /// Moves bytes into `partial` until it holds a whole message; returns where that ends.
+    fn collect_payload(
+        &mut self,
+        head: &Head,
+        line_end: usize,
+    ) -> Result<Option<usize>, ProtocolFault> {
+        let payload_end = line_end + message_len(head)?;
+        loop {
+            if let Some(end) = line_end_at(&self.partial, payload_end)? {
+                return Ok(Some(end));
+            }
+            let Some(chunk) = self.chunks.front_mut() else { return Ok(None) };
+            // One byte of the line end at a time, since it may be `\r\n` or `\n`.
+            let missing = payload_end.saturating_sub(self.partial.len()).max(1);
+            self.partial.extend_from_slice(&chunk.split_to(missing.min(chunk.len())));
+            if chunk.is_empty() {
+                self.chunks.pop_front();
+            }
+        }
+    }
+
+    /// Takes the first `len` bytes of `partial` out, as something that can be shared.
+    fn take_partial(&mut self, len: usize) -> Bytes {
+        self.consumed += len as u64;
+        // What is left is the start of the next operation, which is short: a line was taken up to
+        // its end, a payload up to its own.
+        let taken = self.partial.split_to(len.min(self.partial.len())).freeze();
+        if self.partial.is_empty() {
+            self.partial = BytesMut::new();
+        }
+        taken
+    }
+}
+
+/// Looks for one operation at the start of `bytes`, without copying.
+fn look<O: Operation>(
+    bytes: &[u8],
+    limits: Limits,
+    slice: impl Fn((usize, usize)) -> Bytes,
+) -> Result<Found<O>, ProtocolFault> {
+    let Some(at) = memchr(b'\n', bytes) else {
+        check_line::<O>(bytes, limits)?;
+        return Ok(Found::Part);
+    };
+    let line_end = at + 1;
+    let line = bytes.get(..line_end).unwrap_or_default();
+    check_line::<O>(line, limits)?;
+    match O::line(without_line_end(line), &slice)? {
+        Line::Whole(op) => Ok(Found::Op { op, len: line_end }),
+        Line::Payload(head) => {
+            check_size(&head, limits)?;
+            let payload_end = line_end + message_len(&head)?;
+            match line_end_at(bytes, payload_end)? {
+                Some(len) => {
+                    let delivery = delivery(&head, line_end, slice)?;
+                    Ok(Found::Op { op: O::with_payload(head.sid, delivery), len })
+                }
+                None => Ok(Found::Head { head, line_end }),
+            }
+        }
+    }
+}
+
+fn delivery(
+    head: &Head,
+    line_end: usize,
+    slice: impl Fn((usize, usize)) -> Bytes,
+) -> Result<Delivery, ProtocolFault> {
+    let bytes = slice((head.subject, line_end + message_len(head)?));
+    Ok(Delivery::new(bytes, head.offsets(line_end)))
+}
+
+fn message_len(head: &Head) -> Result<usize, ProtocolFault> {
+    usize::try_from(head.total).map_err(|_| ProtocolFault::Number)
+}
+
+fn check_size(head: &Head, limits: Limits) -> Result<(), ProtocolFault> {
+    match usize::try_from(head.total) {
+        Ok(len) if len <= limits.message => Ok(()),
+        _ => Err(ProtocolFault::MessageTooLarge { len: head.total, max: limits.message }),
+    }
+}
+
+/// Checks a line, whole or in part. A peer that speaks something else is found out at its first
+/// bytes: what it sends may never have a line end.
+fn check_line<O: Operation>(line: &[u8], limits: Limits) -> Result<(), ProtocolFault> {
+    let may_become = |verb: &&[u8]| {
+        let len = verb.len().min(line.len());
+        line.get(..len).is_some_and(|start| start.eq_ignore_ascii_case(&verb[..len]))
+    };
+    if !O::VERBS.iter().any(may_become) {
+        return Err(ProtocolFault::UnknownOperation);
+    }
+    if line.len() <= limits.line {
+        return Ok(());
+    }
+    let is_info = line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"INFO"));
+    let max = if is_info { Limits::INFO_LINE.max(limits.line) } else { limits.line };
+    if line.len() <= max { Ok(()) } else { Err(ProtocolFault::LineTooLong { max }) }
+}
+
+/// Where the line end behind a payload ends; `None` where it is not all there.
+fn line_end_at(bytes: &[u8], payload_end: usize) -> Result<Option<usize>, ProtocolFault> {
+    match (bytes.get(payload_end), bytes.get(payload_end + 1)) {
+        (Some(b'\n'), _) => Ok(Some(payload_end + 1)),
+        (Some(b'\r'), Some(b'\n')) => Ok(Some(payload_end + 2)),
+        (None, _) | (Some(b'\r'), None) => Ok(None),
+        _ => Err(ProtocolFault::PayloadEnd),
+    }
+}
+
+fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests;
