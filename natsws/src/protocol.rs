@@ -10,7 +10,9 @@ pub(crate) mod encode;
 mod error;
 mod info;
 pub(crate) mod op;
+mod server_error;
 
 pub use error::{ProtocolError, ProtocolFault};
 pub(crate) use info::Connect;
 pub use info::ServerInfo;
+pub use server_error::ServerError;

@@ -1,1 +1,36 @@
-//! What the integration tests share.
+//! What the integration tests share: servers, certificates, faults and waiting.
+//!
+//! | To have | use |
+//! |---|---|
+//! | a real `nats-server` | [`Server::start`], [`Server::builder`] |
+//! | the same test over each way to the server | [`Transport`] |
+//! | TLS with a private certificate authority | [`Certificates`] |
+//! | a server that says exactly what the test wants | [`Scripted`] |
+//! | connections that break or stand still | [`Proxy`] |
+//! | something that happens some time later | [`eventually`], [`within`] |
+//!
+//! Nothing listens anywhere but on 127.0.0.1, and nothing waits for longer than [`DEADLINE`].
+//!
+//! # Panics
+//!
+//! A test cannot go on when its surroundings fail, so everything here panics where something goes
+//! wrong, with what was awaited and what was seen instead: the log of the server, the bytes that a
+//! peer sent. Tests never skip: without a `nats-server` they fail, and say how to get one.
+
+#![expect(clippy::panic, reason = "a harness reports by panicking")]
+#![expect(clippy::missing_panics_doc, reason = "stated once, in the words above")]
+
+mod binary;
+mod certificates;
+mod eventually;
+mod ports;
+mod proxy;
+mod scripted;
+mod server;
+
+pub use binary::nats_server;
+pub use certificates::{Certificates, Identity};
+pub use eventually::{DEADLINE, eventually, within};
+pub use proxy::Proxy;
+pub use scripted::{Peer, Scripted, info, info_with};
+pub use server::{Server, ServerBuilder, Transport};

@@ -40,15 +40,15 @@ impl PublishHead<'_> {
         }
     }
 
-    /// Writes `PUB` or `HPUB` up to where the payload begins.
-    pub(crate) fn write(&self, out: &mut BytesMut, payload_len: usize) {
+    /// Writes `PUB` or `HPUB` up to where the payload begins, and makes `room` for what follows.
+    pub(crate) fn write(&self, out: &mut BytesMut, payload_len: usize, room: usize) {
         let headers_len = self.headers_len();
         let reply_len = match self.reply {
             None => 0,
             Some(Reply::Subject(subject)) => subject.len(),
             Some(Reply::Inbox { prefix, .. }) => prefix.len() + 20,
         };
-        out.reserve(self.subject.len() + reply_len + headers_len + payload_len + 64);
+        out.reserve(self.subject.len() + reply_len + headers_len + room + 64);
         out.put_slice(if headers_len == 0 { b"PUB " } else { b"HPUB " });
         out.put_slice(self.subject.as_bytes());
         out.put_u8(b' ');
@@ -205,7 +205,7 @@ mod tests {
 
     fn published(head: &PublishHead<'_>, payload: &str) -> String {
         let mut out = BytesMut::new();
-        head.write(&mut out, payload.len());
+        head.write(&mut out, payload.len(), payload.len());
         out.put_slice(payload.as_bytes());
         payload_end(&mut out);
         String::from_utf8(out.to_vec()).expect("text")

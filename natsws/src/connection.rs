@@ -1,0 +1,471 @@
+//! A connection: subjects and bytes, without types.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
+
+use crate::connect_error::ConnectError;
+use crate::driver::{Driver, Shared};
+use crate::event::{Disconnect, Event, State};
+use crate::options::ConnectOptions;
+use crate::payload::Payload;
+use crate::protocol::ServerInfo;
+use crate::publish::Publish;
+use crate::request::SendRequest;
+use crate::runtime;
+use crate::server_addr::{IntoServers, ServerAddr};
+use crate::session::{Queue, Unanswered};
+use crate::stats::Stats;
+use crate::subject::check_subject;
+use crate::subscription::Subscribe;
+
+/// A connection to NATS, as subjects and bytes. Applications mostly hold a
+/// [`Client`](crate::Client), which adds types to it.
+///
+/// It is cheap to clone, and every clone is the same connection. It is made again when it is lost.
+/// When the last clone and the last subscription are gone it sends what waits and closes.
+#[derive(Clone)]
+pub struct Connection(Arc<Handles>);
+
+/// What all clones of a connection share. Its end is the end of the connection.
+struct Handles {
+    shared: Arc<Shared>,
+    /// What inboxes for single use start with, the last dot included.
+    inboxes: String,
+    next_inbox: AtomicU64,
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+/// A connection that this does not keep alive.
+#[derive(Clone)]
+pub(crate) struct WeakConnection(Weak<Handles>);
+
+impl WeakConnection {
+    pub(crate) fn upgrade(&self) -> Option<Connection> {
+        self.0.upgrade().map(Connection)
+    }
+}
+
+impl fmt::Debug for WeakConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakConnection")
+    }
+}
+
+/// A message is not known to have reached the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// The connection was lost before the server confirmed.
+    #[error("the connection was lost with {unconfirmed} messages unconfirmed")]
+    Disconnected {
+        /// How many messages were sent and not confirmed.
+        unconfirmed: u64,
+    },
+    /// The connection is closed.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+impl From<Unanswered> for FlushError {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Disconnected { unconfirmed } => Self::Disconnected { unconfirmed },
+            Unanswered::Closed => Self::Closed,
+        }
+    }
+}
+
+/// Why a connection was not drained to the end. It is closed all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DrainError {
+    /// Not everything was read within [`ConnectOptions::drain_timeout`].
+    #[error("the connection was closed with {unread} messages unread, since draining took too long")]
+    TimedOut {
+        /// How many messages had come and were not read.
+        unread: usize,
+    },
+    /// The server did not confirm what was sent last.
+    #[error("the last messages are not confirmed")]
+    Flush(#[from] FlushError),
+    /// The connection is draining already.
+    #[error("the connection is draining already")]
+    Draining,
+    /// The connection is closed.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+impl Connection {
+    /// Connects with the default options.
+    ///
+    /// # Errors
+    /// [`ConnectError`] names each server that was tried, and why it failed.
+    ///
+    /// # Cancel safety
+    /// Dropped early, no connection is left behind.
+    pub async fn connect(servers: impl IntoServers) -> Result<Self, ConnectError> {
+        Self::connect_with(servers, ConnectOptions::new()).await
+    }
+
+    /// Connects with these options.
+    ///
+    /// # Errors
+    /// [`ConnectError`] names each server that was tried, and why it failed.
+    ///
+    /// # Cancel safety
+    /// Dropped early, no connection is left behind.
+    pub async fn connect_with(
+        servers: impl IntoServers,
+        options: ConnectOptions,
+    ) -> Result<Self, ConnectError> {
+        let mut servers = servers.into_servers()?;
+        if servers.is_empty() {
+            servers.push(ServerAddr::local());
+        }
+        let first = servers.first().cloned().unwrap_or_else(ServerAddr::local);
+        Self::start(first, options, |driver, told| driver.run(told), servers).await
+    }
+
+    /// Connects over a transport that is there already.
+    #[cfg(feature = "embedded")]
+    pub(crate) async fn over(
+        transport: crate::transport::BoxTransport,
+        server: ServerAddr,
+        options: ConnectOptions,
+    ) -> Result<Self, ConnectError> {
+        Self::start(server, options, |driver, told| driver.run_on(transport, told), Vec::new())
+            .await
+    }
+
+    async fn start<R>(
+        first: ServerAddr,
+        options: ConnectOptions,
+        run: impl FnOnce(Driver, oneshot::Sender<Result<(), ConnectError>>) -> R,
+        servers: Vec<ServerAddr>,
+    ) -> Result<Self, ConnectError>
+    where
+        R: Future<Output = ()> + runtime::MaybeSend + 'static,
+    {
+        check_subject(&options.inbox_prefix).map_err(ConnectError::InboxPrefix)?;
+        let inbox = format!("{}.{}.", options.inbox_prefix, random_token()?);
+        let inboxes = format!("{}.{}.", options.inbox_prefix, random_token()?);
+        let shared = Arc::new(Shared::new(options, inbox.into(), first));
+        let driver = Driver::new(Arc::clone(&shared), servers);
+        // Made before the driver runs: dropping this future drops it, and that stops the driver.
+        let connection = Self(Arc::new(Handles { shared, inboxes, next_inbox: AtomicU64::new(0) }));
+        let (tell, told) = oneshot::channel();
+        runtime::spawn(run(driver, tell));
+        told.await.unwrap_or(Err(ConnectError::Closed))?;
+        Ok(connection)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakConnection {
+        WeakConnection(Arc::downgrade(&self.0))
+    }
+
+    /// Publishes a message: ready when it is accepted for sending, which is not yet sent.
+    ///
+    /// It waits where a lot waits to be sent already. While there is no connection, messages are
+    /// kept for the next one, up to [`ConnectOptions::reconnect_buffer`].
+    ///
+    /// ```no_run
+    /// # async fn example(connection: natsws::Connection) -> Result<(), natsws::PublishError> {
+    /// connection.publish("orders.eu", "7 apples").await?;
+    /// connection.publish("orders.eu", "8 pears").header("Trace", "7f3a").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`PublishError`](crate::PublishError); nothing is sent then.
+    ///
+    /// # Cancel safety
+    /// A message is accepted whole or not at all.
+    pub fn publish<'a>(&'a self, subject: &'a str, payload: impl Into<Payload<'a>>) -> Publish<'a> {
+        Publish::new(self, subject, payload.into())
+    }
+
+    /// Subscribes to a subject, with wildcards or without: ready when the server has seen it.
+    ///
+    /// `*` stands for one token, `>` at the end for one or more.
+    ///
+    /// # Errors
+    /// [`SubscribeError`](crate::SubscribeError) where the subject is not valid, or the server does
+    /// not permit it.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is left subscribed.
+    pub fn subscribe(&self, subject: impl Into<String>) -> Subscribe<'_> {
+        Subscribe::new(self, subject.into())
+    }
+
+    /// Sends a request and waits for the one reply to it.
+    ///
+    /// An error that a service answers with is a reply here like any other.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # async fn example(connection: natsws::Connection) -> Result<(), natsws::Error> {
+    /// let reply = connection.request("time", "").timeout(Duration::from_secs(1)).await?;
+    /// println!("it is {}", reply.text()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`RequestError`](crate::RequestError): nobody is there, nobody answered in time, or the
+    /// connection was lost.
+    ///
+    /// # Cancel safety
+    /// Dropped early, the request is given up; it may have been sent.
+    pub fn request<'a>(
+        &'a self,
+        subject: &'a str,
+        payload: impl Into<Payload<'a>>,
+    ) -> SendRequest<'a> {
+        SendRequest::new(self, subject, payload.into())
+    }
+
+    /// Waits until the server has everything that was published before: a PING and its PONG.
+    ///
+    /// Publishing needs no flush; this is for tests, and for those who must know.
+    ///
+    /// # Errors
+    /// [`FlushError`] where the connection was lost before, with how much is unconfirmed.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is lost.
+    pub async fn flush(&self) -> Result<(), FlushError> {
+        Ok(self.ping().await?)
+    }
+
+    /// Measures how long a PING and its PONG take.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is lost.
+    pub async fn rtt(&self) -> Result<Duration, FlushError> {
+        let start = runtime::now();
+        self.flush().await?;
+        Ok(runtime::now() - start)
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), Unanswered> {
+        let (waiter, answer) = oneshot::channel();
+        let shared = self.shared();
+        shared.with_session(|session, effects| {
+            session.ping(waiter, shared.outbox.accepted(), effects);
+        });
+        answer.await.unwrap_or(Err(Unanswered::Closed))
+    }
+
+    /// A subject of its own for replies, which nobody else can guess.
+    pub fn new_inbox(&self) -> String {
+        let number = self.0.next_inbox.fetch_add(1, Ordering::Relaxed);
+        format!("{}{number}", self.0.inboxes)
+    }
+
+    /// Closes the connection in good order: no new subscriptions and requests, every subscription
+    /// drained and read to its end, everything published confirmed by the server.
+    ///
+    /// Messages can still be published, to answer what had come, until everything is read.
+    ///
+    /// # Errors
+    /// [`DrainError`] says what could not be done in good order. The connection is closed then all
+    /// the same, but for [`DrainError::Draining`].
+    ///
+    /// # Cancel safety
+    /// Dropped early, subscriptions drain all the same, but the connection is not closed.
+    pub async fn drain(&self) -> Result<(), DrainError> {
+        let shared = self.shared();
+        let queues = shared.with_session(|session, effects| {
+            if session.is_closed() {
+                return Err(DrainError::Closed);
+            }
+            if !session.start_draining() {
+                return Err(DrainError::Draining);
+            }
+            let accepted = shared.outbox.accepted();
+            let subscriptions = session.subscriptions();
+            for (sid, _) in &subscriptions {
+                session.drain(*sid, accepted, effects);
+            }
+            Ok(subscriptions.into_iter().map(|(_, queue)| queue).collect::<Vec<_>>())
+        })?;
+        if shared.state() == State::Connected {
+            shared.set_state(State::Draining);
+        }
+        let limit = shared.options.drain_timeout;
+        let finished = runtime::timeout(limit, async {
+            for queue in &queues {
+                poll_fn(|cx| queue.poll_finished(cx)).await;
+            }
+            shared.outbox.stop_accepting();
+            self.flush_over_reconnects().await
+        });
+        let result = match finished.await {
+            Some(flushed) => flushed.map_err(DrainError::Flush),
+            None => {
+                let unfinished = queues.iter().filter(|queue| !queue.is_finished());
+                Err(DrainError::TimedOut { unread: unfinished.map(|queue| Queue::len(queue)).sum() })
+            }
+        };
+        self.close().await;
+        result
+    }
+
+    /// Flushes, over as many connections as it takes. What the last one did not confirm stays
+    /// unconfirmed.
+    async fn flush_over_reconnects(&self) -> Result<(), FlushError> {
+        let mut lost = 0;
+        loop {
+            match self.flush().await {
+                Ok(()) if lost == 0 => return Ok(()),
+                Ok(()) => return Err(FlushError::Disconnected { unconfirmed: lost }),
+                Err(FlushError::Closed) => return Err(FlushError::Closed),
+                Err(FlushError::Disconnected { unconfirmed }) => lost += unconfirmed,
+            }
+            let mut state = self.shared().watch_state();
+            drop(state.wait_for(|state| *state != State::Disconnected).await);
+        }
+    }
+
+    /// Closes the connection: what waits is sent if that is quick, and everything ends. Requests
+    /// that wait fail, subscriptions end when what had come is read.
+    ///
+    /// # Cancel safety
+    /// Dropped early, the connection closes all the same.
+    pub async fn close(&self) {
+        self.shared().stop();
+        self.closed().await;
+    }
+
+    /// Waits until the connection is closed for good; gives the reason where nobody asked for it.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is lost.
+    pub async fn closed(&self) -> Option<Disconnect> {
+        let mut state = self.shared().watch_state();
+        drop(state.wait_for(|state| *state == State::Closed).await);
+        self.shared().closed_by()
+    }
+
+    /// Whether the connection is up.
+    pub fn state(&self) -> State {
+        self.shared().state()
+    }
+
+    /// What happens to the connection from now on. Each call makes an independent listener.
+    pub fn events(&self) -> Events {
+        let receiver = self.shared().events.subscribe();
+        let next = |mut receiver: tokio::sync::broadcast::Receiver<Event>| async move {
+            loop {
+                match receiver.recv().await {
+                    Ok(event) => return Some((event, receiver)),
+                    Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
+                }
+            }
+        };
+        Events(Box::pin(futures_util::stream::unfold(receiver, next)))
+    }
+
+    /// What the server said of itself last.
+    pub fn server_info(&self) -> Arc<ServerInfo> {
+        Arc::clone(self.shared().session().info())
+    }
+
+    /// The server that is, or was last, connected to.
+    pub fn server(&self) -> Arc<ServerAddr> {
+        self.shared().server()
+    }
+
+    /// What was sent and received so far.
+    pub fn stats(&self) -> Stats {
+        let shared = self.shared();
+        let (in_msgs, in_bytes) = shared.session().received();
+        let (out_msgs, out_bytes) = shared.outbox.sent();
+        Stats { in_msgs, in_bytes, out_msgs, out_bytes, reconnects: shared.reconnects() }
+    }
+
+    /// The number of requests that wait for their reply.
+    pub fn requests_in_flight(&self) -> usize {
+        self.shared().session().requests_in_flight()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("server", &self.server())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What happens to a connection, as a stream that ends with it.
+///
+/// A listener that falls more than 256 events behind misses the oldest.
+pub struct Events(Pin<Box<dyn Stream<Item = Event> + Send + Sync>>);
+
+impl Events {
+    /// The next event; `None` when the connection is gone.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is lost.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|cx| self.0.as_mut().poll_next(cx)).await
+    }
+}
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.0.as_mut().poll_next(cx)
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Events")
+    }
+}
+
+/// 128 random bits from the system, as 22 letters and digits.
+fn random_token() -> Result<String, ConnectError> {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| ConnectError::Random { reason: error.to_string() })?;
+    let mut number = u128::from_le_bytes(bytes);
+    let mut token = String::with_capacity(22);
+    for _ in 0..22 {
+        let digit = usize::try_from(number % 62).unwrap_or_default();
+        token.push(DIGITS.get(digit).copied().map_or('0', char::from));
+        number /= 62;
+    }
+    Ok(token)
+}

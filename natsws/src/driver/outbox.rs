@@ -1,0 +1,540 @@
+//! What waits to be sent: one buffer that publishers append to and the driver takes whole.
+//!
+//! It is kept in the order in which things were said, since a PING must not overtake what it is to
+//! confirm. An index of where each entry ends says what is a message, what a request and what a
+//! control operation: on a lost connection messages stay, requests were told so and go, and control
+//! operations go because the session writes them anew.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::options::OutboxLimits;
+use crate::protocol::ServerInfo;
+use crate::protocol::encode::{self, PublishHead};
+
+/// From this size on a payload is its own chunk, which a TCP transport writes without copying.
+const LARGE_PAYLOAD: usize = 16 * 1024;
+
+/// Why a message was not accepted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    PayloadTooLarge { len: usize, max: usize },
+    HeadersUnsupported,
+    BufferFull { max: usize },
+    Disconnected,
+    Draining,
+    Closed,
+}
+
+/// A payload as the caller has it: borrowed bytes are copied, shared ones need not be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Body<'a> {
+    Borrowed(&'a [u8]),
+    Shared(&'a Bytes),
+}
+
+impl Body<'_> {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Connected,
+    Disconnected,
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Control,
+    Message { size: usize, headers: bool },
+    Request { token: u64 },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    /// Where it ends, counted from the start of what waits.
+    end: usize,
+    kind: Kind,
+}
+
+/// What the driver takes to send.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) chunks: VecDeque<Bytes>,
+}
+
+/// What a lost connection leaves.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// The tokens of requests that never left.
+    pub(crate) requests: Vec<u64>,
+    /// How many messages wait for the next connection.
+    pub(crate) kept: u64,
+    /// How many messages were accepted ever.
+    pub(crate) accepted: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// What was sealed before `open`.
+    chunks: VecDeque<Bytes>,
+    open: BytesMut,
+    /// All bytes that wait.
+    len: usize,
+    entries: Vec<Entry>,
+    gate: Gate,
+    /// Nothing more is accepted; what waits is still sent.
+    draining: bool,
+    limits: OutboxLimits,
+    max_payload: usize,
+    headers: bool,
+    /// Messages accepted ever, requests not counted: those have an outcome of their own.
+    accepted: u64,
+    out_msgs: u64,
+    out_bytes: u64,
+    driver: Option<Waker>,
+    publishers: Vec<Waker>,
+}
+
+impl Outbox {
+    pub(crate) fn new(limits: OutboxLimits) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                chunks: VecDeque::new(),
+                open: BytesMut::new(),
+                len: 0,
+                entries: Vec::new(),
+                gate: Gate::Disconnected,
+                draining: false,
+                limits,
+                max_payload: usize::MAX,
+                headers: true,
+                accepted: 0,
+                out_msgs: 0,
+                out_bytes: 0,
+                driver: None,
+                publishers: Vec::new(),
+            }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends a message, or leaves the waker where the buffer is over its high-water mark.
+    pub(crate) fn poll_publish(
+        &self,
+        head: &PublishHead<'_>,
+        body: Body<'_>,
+        waker: &Waker,
+    ) -> Poll<Result<(), Refused>> {
+        let mut inner = self.lock();
+        let size = head.headers_len() + body.as_slice().len();
+        if let Err(refused) = inner.check(head, size) {
+            return Poll::Ready(Err(refused));
+        }
+        match inner.gate {
+            Gate::Connected if inner.len >= inner.limits.high_water => {
+                inner.publishers.push(waker.clone());
+                return Poll::Pending;
+            }
+            Gate::Disconnected if inner.len + size > inner.limits.reconnect_buffer => {
+                let max = inner.limits.reconnect_buffer;
+                return Poll::Ready(Err(Refused::BufferFull { max }));
+            }
+            _ => {}
+        }
+        inner.accepted += 1;
+        inner.message(head, body, Kind::Message { size, headers: head.headers_len() > 0 }, size);
+        wake(inner);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Appends a request behind the control operations that it needs. Those go out in any case; the
+    /// request may have to wait for room.
+    pub(crate) fn poll_request(
+        &self,
+        control: &BytesMut,
+        head: &PublishHead<'_>,
+        body: Body<'_>,
+        token: u64,
+        waker: &Waker,
+    ) -> Poll<Result<(), Refused>> {
+        let mut inner = self.lock();
+        inner.control(control);
+        let size = head.headers_len() + body.as_slice().len();
+        let accepted = match inner.check(head, size) {
+            Err(refused) => Poll::Ready(Err(refused)),
+            Ok(()) if inner.gate == Gate::Disconnected => {
+                Poll::Ready(Err(Refused::Disconnected))
+            }
+            Ok(()) if inner.len >= inner.limits.high_water => {
+                inner.publishers.push(waker.clone());
+                Poll::Pending
+            }
+            Ok(()) => {
+                inner.message(head, body, Kind::Request { token }, size);
+                Poll::Ready(Ok(()))
+            }
+        };
+        wake(inner);
+        accepted
+    }
+
+    /// Whether the server is known to take no headers.
+    pub(crate) fn takes_headers(&self) -> bool {
+        self.lock().headers
+    }
+
+    /// Appends control operations. They are never refused: there are few, and each is small.
+    pub(crate) fn control(&self, control: &BytesMut) {
+        if control.is_empty() {
+            return;
+        }
+        let mut inner = self.lock();
+        inner.control(control);
+        wake(inner);
+    }
+
+    /// Messages accepted since the connection was first made.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.lock().accepted
+    }
+
+    /// Messages and bytes accepted, requests among them.
+    pub(crate) fn sent(&self) -> (u64, u64) {
+        let inner = self.lock();
+        (inner.out_msgs, inner.out_bytes)
+    }
+
+    /// Takes everything that waits; where there is nothing, the waker is for the first byte.
+    pub(crate) fn poll_take(&self, waker: &Waker) -> Poll<Batch> {
+        let mut inner = self.lock();
+        if inner.len == 0 {
+            let known = inner.driver.as_ref().is_some_and(|driver| driver.will_wake(waker));
+            if !known {
+                inner.driver = Some(waker.clone());
+            }
+            return Poll::Pending;
+        }
+        let batch = inner.take();
+        let publishers = std::mem::take(&mut inner.publishers);
+        drop(inner);
+        publishers.into_iter().for_each(Waker::wake);
+        Poll::Ready(batch)
+    }
+
+    /// The connection is lost: requests and control operations go, messages stay.
+    pub(crate) fn disconnected(&self) -> Left {
+        let mut inner = self.lock();
+        if inner.gate != Gate::Closed {
+            inner.gate = Gate::Disconnected;
+        }
+        let mut requests = Vec::new();
+        let kept = inner.retain(|kind| match kind {
+            Kind::Message { .. } => true,
+            Kind::Request { token } => {
+                requests.push(token);
+                false
+            }
+            Kind::Control => false,
+        });
+        let accepted = inner.accepted;
+        let publishers = std::mem::take(&mut inner.publishers);
+        drop(inner);
+        publishers.into_iter().for_each(Waker::wake);
+        Left { requests, kept, accepted }
+    }
+
+    /// A server has answered: `control` goes before everything that waits. Gives back how many of
+    /// the messages that waited this server does not accept.
+    pub(crate) fn connected(&self, info: &ServerInfo, control: BytesMut) -> u64 {
+        let mut inner = self.lock();
+        inner.gate = Gate::Connected;
+        inner.max_payload = if info.max_payload == 0 { usize::MAX } else { info.max_payload };
+        inner.headers = info.headers;
+        let (max, takes_headers) = (inner.max_payload, inner.headers);
+        let before = inner.messages();
+        let kept = inner.retain(|kind| match kind {
+            Kind::Message { size, headers } => size <= max && (takes_headers || !headers),
+            Kind::Request { .. } | Kind::Control => false,
+        });
+        let len = control.len();
+        if len > 0 {
+            inner.chunks.push_front(control.freeze());
+            inner.len += len;
+            for entry in &mut inner.entries {
+                entry.end += len;
+            }
+            inner.entries.insert(0, Entry { end: len, kind: Kind::Control });
+        }
+        wake(inner);
+        before - kept
+    }
+
+    /// The server changed what it accepts.
+    pub(crate) fn update(&self, info: &ServerInfo) {
+        let mut inner = self.lock();
+        inner.max_payload = if info.max_payload == 0 { usize::MAX } else { info.max_payload };
+        inner.headers = info.headers;
+    }
+
+    /// Nothing more is accepted; what waits is still sent.
+    pub(crate) fn stop_accepting(&self) {
+        let mut inner = self.lock();
+        inner.draining = true;
+        let publishers = std::mem::take(&mut inner.publishers);
+        drop(inner);
+        publishers.into_iter().for_each(Waker::wake);
+    }
+
+    /// The connection is closed for good. Gives back how many messages were never sent.
+    pub(crate) fn close(&self) -> u64 {
+        let mut inner = self.lock();
+        inner.gate = Gate::Closed;
+        let unsent = inner.messages();
+        inner.retain(|_| false);
+        let publishers = std::mem::take(&mut inner.publishers);
+        drop(inner);
+        publishers.into_iter().for_each(Waker::wake);
+        unsent
+    }
+}
+
+/// Wakes the driver for the first byte that waits, after the lock is given back: the driver would
+/// run into it otherwise.
+fn wake(mut inner: MutexGuard<'_, Inner>) {
+    let driver = if inner.len > 0 { inner.driver.take() } else { None };
+    drop(inner);
+    driver.into_iter().for_each(Waker::wake);
+}
+
+impl Inner {
+    fn check(&self, head: &PublishHead<'_>, size: usize) -> Result<(), Refused> {
+        if self.gate == Gate::Closed {
+            return Err(Refused::Closed);
+        }
+        if self.draining {
+            return Err(Refused::Draining);
+        }
+        if size > self.max_payload {
+            return Err(Refused::PayloadTooLarge { len: size, max: self.max_payload });
+        }
+        if !self.headers && head.headers_len() > 0 {
+            return Err(Refused::HeadersUnsupported);
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, head: &PublishHead<'_>, body: Body<'_>, kind: Kind, size: usize) {
+        let before = self.open.len();
+        let payload = body.as_slice();
+        match body {
+            Body::Shared(shared) if payload.len() >= LARGE_PAYLOAD => {
+                // The size stands in the head; only the room for the payload is not needed.
+                head.write(&mut self.open, payload.len(), 0);
+                self.len += self.open.len() - before + payload.len();
+                self.seal();
+                self.chunks.push_back(shared.clone());
+                encode::payload_end(&mut self.open);
+                self.len += self.open.len();
+            }
+            _ => {
+                head.write(&mut self.open, payload.len(), payload.len());
+                self.open.extend_from_slice(payload);
+                encode::payload_end(&mut self.open);
+                self.len += self.open.len() - before;
+            }
+        }
+        self.entries.push(Entry { end: self.len, kind });
+        self.out_msgs += 1;
+        self.out_bytes += size as u64;
+    }
+
+    fn control(&mut self, control: &BytesMut) {
+        if control.is_empty() {
+            return;
+        }
+        self.open.extend_from_slice(control);
+        self.len += control.len();
+        self.entries.push(Entry { end: self.len, kind: Kind::Control });
+    }
+
+    fn seal(&mut self) {
+        if !self.open.is_empty() {
+            self.chunks.push_back(self.open.split().freeze());
+        }
+    }
+
+    fn take(&mut self) -> Batch {
+        self.seal();
+        self.entries.clear();
+        self.len = 0;
+        Batch { chunks: std::mem::take(&mut self.chunks) }
+    }
+
+    fn messages(&self) -> u64 {
+        let messages = self.entries.iter().filter(|e| matches!(e.kind, Kind::Message { .. }));
+        messages.count() as u64
+    }
+
+    /// Keeps only some entries; gives back how many messages are left.
+    fn retain(&mut self, mut keep: impl FnMut(Kind) -> bool) -> u64 {
+        let entries = std::mem::take(&mut self.entries);
+        let mut waiting = BytesMut::with_capacity(self.len);
+        for chunk in self.take().chunks {
+            waiting.extend_from_slice(&chunk);
+        }
+        let mut start = 0;
+        for entry in entries {
+            let bytes = waiting.get(start..entry.end).unwrap_or_default();
+            start = entry.end;
+            if keep(entry.kind) {
+                self.open.extend_from_slice(bytes);
+                self.len += bytes.len();
+                self.entries.push(Entry { end: self.len, kind: entry.kind });
+            }
+        }
+        self.messages()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::header::Headers;
+    use crate::protocol::encode::Reply;
+
+    fn connected(info: &ServerInfo) -> Outbox {
+        let outbox = Outbox::new(OutboxLimits { high_water: 100, reconnect_buffer: 60 });
+        assert_eq!(outbox.connected(info, BytesMut::new()), 0);
+        outbox
+    }
+
+    fn info() -> ServerInfo {
+        ServerInfo { max_payload: 100_000, headers: true, ..ServerInfo::default() }
+    }
+
+    fn publish(outbox: &Outbox, payload: &[u8]) -> Poll<Result<(), Refused>> {
+        let none = Headers::new();
+        let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
+        outbox.poll_publish(&head, Body::Borrowed(payload), Waker::noop())
+    }
+
+    fn request(outbox: &Outbox, token: u64) -> Poll<Result<(), Refused>> {
+        let none = Headers::new();
+        let reply = Some(Reply::Inbox { prefix: "i.", token });
+        let head = PublishHead { subject: "r", reply, headers: &none, content_type: None };
+        let control = BytesMut::from(&b"SUB i.* 1\r\n"[..]);
+        outbox.poll_request(&control, &head, Body::Borrowed(b"?"), token, Waker::noop())
+    }
+
+    fn taken(outbox: &Outbox) -> String {
+        match outbox.poll_take(Waker::noop()) {
+            Poll::Ready(batch) => {
+                let chunks: Vec<_> = batch.chunks.iter().map(|chunk| chunk.to_vec()).collect();
+                String::from_utf8(chunks.concat()).expect("text")
+            }
+            Poll::Pending => String::new(),
+        }
+    }
+
+    #[test]
+    fn everything_leaves_in_the_order_it_was_said() {
+        let outbox = connected(&info());
+        assert_eq!(publish(&outbox, b"1"), Poll::Ready(Ok(())));
+        outbox.control(&BytesMut::from(encode::PING));
+        assert_eq!(publish(&outbox, b"2"), Poll::Ready(Ok(())));
+        assert_eq!(taken(&outbox), "PUB a 1\r\n1\r\nPING\r\nPUB a 1\r\n2\r\n");
+        assert_eq!(taken(&outbox), "");
+        assert_eq!((outbox.accepted(), outbox.sent()), (2, (2, 2)));
+    }
+
+    #[test]
+    fn a_full_buffer_makes_publishers_wait_and_a_lost_connection_makes_them_fail() {
+        let outbox = connected(&info());
+        assert!(publish(&outbox, &[b'x'; 100]).is_ready());
+        assert!(publish(&outbox, b"1").is_pending());
+        let left = outbox.disconnected();
+        assert_eq!(left, Left { requests: vec![], kept: 1, accepted: 1 });
+        assert_eq!(publish(&outbox, b"1"), Poll::Ready(Err(Refused::BufferFull { max: 60 })));
+    }
+
+    #[test]
+    fn a_lost_connection_keeps_messages_and_drops_requests_and_control_operations() {
+        let outbox = connected(&info());
+        assert!(publish(&outbox, b"1").is_ready());
+        assert_eq!(request(&outbox, 7), Poll::Ready(Ok(())));
+        assert!(publish(&outbox, b"2").is_ready());
+        assert_eq!(outbox.disconnected(), Left { requests: vec![7], kept: 2, accepted: 2 });
+        assert_eq!(request(&outbox, 8), Poll::Ready(Err(Refused::Disconnected)));
+        assert!(publish(&outbox, b"3").is_ready());
+        let discarded = outbox.connected(&info(), BytesMut::from(&b"SUB a 1\r\n"[..]));
+        assert_eq!(discarded, 0);
+        assert_eq!(
+            taken(&outbox),
+            "SUB a 1\r\nPUB a 1\r\n1\r\nPUB a 1\r\n2\r\nPUB a 1\r\n3\r\n"
+        );
+    }
+
+    #[test]
+    fn messages_that_the_next_server_does_not_take_are_discarded_one_by_one() {
+        let outbox = connected(&info());
+        let mut headers = Headers::new();
+        headers.append("k", "v").expect("valid");
+        let head = PublishHead { subject: "h", reply: None, headers: &headers, content_type: None };
+        assert!(outbox.poll_publish(&head, Body::Borrowed(b""), Waker::noop()).is_ready());
+        assert!(publish(&outbox, b"12345").is_ready());
+        assert!(publish(&outbox, b"1").is_ready());
+        outbox.disconnected();
+        let smaller = ServerInfo { max_payload: 4, headers: false, ..ServerInfo::default() };
+        assert_eq!(outbox.connected(&smaller, BytesMut::new()), 2);
+        assert_eq!(taken(&outbox), "PUB a 1\r\n1\r\n");
+        assert_eq!(
+            publish(&outbox, b"12345"),
+            Poll::Ready(Err(Refused::PayloadTooLarge { len: 5, max: 4 }))
+        );
+        let poll = outbox.poll_publish(&head, Body::Borrowed(b""), Waker::noop());
+        assert!(matches!(poll, Poll::Ready(Err(Refused::PayloadTooLarge { .. }))));
+    }
+
+    #[test]
+    fn a_large_shared_payload_is_not_copied() {
+        let outbox = connected(&info());
+        let payload = Bytes::from(vec![b'x'; LARGE_PAYLOAD]);
+        let none = Headers::new();
+        let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
+        assert!(outbox.poll_publish(&head, Body::Shared(&payload), Waker::noop()).is_ready());
+        let Poll::Ready(batch) = outbox.poll_take(Waker::noop()) else { panic!("it waits") };
+        assert_eq!(batch.chunks.len(), 3);
+        assert_eq!(batch.chunks[1].as_ptr(), payload.as_ptr());
+        assert_eq!(batch.chunks[0], "PUB a 16384\r\n");
+        assert_eq!(batch.chunks[2], "\r\n");
+    }
+
+    #[test]
+    fn after_draining_and_closing_nothing_is_accepted() {
+        let outbox = connected(&info());
+        assert!(publish(&outbox, b"1").is_ready());
+        outbox.stop_accepting();
+        assert_eq!(publish(&outbox, b"2"), Poll::Ready(Err(Refused::Draining)));
+        assert_eq!(outbox.close(), 1);
+        assert_eq!(publish(&outbox, b"2"), Poll::Ready(Err(Refused::Closed)));
+        assert_eq!(taken(&outbox), "");
+    }
+}

@@ -1,0 +1,246 @@
+//! A NATS server in this process, so that examples and tests need no other.
+//!
+//! [`Broker`] does what core NATS does: wildcards, queue groups, headers, requests that nobody
+//! answers, a largest payload, and logging in by token or by name and password. Clients reach it on
+//! loopback ports by `ws://` and `nats://`, or in memory without a port.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), natsws::embedded::BrokerError> {
+//! use natsws::embedded::Broker;
+//!
+//! let broker = Broker::start().await?;
+//! assert!(broker.ws_url().starts_with("ws://127.0.0.1:"));
+//! assert!(broker.nats_url().starts_with("nats://127.0.0.1:"));
+//! broker.close().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It is **not for production**: it keeps nothing, forms no cluster, speaks no TLS and has no
+//! JetStream, accounts or permissions. That is what [nats-server] is for; a client does not see the
+//! difference.
+//!
+//! [nats-server]: https://github.com/nats-io/nats-server
+
+mod client;
+mod connect;
+mod exchange;
+mod hub;
+mod listen;
+mod socket;
+mod subjects;
+mod subscriptions;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use self::connect::Credentials;
+use self::exchange::Rules;
+use self::hub::Hub;
+use self::listen::{Framing, Port};
+use crate::protocol::decode::Limits;
+use crate::runtime;
+use crate::transport::memory::{self, Memory};
+
+/// The number of a client at the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct ClientId(u64);
+
+/// A NATS server in this process, for examples and tests.
+///
+/// Clones are handles on the same broker. When the last one is dropped, the broker stops listening
+/// and cuts all connections. See the [module](self) for what it can do and what it is not for.
+#[derive(Clone)]
+#[must_use = "the broker stops when it is dropped"]
+pub struct Broker {
+    running: Arc<Running>,
+}
+
+struct Running {
+    hub: Arc<Hub>,
+    nats: SocketAddr,
+    ws: SocketAddr,
+    stop: watch::Sender<bool>,
+}
+
+impl Broker {
+    /// Starts a broker that lets anyone in, on ports that the system chooses.
+    ///
+    /// It runs in the background of the tokio runtime that this is called in.
+    ///
+    /// # Errors
+    /// [`BrokerError::Listen`] where the system has no port to give.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, there is no broker.
+    pub async fn start() -> Result<Self, BrokerError> {
+        Self::builder().start().await
+    }
+
+    /// Options for a broker that is not started yet.
+    pub fn builder() -> BrokerBuilder {
+        BrokerBuilder::default()
+    }
+
+    /// The address for clients that speak WebSocket: `ws://127.0.0.1:PORT`.
+    pub fn ws_url(&self) -> String {
+        format!("ws://{}", self.running.ws)
+    }
+
+    /// The address for clients that speak TCP: `nats://127.0.0.1:PORT`.
+    pub fn nats_url(&self) -> String {
+        format!("nats://{}", self.running.nats)
+    }
+
+    /// How many clients are connected, on the ports and in memory.
+    pub fn connections(&self) -> usize {
+        self.running.hub.connections()
+    }
+
+    /// How many subscriptions all clients have together.
+    pub fn subscriptions(&self) -> usize {
+        self.running.hub.subscriptions()
+    }
+
+    /// Cuts all connections at once, as a failing network would.
+    ///
+    /// What was not sent yet is lost. Clients may connect again, so this tests that they do.
+    pub fn disconnect_all(&self) {
+        self.running.hub.cut_all();
+    }
+
+    /// Stops the broker: nobody can connect any more, and all connections are closed.
+    ///
+    /// Clients are sent what waits for them first, where they take it within a second. Both ports
+    /// are free again when this returns, and to call it once more does nothing.
+    ///
+    /// # Cancel safety
+    /// The broker stops even if the future is dropped after it was polled once; only the wait for
+    /// it ends.
+    pub async fn close(&self) {
+        self.running.hub.close();
+        self.running.stop.send_replace(true);
+        self.running.stop.closed().await;
+    }
+
+    /// A new connection in memory: what the client reads and writes.
+    ///
+    /// To a broker that was closed it is a connection that has ended.
+    pub(crate) fn attach(&self) -> Memory {
+        let (near, far) = memory::pair();
+        let hub = Arc::clone(&self.running.hub);
+        let origin = listen::in_memory(self.running.nats);
+        let stop = self.running.stop.subscribe();
+        runtime::spawn(async move {
+            client::serve(hub, origin, far).await;
+            drop(stop);
+        });
+        near
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broker")
+            .field("ws_url", &self.ws_url())
+            .field("nats_url", &self.nats_url())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.hub.abandon();
+        // The listeners stop because the sender of their signal goes with this.
+    }
+}
+
+/// Options for a [`Broker`], made by [`Broker::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "a broker starts by start()"]
+pub struct BrokerBuilder {
+    rules: Rules,
+}
+
+impl Default for BrokerBuilder {
+    fn default() -> Self {
+        let rules =
+            Rules { max_payload: 1024 * 1024, headers: true, credentials: Credentials::default() };
+        Self { rules }
+    }
+}
+
+impl BrokerBuilder {
+    /// The largest message that is accepted, headers and payload together; 1 MiB unless told.
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.rules.max_payload = bytes;
+        self
+    }
+
+    /// Lets in only who has this token. It replaces an earlier [`user`](Self::user).
+    pub fn token(mut self, token: &str) -> Self {
+        self.rules.credentials = Credentials::Token(token.to_owned());
+        self
+    }
+
+    /// Lets in only who has this name and password. It replaces an earlier [`token`](Self::token).
+    pub fn user(mut self, name: &str, password: &str) -> Self {
+        self.rules.credentials =
+            Credentials::User { name: name.to_owned(), password: password.to_owned() };
+        self
+    }
+
+    /// Whether messages may have headers; they may unless told. Very old servers know none.
+    pub fn headers(mut self, headers: bool) -> Self {
+        self.rules.headers = headers;
+        self
+    }
+
+    /// Starts the broker in the background of the tokio runtime that this is called in.
+    ///
+    /// # Errors
+    /// [`BrokerError::MaxPayload`] where the largest payload is out of range, and
+    /// [`BrokerError::Listen`] where the system has no port to give.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, there is no broker.
+    pub async fn start(self) -> Result<Broker, BrokerError> {
+        let bytes = self.rules.max_payload;
+        if !(1..=Limits::LARGEST_MESSAGE).contains(&bytes) {
+            return Err(BrokerError::MaxPayload { bytes, max: Limits::LARGEST_MESSAGE });
+        }
+        let nats_port = Port::open(Framing::Raw).await.map_err(BrokerError::Listen)?;
+        let ws_port = Port::open(Framing::WebSocket).await.map_err(BrokerError::Listen)?;
+        let hub = Arc::new(Hub::new(self.rules, fastrand::u64(..)));
+        let (stop, stopped) = watch::channel(false);
+        let (nats, ws) = (nats_port.addr(), ws_port.addr());
+        nats_port.listen(&hub, &stopped);
+        ws_port.listen(&hub, &stopped);
+        Ok(Broker { running: Arc::new(Running { hub, nats, ws, stop }) })
+    }
+}
+
+/// Why a broker could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BrokerError {
+    /// The system gave no loopback port.
+    #[error("the broker could not listen on the loopback interface")]
+    Listen(#[source] io::Error),
+    /// The largest payload is zero, or more than the protocol allows.
+    #[error("a largest payload of {bytes} bytes is not possible: it is 1 to {max} bytes")]
+    MaxPayload {
+        /// The largest payload that was asked for, in bytes.
+        bytes: usize,
+        /// The largest that is possible, in bytes.
+        max: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests;

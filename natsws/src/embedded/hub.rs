@@ -1,0 +1,157 @@
+//! The exchange, shared by the tasks of all connections.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use super::ClientId;
+use super::exchange::{Exchange, Origin, Outgoing, Rules, Standing};
+use crate::protocol::decode::{Decoder, Limits};
+use crate::protocol::op::ClientOp;
+
+/// What one turn may deliver before the tasks of those who receive it get theirs.
+const TURN_BYTES: usize = 1024 * 1024;
+/// Operations in one turn, so that many that deliver nothing do not keep the lock either.
+const TURN_OPS: usize = 4096;
+/// nats-server's `max_control_line`, which counts arguments only, and the longest verb.
+const MAX_LINE: usize = 4096 + b"CONNECT \r\n".len();
+
+/// The exchange behind a lock, and whom to wake.
+pub(super) struct Hub {
+    state: Mutex<State>,
+    limits: Limits,
+}
+
+struct State {
+    exchange: Exchange,
+    wakers: HashMap<ClientId, Waker>,
+    closed: bool,
+}
+
+/// How far the operations of a client were done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// All that the decoder has.
+    Done,
+    /// It may have more.
+    More,
+    /// It may have more, but someone who receives them does not keep up.
+    Congested,
+}
+
+impl Hub {
+    pub(super) fn new(rules: Rules, seed: u64) -> Self {
+        let limits = Limits { line: MAX_LINE, message: rules.max_payload };
+        let exchange = Exchange::new(rules, seed);
+        let state = State { exchange, wakers: HashMap::new(), closed: false };
+        Self { state: Mutex::new(state), limits }
+    }
+
+    /// A decoder for what one client sends.
+    pub(super) fn decoder(&self) -> Decoder {
+        Decoder::new(self.limits)
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.lock().exchange.connections()
+    }
+
+    pub(super) fn subscriptions(&self) -> usize {
+        self.lock().exchange.subscriptions()
+    }
+
+    /// Lets a client in; `None` where the broker was closed.
+    pub(super) fn join(&self, origin: Origin) -> Option<ClientId> {
+        self.change(|state| (!state.closed).then(|| state.exchange.join(origin)))
+    }
+
+    pub(super) fn leave(&self, id: ClientId) {
+        let waker = self.change(|state| {
+            state.exchange.cut(id);
+            state.wakers.remove(&id)
+        });
+        drop(waker);
+    }
+
+    /// Remembers whom to wake for a client, and says how it stands.
+    pub(super) fn attend(&self, id: ClientId, waker: &Waker) -> Standing {
+        let mut state = self.lock();
+        let known = state.wakers.get(&id).is_some_and(|known| known.will_wake(waker));
+        let before = if known { None } else { state.wakers.insert(id, waker.clone()) };
+        let standing = state.exchange.standing(id);
+        drop(state);
+        drop(before);
+        standing
+    }
+
+    /// Does what a client's decoder has, up to a bound.
+    pub(super) fn receive(&self, id: ClientId, decoder: &mut Decoder) -> Progress {
+        self.change(|state| {
+            let exchange = &mut state.exchange;
+            let mut ops = 0;
+            let done = loop {
+                match decoder.next::<ClientOp>() {
+                    Ok(Some(op)) => exchange.apply(id, op),
+                    Ok(None) => break true,
+                    Err(error) => {
+                        exchange.refuse(id, error.fault);
+                        break true;
+                    }
+                }
+                ops += 1;
+                if ops == TURN_OPS || exchange.work().bytes >= TURN_BYTES {
+                    break false;
+                }
+            };
+            match (done, exchange.take_work().congested) {
+                (_, true) => Progress::Congested,
+                (true, false) => Progress::Done,
+                (false, false) => Progress::More,
+            }
+        })
+    }
+
+    pub(super) fn take(&self, id: ClientId) -> Outgoing {
+        self.lock().exchange.take(id)
+    }
+
+    pub(super) fn finish(&self, id: ClientId) {
+        self.change(|state| state.exchange.finish(id));
+    }
+
+    pub(super) fn cut_all(&self) {
+        self.change(|state| state.exchange.cut_all());
+    }
+
+    /// Lets nobody in any more, and ends all connections behind what waits for them.
+    pub(super) fn close(&self) {
+        self.change(|state| {
+            state.closed = true;
+            state.exchange.finish_all();
+        });
+    }
+
+    /// Lets nobody in any more, and ends all connections at once.
+    pub(super) fn abandon(&self) {
+        self.change(|state| {
+            state.closed = true;
+            state.exchange.cut_all();
+        });
+    }
+
+    /// Changes the state, then wakes whom that concerns when the lock is free again.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let result = change(&mut state);
+        let touched = state.exchange.take_touched();
+        let waker = |id: &ClientId| state.wakers.get(id).cloned();
+        let wakers = touched.iter().filter_map(waker).collect::<Vec<_>>();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

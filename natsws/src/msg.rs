@@ -1,0 +1,163 @@
+//! A received message: subject, reply subject, headers and bytes.
+
+use std::fmt;
+use std::str::{self, Utf8Error};
+
+use bytes::Bytes;
+
+use crate::connection::Connection;
+use crate::delivery::Delivery;
+use crate::header::{HeaderError, Headers};
+use crate::payload::Payload;
+use crate::publish::Publish;
+use crate::status::Status;
+
+/// A received message.
+///
+/// It is a handle on the block that it was read in, so taking and moving one copies nothing. A
+/// message that is kept for long keeps its block (up to 64 KiB, or the message) alive with it.
+#[derive(Clone)]
+pub struct Msg {
+    delivery: Delivery,
+    headers: Headers,
+    /// Only where the message asks for a reply: it costs a count that other messages need not pay.
+    connection: Option<Connection>,
+}
+
+/// Why a received message is not a [`Msg`].
+pub(crate) enum Unusable {
+    SubjectNotUtf8,
+    Headers(HeaderError),
+}
+
+impl Msg {
+    /// Checks what any publisher may have got wrong: the text of subjects and the header block.
+    pub(crate) fn new(
+        delivery: Delivery,
+        connection: impl FnOnce() -> Option<Connection>,
+    ) -> Result<Self, (Unusable, Delivery)> {
+        let reply = delivery.reply();
+        let text = delivery.subject_text().is_some()
+            && reply.is_none_or(|reply| str::from_utf8(reply).is_ok());
+        if !text {
+            return Err((Unusable::SubjectNotUtf8, delivery));
+        }
+        let headers = if delivery.has_headers() {
+            match Headers::parse(delivery.headers()) {
+                Ok(headers) => headers,
+                Err(error) => return Err((Unusable::Headers(error), delivery)),
+            }
+        } else {
+            Headers::new()
+        };
+        let connection = if reply.is_some() { connection() } else { None };
+        Ok(Self { delivery, headers, connection })
+    }
+
+    /// The subject that the message was published to.
+    pub fn subject(&self) -> &str {
+        self.delivery.subject_text().unwrap_or_default()
+    }
+
+    /// The subject that an answer is expected on.
+    pub fn reply(&self) -> Option<&str> {
+        str::from_utf8(self.delivery.reply()?).ok()
+    }
+
+    /// The headers; empty where the message has none.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The status that a server or a service put into the headers.
+    pub fn status(&self) -> Option<Status<'_>> {
+        self.headers.status()
+    }
+
+    /// The payload.
+    pub fn payload(&self) -> &[u8] {
+        self.delivery.payload_bytes()
+    }
+
+    /// The payload as a shared slice, without a copy.
+    pub fn payload_bytes(&self) -> Bytes {
+        self.delivery.payload()
+    }
+
+    /// The payload as text.
+    ///
+    /// # Errors
+    /// [`Utf8Error`] where it is not UTF-8.
+    pub fn text(&self) -> Result<&str, Utf8Error> {
+        str::from_utf8(self.payload())
+    }
+
+    /// The bytes of subject, reply, headers and payload together.
+    pub fn size(&self) -> usize {
+        let reply = self.delivery.reply().map_or(0, <[u8]>::len);
+        self.delivery.subject().len() + reply + self.delivery.size()
+    }
+
+    /// Answers the message.
+    ///
+    /// ```no_run
+    /// # async fn example(msg: natsws::Msg) -> Result<(), natsws::PublishError> {
+    /// msg.respond("done").header("Took", "3ms").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`PublishError::NoReplySubject`](crate::PublishError::NoReplySubject) where the message asks
+    /// for no answer, otherwise as for any publish.
+    pub fn respond<'a>(&'a self, payload: impl Into<Payload<'a>>) -> Publish<'a> {
+        Publish::answer(self.connection.as_ref().zip(self.reply()), payload.into())
+    }
+}
+
+/// The payload is not shown: it may be a secret, and it may be long.
+impl fmt::Debug for Msg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Msg")
+            .field("subject", &self.subject())
+            .field("reply", &self.reply())
+            .field("status", &self.status())
+            .field("payload_len", &self.payload().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A message whose subject is not text or whose headers are malformed, as it came.
+#[derive(Clone)]
+pub struct RawMsg(pub(crate) Delivery);
+
+impl RawMsg {
+    /// The subject, which may not be UTF-8.
+    pub fn subject(&self) -> &[u8] {
+        self.0.subject()
+    }
+
+    /// The reply subject, which may not be UTF-8.
+    pub fn reply(&self) -> Option<&[u8]> {
+        self.0.reply()
+    }
+
+    /// The header block, which may be malformed; empty where there is none.
+    pub fn header_block(&self) -> Bytes {
+        self.0.headers()
+    }
+
+    /// The payload.
+    pub fn payload(&self) -> &[u8] {
+        self.0.payload_bytes()
+    }
+}
+
+impl fmt::Debug for RawMsg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawMsg")
+            .field("subject", &String::from_utf8_lossy(self.subject()))
+            .field("payload_len", &self.payload().len())
+            .finish_non_exhaustive()
+    }
+}

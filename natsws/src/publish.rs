@@ -1,0 +1,180 @@
+//! Publishing subjects and bytes.
+
+use std::error::Error;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::connection::Connection;
+use crate::driver::{Body, Refused};
+use crate::header::{HeaderError, Headers};
+use crate::payload::{Payload, Repr};
+use crate::protocol::encode::{PublishHead, Reply};
+use crate::subject::{SubjectError, check_subject};
+
+/// Why a message was not published. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The subject cannot be published to.
+    #[error("the message has a subject that cannot be published to")]
+    Subject(#[from] SubjectError),
+    /// The reply subject cannot be published to.
+    #[error("the message has a reply subject that cannot be published to")]
+    Reply(#[source] SubjectError),
+    /// A header is not valid.
+    #[error("the message has a header that is not valid")]
+    Header(#[from] HeaderError),
+    /// The value could not be encoded.
+    #[error("the message could not be encoded")]
+    Encode(#[source] Box<dyn Error + Send + Sync>),
+    /// Headers and payload are together larger than the server accepts.
+    #[error("the message has {len} bytes, the server accepts at most {max}")]
+    PayloadTooLarge {
+        /// The size of headers and payload in bytes.
+        len: usize,
+        /// The server's `max_payload`.
+        max: usize,
+    },
+    /// The message has headers and the server knows none.
+    #[error("the server does not support headers")]
+    HeadersUnsupported,
+    /// There is no connection, and what is kept for the next one is full.
+    #[error("there is no connection, and the {max} bytes kept for the next one are used up")]
+    BufferFull {
+        /// The size of the buffer, [`ConnectOptions::reconnect_buffer`](crate::ConnectOptions::reconnect_buffer).
+        max: usize,
+    },
+    /// The message that was to be answered has no reply subject.
+    #[error("the message asks for no reply")]
+    NoReplySubject,
+    /// The connection has been drained.
+    #[error("the connection is draining")]
+    Draining,
+    /// The connection is closed.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+impl From<Refused> for PublishError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::PayloadTooLarge { len, max } => Self::PayloadTooLarge { len, max },
+            Refused::HeadersUnsupported => Self::HeadersUnsupported,
+            Refused::BufferFull { max } => Self::BufferFull { max },
+            Refused::Disconnected => Self::BufferFull { max: 0 },
+            Refused::Draining => Self::Draining,
+            Refused::Closed => Self::Closed,
+        }
+    }
+}
+
+/// A message that is about to be published: `.await` it, or add to it first.
+///
+/// Made by [`Connection::publish`] and [`Msg::respond`](crate::Msg::respond).
+#[derive(Debug)]
+#[must_use = "nothing is published until this is awaited"]
+pub struct Publish<'a> {
+    connection: Option<&'a Connection>,
+    subject: &'a str,
+    reply: Option<&'a str>,
+    headers: Headers,
+    payload: Payload<'a>,
+    fault: Option<PublishError>,
+}
+
+impl<'a> Publish<'a> {
+    pub(crate) fn new(connection: &'a Connection, subject: &'a str, payload: Payload<'a>) -> Self {
+        let headers = Headers::new();
+        Self { connection: Some(connection), subject, reply: None, headers, payload, fault: None }
+    }
+
+    /// The answer to a message, where that asks for one.
+    pub(crate) fn answer(
+        to: Option<(&'a Connection, &'a str)>,
+        payload: Payload<'a>,
+    ) -> Self {
+        let (connection, subject) = to.unzip();
+        Self {
+            connection,
+            subject: subject.unwrap_or_default(),
+            reply: None,
+            headers: Headers::new(),
+            payload,
+            fault: connection.is_none().then_some(PublishError::NoReplySubject),
+        }
+    }
+
+    /// Names the subject that an answer is expected on.
+    pub fn reply(mut self, subject: &'a str) -> Self {
+        self.reply = Some(subject);
+        self
+    }
+
+    /// Adds a header. One that is not valid is the error of the publish.
+    pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        if let Err(error) = self.headers.append(name, value.as_ref()) {
+            self.fault.get_or_insert(error.into());
+        }
+        self
+    }
+
+    /// Adds all of these headers.
+    pub fn headers(mut self, headers: &Headers) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+}
+
+impl<'a> IntoFuture for Publish<'a> {
+    type Output = Result<(), PublishError>;
+    type IntoFuture = PublishFuture<'a>;
+
+    fn into_future(mut self) -> PublishFuture<'a> {
+        if self.fault.is_none() {
+            self.fault = check_subject(self.subject).err().map(Into::into);
+        }
+        if let (None, Some(reply)) = (&self.fault, self.reply) {
+            self.fault = check_subject(reply).err().map(PublishError::Reply);
+        }
+        PublishFuture(self)
+    }
+}
+
+/// The future of [`Publish`].
+///
+/// # Cancel safety
+/// A message is accepted whole or not at all: dropped before it is ready, nothing is sent.
+#[derive(Debug)]
+#[must_use = "nothing is published until this is awaited"]
+pub struct PublishFuture<'a>(Publish<'a>);
+
+impl Future for PublishFuture<'_> {
+    type Output = Result<(), PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let publish = &mut self.0;
+        if let Some(fault) = publish.fault.take() {
+            return Poll::Ready(Err(fault));
+        }
+        let Some(connection) = publish.connection else {
+            return Poll::Ready(Err(PublishError::NoReplySubject));
+        };
+        let head = PublishHead {
+            subject: publish.subject,
+            reply: publish.reply.map(Reply::Subject),
+            headers: &publish.headers,
+            content_type: None,
+        };
+        let outbox = &connection.shared().outbox;
+        outbox.poll_publish(&head, body(&publish.payload), cx.waker()).map_err(Into::into)
+    }
+}
+
+/// The payload as the outbox takes it.
+pub(crate) fn body<'p>(payload: &'p Payload<'_>) -> Body<'p> {
+    match &payload.0 {
+        Repr::Borrowed(bytes) => Body::Borrowed(bytes),
+        Repr::Owned(bytes) => Body::Shared(bytes),
+    }
+}

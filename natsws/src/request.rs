@@ -1,0 +1,377 @@
+//! Requests: a message, and the one reply to it.
+
+use std::borrow::Borrow;
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use crate::connection::Connection;
+use crate::driver::{Body, Refused};
+use crate::header::{HeaderError, Headers};
+use crate::msg::{Msg, RawMsg};
+use crate::payload::Payload;
+use crate::protocol::encode::{PublishHead, Reply};
+use crate::publish::body;
+use crate::runtime;
+use crate::service_error::ServiceError;
+use crate::session::{Outcome, SubjectHash};
+use crate::subject::{SubjectError, check_subject};
+
+/// Why a request has no reply. `E` is the error that the service declares for it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError<E = Infallible> {
+    /// Nobody has subscribed to the subject.
+    #[error("nobody answers requests to this subject")]
+    NoResponders,
+    /// No reply came in time.
+    #[error("no reply came within {after:?}")]
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// There is no connection, or it was lost before the reply came.
+    #[error("the connection was lost before the reply came")]
+    Disconnected {
+        /// Whether the request may have reached a service; `false` means that it did not.
+        maybe_delivered: bool,
+    },
+    /// The server does not permit publishing to the subject, or receiving the reply.
+    #[error("the server does not permit the request")]
+    PermissionDenied,
+    /// Headers and payload are together larger than the server accepts. Nothing was sent.
+    #[error("the request has {len} bytes, the server accepts at most {max}")]
+    PayloadTooLarge {
+        /// The size of headers and payload in bytes.
+        len: usize,
+        /// The server's `max_payload`.
+        max: usize,
+    },
+    /// The subject cannot be requested. Nothing was sent.
+    #[error("the request has a subject that cannot be published to")]
+    Subject(#[from] SubjectError),
+    /// A header is not valid. Nothing was sent.
+    #[error("the request has a header that is not valid")]
+    Header(#[from] HeaderError),
+    /// The request has headers and the server knows none. Nothing was sent.
+    #[error("the server does not support headers")]
+    HeadersUnsupported,
+    /// The request could not be encoded. Nothing was sent.
+    #[error("the request could not be encoded")]
+    Encode(#[source] Box<dyn Error + Send + Sync>),
+    /// The reply could not be decoded.
+    #[error("the reply could not be decoded")]
+    Decode {
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+        /// The reply.
+        reply: Box<Msg>,
+    },
+    /// The reply's headers or its subject are malformed.
+    #[error("the reply is malformed")]
+    MalformedReply {
+        /// The reply as it came.
+        raw: Box<RawMsg>,
+    },
+    /// The service answered with the error that it declares.
+    #[error("the service answered with an error")]
+    Remote(#[source] E),
+    /// The service answered with an error that is not the declared one.
+    #[error(transparent)]
+    Service(ServiceError),
+    /// The connection is draining.
+    #[error("the connection is draining")]
+    Draining,
+    /// The connection is closed.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+impl<E> RequestError<E> {
+    /// Whether nobody has subscribed to the subject.
+    pub fn is_no_responders(&self) -> bool {
+        matches!(self, Self::NoResponders)
+    }
+
+    /// Whether no reply came in time.
+    pub fn is_timed_out(&self) -> bool {
+        matches!(self, Self::TimedOut { .. })
+    }
+
+    fn refused(refused: Refused) -> Self {
+        match refused {
+            Refused::PayloadTooLarge { len, max } => Self::PayloadTooLarge { len, max },
+            Refused::HeadersUnsupported => Self::HeadersUnsupported,
+            Refused::BufferFull { .. } | Refused::Disconnected => {
+                Self::Disconnected { maybe_delivered: false }
+            }
+            Refused::Draining => Self::Draining,
+            Refused::Closed => Self::Closed,
+        }
+    }
+}
+
+/// Where the reply comes to.
+#[derive(Debug)]
+pub(crate) enum ReplyTo {
+    /// The inbox that all requests of the connection share.
+    Shared,
+    /// A subject of its own.
+    Own(String),
+}
+
+/// A request between its first poll and its outcome. Dropping it gives its slot back.
+#[derive(Debug)]
+pub(crate) struct Exchange<C: Borrow<Connection>> {
+    pub(crate) connection: C,
+    timeout: Duration,
+    reply_to: ReplyTo,
+    token: Option<u64>,
+    sent: bool,
+}
+
+/// What a poll of an [`Exchange`] found, but for the message's own faults.
+enum Step {
+    Refused(Refused),
+    Outcome(Outcome),
+}
+
+impl<C: Borrow<Connection>> Exchange<C> {
+    pub(crate) fn new(connection: C, timeout: Duration, reply_to: ReplyTo) -> Self {
+        Self { connection, timeout, reply_to, token: None, sent: false }
+    }
+
+    /// Whether the message is still needed by [`poll`](Self::poll).
+    pub(crate) fn is_sent(&self) -> bool {
+        self.sent
+    }
+
+    /// Sends the message where it was not, and then waits for the outcome. One deadline covers
+    /// both.
+    pub(crate) fn poll<E>(
+        &mut self,
+        head: &PublishHead<'_>,
+        body: Body<'_>,
+        waker: &Waker,
+    ) -> Poll<Result<Msg, RequestError<E>>> {
+        let step = if self.sent {
+            self.poll_outcome(waker).map(Step::Outcome)
+        } else {
+            self.poll_send(head, body, waker)
+        };
+        let outcome = match ready!(step) {
+            Step::Refused(refused) => {
+                self.cancel();
+                return Poll::Ready(Err(RequestError::refused(refused)));
+            }
+            Step::Outcome(outcome) => outcome,
+        };
+        self.token = None;
+        Poll::Ready(match outcome {
+            Outcome::Reply(delivery) => {
+                let connection = self.connection.borrow().clone();
+                Msg::new(delivery, || Some(connection)).map_err(|(_, delivery)| {
+                    RequestError::MalformedReply { raw: Box::new(RawMsg(delivery)) }
+                })
+            }
+            Outcome::NoResponders => Err(RequestError::NoResponders),
+            Outcome::TimedOut => Err(RequestError::TimedOut { after: self.timeout }),
+            Outcome::Disconnected { maybe_delivered } => {
+                let maybe_delivered = maybe_delivered && self.sent;
+                Err(RequestError::Disconnected { maybe_delivered })
+            }
+            Outcome::Denied => Err(RequestError::PermissionDenied),
+            Outcome::Closed => Err(RequestError::Closed),
+        })
+    }
+
+    fn poll_outcome(&self, waker: &Waker) -> Poll<Outcome> {
+        let Some(token) = self.token else { return Poll::Ready(Outcome::Closed) };
+        self.connection.borrow().shared().session().poll_reply(token, waker)
+    }
+
+    fn poll_send(&mut self, head: &PublishHead<'_>, body: Body<'_>, waker: &Waker) -> Poll<Step> {
+        let shared = self.connection.borrow().shared();
+        let (timeout, reply_to, known) = (self.timeout, &self.reply_to, self.token);
+        // Slot, subscription and message go in under the session's lock: a lost connection finds
+        // either all of them or none.
+        let (token, step) = shared.with_session(|session, effects| {
+            let token = match known {
+                Some(token) => token,
+                None if session.is_closed() => return (None, refused(Refused::Closed)),
+                None if session.is_draining() => return (None, refused(Refused::Draining)),
+                None if !session.is_connected() => return (None, refused(Refused::Disconnected)),
+                None => {
+                    let deadline = runtime::now() + timeout;
+                    let subject = SubjectHash::of(head.subject);
+                    match reply_to {
+                        ReplyTo::Shared => session.request(deadline, subject, waker, effects),
+                        ReplyTo::Own(reply) => {
+                            session.request_at(reply, deadline, subject, waker, effects)
+                        }
+                    }
+                }
+            };
+            if let Poll::Ready(outcome) = session.poll_reply(token, waker) {
+                return (None, Poll::Ready(Step::Outcome(outcome)));
+            }
+            let prefix = session.inbox();
+            let reply = match reply_to {
+                ReplyTo::Shared => Reply::Inbox { prefix, token },
+                ReplyTo::Own(reply) => Reply::Subject(reply),
+            };
+            let head = PublishHead { reply: Some(reply), ..*head };
+            let sent = shared.outbox.poll_request(&effects.control, &head, body, token, waker);
+            effects.control.clear();
+            let step = match sent {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(())) => return (Some((token, true)), Poll::Pending),
+                Poll::Ready(Err(error)) => refused(error),
+            };
+            (Some((token, false)), step)
+        });
+        match token {
+            Some((token, sent)) => {
+                self.token = Some(token);
+                self.sent = sent;
+            }
+            None => self.token = None,
+        }
+        step
+    }
+
+    fn cancel(&mut self) {
+        if let Some(token) = self.token.take() {
+            let shared = self.connection.borrow().shared();
+            shared.with_session(|session, effects| session.cancel(token, effects));
+        }
+    }
+}
+
+fn refused(refused: Refused) -> Poll<Step> {
+    Poll::Ready(Step::Refused(refused))
+}
+
+impl<C: Borrow<Connection>> Drop for Exchange<C> {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+/// A request that is about to be made: `.await` it, or add to it first.
+///
+/// Made by [`Connection::request`].
+#[derive(Debug)]
+#[must_use = "nothing is requested until this is awaited"]
+pub struct SendRequest<'a> {
+    connection: &'a Connection,
+    subject: &'a str,
+    headers: Headers,
+    payload: Payload<'a>,
+    timeout: Duration,
+    reply_to: ReplyTo,
+    fault: Option<RequestError>,
+}
+
+impl<'a> SendRequest<'a> {
+    pub(crate) fn new(connection: &'a Connection, subject: &'a str, payload: Payload<'a>) -> Self {
+        Self {
+            connection,
+            subject,
+            headers: Headers::new(),
+            payload,
+            timeout: connection.shared().options.request_timeout,
+            reply_to: ReplyTo::Shared,
+            fault: None,
+        }
+    }
+
+    /// How long to wait for the reply. Default:
+    /// [`ConnectOptions::request_timeout`](crate::ConnectOptions::request_timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Adds a header. One that is not valid is the error of the request.
+    pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        if let Err(error) = self.headers.append(name, value.as_ref()) {
+            self.fault.get_or_insert(error.into());
+        }
+        self
+    }
+
+    /// Adds all of these headers.
+    pub fn headers(mut self, headers: &Headers) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
+    /// Subscribes for this request alone, instead of sharing the inbox of all requests.
+    pub fn no_mux(mut self) -> Self {
+        if matches!(self.reply_to, ReplyTo::Shared) {
+            self.reply_to = ReplyTo::Own(self.connection.new_inbox());
+        }
+        self
+    }
+
+    /// Takes the reply on this subject, with a subscription for this request alone. It is for
+    /// clients that may receive on some subjects only.
+    pub fn reply(mut self, subject: impl Into<String>) -> Self {
+        self.reply_to = ReplyTo::Own(subject.into());
+        self
+    }
+}
+
+impl<'a> IntoFuture for SendRequest<'a> {
+    type Output = Result<Msg, RequestError>;
+    type IntoFuture = SendRequestFuture<'a>;
+
+    fn into_future(self) -> SendRequestFuture<'a> {
+        let Self { connection, subject, headers, payload, timeout, reply_to, mut fault } = self;
+        let own = match &reply_to {
+            ReplyTo::Own(reply) => check_subject(reply),
+            ReplyTo::Shared => Ok(()),
+        };
+        if fault.is_none() {
+            fault = check_subject(subject).and(own).err().map(Into::into);
+        }
+        let exchange = Exchange::new(connection, timeout, reply_to);
+        SendRequestFuture { exchange, subject, headers, payload, fault }
+    }
+}
+
+/// The future of [`SendRequest`].
+///
+/// # Cancel safety
+/// Dropped before it is ready, the request is given up; it may have been sent.
+#[derive(Debug)]
+#[must_use = "nothing is requested until this is awaited"]
+pub struct SendRequestFuture<'a> {
+    exchange: Exchange<&'a Connection>,
+    subject: &'a str,
+    headers: Headers,
+    payload: Payload<'a>,
+    fault: Option<RequestError>,
+}
+
+impl Future for SendRequestFuture<'_> {
+    type Output = Result<Msg, RequestError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Some(fault) = this.fault.take() {
+            return Poll::Ready(Err(fault));
+        }
+        let head = PublishHead {
+            subject: this.subject,
+            reply: None,
+            headers: &this.headers,
+            content_type: None,
+        };
+        this.exchange.poll(&head, body(&this.payload), cx.waker())
+    }
+}

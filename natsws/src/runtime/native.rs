@@ -1,0 +1,37 @@
+//! The platform where tokio runs.
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// `tokio`'s instant, so that tests can pause the clock.
+pub type Instant = tokio::time::Instant;
+pub(crate) type Sleep = tokio::time::Sleep;
+
+/// A boxed future of user code.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// `Send` where there are threads, and nothing in the browser, which has none.
+///
+/// It stands on code that users supply: there a handler may hold JavaScript values.
+pub trait MaybeSend: Send {}
+impl<T: Send + ?Sized> MaybeSend for T {}
+
+/// `Sync` where there are threads, and nothing in the browser, which has none.
+pub trait MaybeSync: Sync {}
+impl<T: Sync + ?Sized> MaybeSync for T {}
+
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+pub(crate) fn sleep_until(deadline: Instant) -> Sleep {
+    tokio::time::sleep_until(deadline)
+}
+
+/// Runs a future in the background.
+pub(crate) fn spawn<F>(future: F)
+where
+    F: Future<Output = ()> + MaybeSend + 'static,
+{
+    drop(tokio::spawn(future));
+}

@@ -1,0 +1,601 @@
+//! What a connection knows about its subscriptions, requests and pings: a state machine without
+//! input or output. Bytes are decoded before they come here, `now` is an argument, and what is to
+//! be done is collected in [`Effects`].
+
+mod keepalive;
+mod queue;
+mod requests;
+mod routes;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::sync::oneshot;
+
+pub(crate) use queue::{Item, Pace, Queue, QueueLimits};
+pub(crate) use requests::{Outcome, SubjectHash};
+use requests::{Ended, Requests};
+pub(crate) use routes::{Handler, Route, Target};
+use routes::Routes;
+
+use crate::delivery::Delivery;
+use crate::protocol::encode;
+use crate::protocol::op::ServerOp;
+use crate::protocol::{ProtocolFault, ServerError, ServerInfo};
+use crate::runtime::Instant;
+use keepalive::{Due, Keepalive};
+
+/// What the session wants done, outside its lock.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// Control operations to send.
+    pub(crate) control: BytesMut,
+    pub(crate) wakers: Vec<Waker>,
+    /// Messages for handlers, in the order they came.
+    pub(crate) calls: Vec<(Handler, Item)>,
+    pub(crate) notices: Vec<Notice>,
+    /// Subscriptions that are over. A handler may own whatever its user likes, handles of this very
+    /// connection among them, so it is dropped where no lock is held.
+    ended: Vec<Route>,
+    /// The server changed what it says of itself.
+    pub(crate) info: Option<Arc<ServerInfo>>,
+}
+
+/// Something that listeners want to know.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    ServerError(ServerError),
+    LameDuckMode,
+    SlowConsumer { subject: String },
+    SlowConsumerRecovered { subject: String, dropped: u64 },
+}
+
+/// Why a PING has no PONG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// The connection was lost, with this many messages unconfirmed.
+    Disconnected { unconfirmed: u64 },
+    Closed,
+}
+
+/// Who waits for a PONG. They come in the order of the PINGs.
+enum Waiter {
+    Flush(oneshot::Sender<Result<(), Unanswered>>),
+    /// A subscription whose UNSUB went before the PING: by the PONG it has got everything.
+    Drained(u64),
+    Keepalive,
+}
+
+struct Pong {
+    waiter: Waiter,
+    /// How many messages had been accepted when the PING was: the PONG confirms them.
+    accepted: u64,
+}
+
+pub(crate) struct Session {
+    routes: Routes,
+    requests: Requests,
+    pongs: VecDeque<Pong>,
+    keepalive: Keepalive,
+    ping_interval: Duration,
+    max_pings_out: usize,
+    connected: bool,
+    /// No new subscriptions and requests.
+    draining: bool,
+    closed: bool,
+    info: Arc<ServerInfo>,
+    /// What reply subjects of requests start with, the last dot included.
+    inbox: Arc<str>,
+    inbox_sid: Option<u64>,
+    /// No subscription waits for its first message beyond this.
+    first_deadline: Option<Instant>,
+    /// Subscriptions that got something in the block that is being read.
+    touched: Vec<u64>,
+    /// How many accepted messages are known to have reached the server.
+    confirmed: u64,
+    in_msgs: u64,
+    in_bytes: u64,
+}
+
+impl Session {
+    pub(crate) fn new(
+        inbox: Arc<str>,
+        ping_interval: Duration,
+        max_pings_out: usize,
+        now: Instant,
+    ) -> Self {
+        Self {
+            routes: Routes::default(),
+            requests: Requests::default(),
+            pongs: VecDeque::new(),
+            keepalive: Keepalive::new(ping_interval, max_pings_out, now),
+            ping_interval,
+            max_pings_out,
+            connected: false,
+            draining: false,
+            closed: false,
+            info: Arc::default(),
+            inbox,
+            inbox_sid: None,
+            first_deadline: None,
+            touched: Vec::new(),
+            confirmed: 0,
+            in_msgs: 0,
+            in_bytes: 0,
+        }
+    }
+
+    pub(crate) fn info(&self) -> &Arc<ServerInfo> {
+        &self.info
+    }
+
+    pub(crate) fn inbox(&self) -> &Arc<str> {
+        &self.inbox
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Refuses new subscriptions and requests from now on; `false` where it did already.
+    pub(crate) fn start_draining(&mut self) -> bool {
+        !std::mem::replace(&mut self.draining, true)
+    }
+
+    pub(crate) fn received(&self) -> (u64, u64) {
+        (self.in_msgs, self.in_bytes)
+    }
+
+    pub(crate) fn confirmed(&self) -> u64 {
+        self.confirmed
+    }
+
+    /// The number of requests that have a slot.
+    pub(crate) fn requests_in_flight(&self) -> usize {
+        self.requests.len()
+    }
+
+    // What the connection reads.
+
+    /// Takes the operations of one block.
+    pub(crate) fn receive(
+        &mut self,
+        ops: impl IntoIterator<Item = ServerOp>,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<(), ProtocolFault> {
+        self.keepalive.received(now);
+        let mut result = Ok(());
+        for op in ops {
+            match op {
+                ServerOp::Msg { sid, delivery } => self.deliver(sid, delivery, effects),
+                ServerOp::Ping => effects.control.extend_from_slice(encode::PONG),
+                ServerOp::Pong => self.pong(effects),
+                ServerOp::Ok => {}
+                ServerOp::Info(json) => match ServerInfo::parse(&json) {
+                    Ok(info) => self.update(info, effects),
+                    Err(fault) => result = Err(fault),
+                },
+                ServerOp::Err(text) => self.server_error(ServerError::parse(&text), effects),
+            }
+        }
+        self.hand_over(effects);
+        result
+    }
+
+    fn deliver(&mut self, sid: u64, delivery: Delivery, effects: &mut Effects) {
+        self.in_msgs += 1;
+        self.in_bytes += delivery.size() as u64;
+        let Some(route) = self.routes.get_mut(sid) else { return };
+        route.received += 1;
+        route.deadline = None;
+        let complete = route.is_complete();
+        match &route.target {
+            Target::Queue(_) => {
+                if route.batch.is_empty() {
+                    self.touched.push(sid);
+                }
+                route.batch.push(Item::Delivery(delivery));
+            }
+            Target::Handler { call, queue } => {
+                queue.count(1);
+                effects.calls.push((Arc::clone(call), Item::Delivery(delivery)));
+            }
+            Target::Inbox => {
+                let token = token_in(&delivery, &self.inbox);
+                if let Some(token) = token {
+                    self.reply(token, delivery, effects);
+                }
+            }
+            Target::Request(token) => {
+                let token = *token;
+                self.reply(token, delivery, effects);
+            }
+        }
+        if complete {
+            self.end_route(sid, effects);
+        }
+    }
+
+    fn reply(&mut self, token: u64, delivery: Delivery, effects: &mut Effects) {
+        let outcome = if delivery.is_no_responders() {
+            Outcome::NoResponders
+        } else {
+            Outcome::Reply(delivery)
+        };
+        let ended = self.requests.complete(token, outcome);
+        effects.wakers.extend(ended.wakers);
+        for sid in ended.sids {
+            // Its one message has come, so the server has forgotten the subscription already.
+            self.routes.remove(sid);
+        }
+    }
+
+    fn pong(&mut self, effects: &mut Effects) {
+        let Some(pong) = self.pongs.pop_front() else { return };
+        self.confirmed = self.confirmed.max(pong.accepted);
+        match pong.waiter {
+            // Whoever waits may have gone.
+            Waiter::Flush(waiter) => drop(waiter.send(Ok(()))),
+            Waiter::Drained(sid) => self.end_route(sid, effects),
+            Waiter::Keepalive => {}
+        }
+    }
+
+    fn update(&mut self, info: ServerInfo, effects: &mut Effects) {
+        if info.lame_duck_mode {
+            effects.notices.push(Notice::LameDuckMode);
+        }
+        self.info = Arc::new(info);
+        effects.info = Some(Arc::clone(&self.info));
+    }
+
+    fn server_error(&mut self, error: ServerError, effects: &mut Effects) {
+        match &error {
+            ServerError::PublishDenied { subject } => {
+                let denied = SubjectHash::of(subject);
+                let ended = self.requests.end(|_, of| (of == denied).then_some(Outcome::Denied));
+                self.after(ended, effects);
+            }
+            ServerError::SubscribeDenied { subject, queue_group } => {
+                let sids = self.routes.sids(|route| {
+                    route.subject == *subject && route.queue_group == *queue_group
+                });
+                for sid in sids {
+                    self.deny(sid, &error, effects);
+                }
+            }
+            _ => {}
+        }
+        effects.notices.push(Notice::ServerError(error));
+    }
+
+    /// Tells the reader of a subscription that the server does not allow it.
+    fn deny(&mut self, sid: u64, error: &ServerError, effects: &mut Effects) {
+        let Some(route) = self.routes.get_mut(sid) else { return };
+        if let Some(queue) = route.queue() {
+            queue.deny(error);
+        }
+        match &route.target {
+            Target::Inbox => {
+                self.inbox_sid = None;
+                self.routes.remove(sid);
+                let ended = self.requests.end(|_, _| Some(Outcome::Denied));
+                self.after(ended, effects);
+            }
+            Target::Request(token) => {
+                let token = *token;
+                let ended = self.requests.complete(token, Outcome::Denied);
+                self.after(ended, effects);
+            }
+            Target::Queue(_) => {
+                if route.batch.is_empty() {
+                    self.touched.push(sid);
+                }
+                route.batch.push(Item::Denied(error.clone()));
+                self.end_route(sid, effects);
+            }
+            Target::Handler { call, .. } => {
+                effects.calls.push((Arc::clone(call), Item::Denied(error.clone())));
+                self.end_route(sid, effects);
+            }
+        }
+    }
+
+    /// Moves what the block brought into the queues, one lock for each that got something.
+    fn hand_over(&mut self, effects: &mut Effects) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for sid in touched.drain(..) {
+            if let Some(route) = self.routes.get_mut(sid) {
+                hand_over(route, effects);
+            }
+        }
+        self.touched = touched;
+    }
+
+    /// Takes a subscription out; its reader gets what is there and then the end.
+    fn end_route(&mut self, sid: u64, effects: &mut Effects) {
+        let Some(mut route) = self.routes.remove(sid) else { return };
+        hand_over(&mut route, effects);
+        if let Some(queue) = route.queue() {
+            effects.wakers.extend(queue.end());
+            if matches!(route.target, Target::Handler { .. }) {
+                queue.abandon();
+            }
+        }
+        effects.ended.push(route);
+    }
+
+    fn after(&mut self, ended: Ended, effects: &mut Effects) {
+        effects.wakers.extend(ended.wakers);
+        for sid in ended.sids {
+            self.unsubscribe(sid, effects);
+        }
+    }
+
+    // What the handles ask for.
+
+    /// Adds a subscription. While there is no connection it waits for the next one.
+    pub(crate) fn subscribe(&mut self, route: Route, effects: &mut Effects) -> u64 {
+        if let Some(deadline) = route.deadline {
+            self.first_deadline = Some(self.first_deadline.map_or(deadline, |at| at.min(deadline)));
+        }
+        let sid = self.routes.insert(route);
+        if let (true, Some(route)) = (self.connected, self.routes.get_mut(sid)) {
+            route.write(sid, &mut effects.control);
+        }
+        sid
+    }
+
+    /// Ends a subscription at once; its reader still gets what had arrived.
+    pub(crate) fn unsubscribe(&mut self, sid: u64, effects: &mut Effects) {
+        if self.routes.get(sid).is_none() {
+            return;
+        }
+        if self.connected {
+            encode::unsubscribe(&mut effects.control, sid, None);
+        }
+        self.end_route(sid, effects);
+    }
+
+    /// Ends a subscription with its `max`th message, counted over its whole life.
+    pub(crate) fn unsubscribe_after(&mut self, sid: u64, max: u64, effects: &mut Effects) {
+        let Some(route) = self.routes.get_mut(sid) else { return };
+        route.max = Some(max);
+        if route.is_complete() {
+            self.unsubscribe(sid, effects);
+        } else if self.connected {
+            route.write_max(sid, &mut effects.control);
+        }
+    }
+
+    /// Stops the server from sending more; the subscription ends at the PONG of the PING that is
+    /// sent behind, by which everything sent before has come.
+    pub(crate) fn drain(&mut self, sid: u64, accepted: u64, effects: &mut Effects) {
+        let Some(route) = self.routes.get_mut(sid) else { return };
+        if route.draining {
+            return;
+        }
+        if !self.connected {
+            self.end_route(sid, effects);
+            return;
+        }
+        route.draining = true;
+        encode::unsubscribe(&mut effects.control, sid, None);
+        effects.control.extend_from_slice(encode::PING);
+        self.pongs.push_back(Pong { waiter: Waiter::Drained(sid), accepted });
+    }
+
+    /// The subscriptions that have readers, with their queues.
+    pub(crate) fn subscriptions(&self) -> Vec<(u64, Arc<Queue>)> {
+        let all = self.routes.iter();
+        all.filter_map(|(sid, route)| route.queue().map(|queue| (sid, Arc::clone(queue)))).collect()
+    }
+
+    /// Sends a PING; `waiter` hears of the PONG, or that there will be none.
+    pub(crate) fn ping(
+        &mut self,
+        waiter: oneshot::Sender<Result<(), Unanswered>>,
+        accepted: u64,
+        effects: &mut Effects,
+    ) {
+        if self.connected {
+            effects.control.extend_from_slice(encode::PING);
+            self.pongs.push_back(Pong { waiter: Waiter::Flush(waiter), accepted });
+        } else {
+            let unconfirmed = accepted.saturating_sub(self.confirmed);
+            let answer = if self.closed {
+                Unanswered::Closed
+            } else {
+                Unanswered::Disconnected { unconfirmed }
+            };
+            drop(waiter.send(Err(answer)));
+        }
+    }
+
+    /// Takes a slot for a request, and makes sure that the shared inbox is subscribed.
+    pub(crate) fn request(
+        &mut self,
+        deadline: Instant,
+        subject: SubjectHash,
+        waker: &Waker,
+        effects: &mut Effects,
+    ) -> u64 {
+        if self.inbox_sid.is_none() {
+            let route = Route::new(format!("{}*", self.inbox), None, Target::Inbox);
+            self.inbox_sid = Some(self.subscribe(route, effects));
+        }
+        self.requests.insert(deadline, subject, waker)
+    }
+
+    /// Takes a slot for a request whose reply comes to a subject of its own.
+    pub(crate) fn request_at(
+        &mut self,
+        reply: &str,
+        deadline: Instant,
+        subject: SubjectHash,
+        waker: &Waker,
+        effects: &mut Effects,
+    ) -> u64 {
+        let token = self.requests.insert(deadline, subject, waker);
+        let mut route = Route::new(reply.to_owned(), None, Target::Request(token));
+        route.max = Some(1);
+        let sid = self.subscribe(route, effects);
+        self.requests.owns(token, sid);
+        token
+    }
+
+    pub(crate) fn poll_reply(&mut self, token: u64, waker: &Waker) -> Poll<Outcome> {
+        self.requests.poll(token, waker)
+    }
+
+    /// Gives a request up.
+    pub(crate) fn cancel(&mut self, token: u64, effects: &mut Effects) {
+        if let Some(sid) = self.requests.cancel(token) {
+            self.unsubscribe(sid, effects);
+        }
+    }
+
+    // What time brings.
+
+    /// Does what is due; `Err` says how many pings had no answer.
+    pub(crate) fn timeout(
+        &mut self,
+        now: Instant,
+        accepted: u64,
+        effects: &mut Effects,
+    ) -> Result<(), usize> {
+        let ended = self.requests.expire(now);
+        self.after(ended, effects);
+        self.expire_subscriptions(now, effects);
+        if !self.connected {
+            return Ok(());
+        }
+        match self.keepalive.due(now) {
+            Due::Nothing => Ok(()),
+            Due::Ping => {
+                effects.control.extend_from_slice(encode::PING);
+                self.pongs.push_back(Pong { waiter: Waiter::Keepalive, accepted });
+                Ok(())
+            }
+            Due::Stale { pings } => Err(pings),
+        }
+    }
+
+    fn expire_subscriptions(&mut self, now: Instant, effects: &mut Effects) {
+        if self.first_deadline.is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        for sid in self.routes.sids(|route| route.deadline.is_some_and(|at| at <= now)) {
+            if let Some(route) = self.routes.get_mut(sid) {
+                match &route.target {
+                    Target::Handler { call, .. } => {
+                        effects.calls.push((Arc::clone(call), Item::TimedOut));
+                    }
+                    _ => route.batch.push(Item::TimedOut),
+                }
+            }
+            self.unsubscribe(sid, effects);
+        }
+        self.first_deadline = self.routes.iter().filter_map(|(_, route)| route.deadline).min();
+    }
+
+    /// When [`timeout`](Self::timeout) is next worth calling.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let keepalive = self.connected.then(|| self.keepalive.next());
+        [keepalive, self.requests.earliest(), self.first_deadline].into_iter().flatten().min()
+    }
+
+    // What happens to the connection.
+
+    /// A server has answered: writes every subscription, with what is left of its `max`.
+    pub(crate) fn resume(&mut self, info: ServerInfo, now: Instant, out: &mut BytesMut) {
+        self.info = Arc::new(info);
+        self.keepalive = Keepalive::new(self.ping_interval, self.max_pings_out, now);
+        self.connected = true;
+        for (sid, route) in self.routes.iter_mut() {
+            route.write(sid, out);
+        }
+    }
+
+    /// The connection is lost: nothing that waits for the server may go on waiting.
+    ///
+    /// `unsent` says which requests never left, `accepted` how many messages were accepted in all,
+    /// `kept` how many of them wait for the next connection. Gives back how many are unconfirmed.
+    pub(crate) fn disconnected(
+        &mut self,
+        accepted: u64,
+        kept: u64,
+        unsent: &[u64],
+        effects: &mut Effects,
+    ) -> u64 {
+        self.connected = false;
+        let sent = accepted.saturating_sub(kept);
+        let unconfirmed = sent.saturating_sub(self.confirmed);
+        // They are reported, so the next connection's account starts without them.
+        self.confirmed = sent;
+        self.end_pongs(Unanswered::Disconnected { unconfirmed }, effects);
+        let ended = self.requests.end(|token, _| {
+            Some(Outcome::Disconnected { maybe_delivered: !unsent.contains(&token) })
+        });
+        self.after(ended, effects);
+        unconfirmed
+    }
+
+    /// The connection is closed for good: everything ends.
+    pub(crate) fn close(&mut self, effects: &mut Effects) {
+        self.closed = true;
+        self.connected = false;
+        self.end_pongs(Unanswered::Closed, effects);
+        let ended = self.requests.end(|_, _| Some(Outcome::Closed));
+        self.after(ended, effects);
+        for sid in self.routes.sids(|_| true) {
+            self.end_route(sid, effects);
+        }
+        self.inbox_sid = None;
+    }
+
+    fn end_pongs(&mut self, answer: Unanswered, effects: &mut Effects) {
+        for pong in std::mem::take(&mut self.pongs) {
+            match pong.waiter {
+                Waiter::Flush(waiter) => drop(waiter.send(Err(answer))),
+                Waiter::Drained(sid) => self.end_route(sid, effects),
+                Waiter::Keepalive => {}
+            }
+        }
+    }
+}
+
+/// Moves a subscription's part of a block into its queue.
+fn hand_over(route: &mut Route, effects: &mut Effects) {
+    let Target::Queue(queue) = &route.target else { return };
+    let (waker, pace) = queue.push(&mut route.batch);
+    effects.wakers.extend(waker);
+    let subject = || route.subject.clone();
+    match pace {
+        Pace::Unchanged => {}
+        Pace::TooSlow => effects.notices.push(Notice::SlowConsumer { subject: subject() }),
+        Pace::Recovered { dropped } => {
+            effects.notices.push(Notice::SlowConsumerRecovered { subject: subject(), dropped });
+        }
+    }
+}
+
+/// The token that stands behind the inbox's prefix in the subject of a reply.
+fn token_in(delivery: &Delivery, inbox: &str) -> Option<u64> {
+    delivery.subject_text()?.strip_prefix(inbox)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

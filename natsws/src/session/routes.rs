@@ -1,0 +1,196 @@
+//! The subscriptions of a connection, by the id that the server gets for each.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::BytesMut;
+
+use super::queue::{Item, Queue};
+use crate::protocol::encode;
+use crate::runtime::Instant;
+
+/// A function that takes a subscription's messages inline with their arrival.
+pub(crate) type Handler = Arc<Mutex<dyn FnMut(Item) + Send>>;
+
+/// Where the messages of a subscription go.
+pub(crate) enum Target {
+    Queue(Arc<Queue>),
+    Handler {
+        call: Handler,
+        queue: Arc<Queue>,
+    },
+    /// The one message goes to a request, by its token.
+    Request(u64),
+    /// The shared inbox of all requests.
+    Inbox,
+}
+
+/// One subscription.
+pub(crate) struct Route {
+    pub(crate) subject: String,
+    pub(crate) queue_group: Option<String>,
+    pub(crate) target: Target,
+    pub(crate) received: u64,
+    /// How many of them had come before this connection: the server counts from there.
+    received_before: u64,
+    /// The subscription ends with this many messages, counted over its whole life.
+    pub(crate) max: Option<u64>,
+    /// UNSUB has been sent, and the route goes at the PONG that follows.
+    pub(crate) draining: bool,
+    /// When the first message must have come.
+    pub(crate) deadline: Option<Instant>,
+    /// What came for it in the block that is being read.
+    pub(crate) batch: Vec<Item>,
+}
+
+impl Route {
+    pub(crate) fn new(subject: String, queue_group: Option<String>, target: Target) -> Self {
+        Self {
+            subject,
+            queue_group,
+            target,
+            received: 0,
+            received_before: 0,
+            max: None,
+            draining: false,
+            deadline: None,
+            batch: Vec::new(),
+        }
+    }
+
+    pub(crate) fn queue(&self) -> Option<&Arc<Queue>> {
+        match &self.target {
+            Target::Queue(queue) | Target::Handler { queue, .. } => Some(queue),
+            Target::Request(_) | Target::Inbox => None,
+        }
+    }
+
+    /// Whether the subscription has had all the messages that it wanted.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.max.is_some_and(|max| self.received >= max)
+    }
+
+    /// Writes what makes a new connection's server know this subscription, with what is left of
+    /// its `max`.
+    pub(crate) fn write(&mut self, sid: u64, out: &mut BytesMut) {
+        self.received_before = self.received;
+        encode::subscribe(out, &self.subject, self.queue_group.as_deref(), sid);
+        self.write_max(sid, out);
+    }
+
+    /// Writes after how many messages the server ends the subscription, if it does.
+    pub(crate) fn write_max(&self, sid: u64, out: &mut BytesMut) {
+        if let Some(max) = self.max {
+            encode::unsubscribe(out, sid, Some(max.saturating_sub(self.received_before)));
+        }
+    }
+}
+
+/// All subscriptions: a slab, whose index is in the sid together with a generation, so that a late
+/// message for a subscription that is gone never reaches the one that has its place now.
+#[derive(Default)]
+pub(crate) struct Routes {
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+}
+
+struct Slot {
+    generation: u64,
+    route: Option<Route>,
+}
+
+const INDEX_BITS: u32 = 24;
+
+impl Routes {
+    /// Adds a subscription and names its sid. The first ones are 1, 2, 3.
+    pub(crate) fn insert(&mut self, route: Route) -> u64 {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, route: None });
+            self.slots.len() - 1
+        });
+        match self.slots.get_mut(index) {
+            Some(slot) => {
+                slot.route = Some(route);
+                sid_of(index, slot.generation)
+            }
+            None => 0,
+        }
+    }
+
+    pub(crate) fn get(&self, sid: u64) -> Option<&Route> {
+        let (index, generation) = place_of(sid)?;
+        let slot = self.slots.get(index)?;
+        if slot.generation == generation { slot.route.as_ref() } else { None }
+    }
+
+    pub(crate) fn get_mut(&mut self, sid: u64) -> Option<&mut Route> {
+        let (index, generation) = place_of(sid)?;
+        let slot = self.slots.get_mut(index)?;
+        if slot.generation == generation { slot.route.as_mut() } else { None }
+    }
+
+    pub(crate) fn remove(&mut self, sid: u64) -> Option<Route> {
+        let (index, generation) = place_of(sid)?;
+        let slot = self.slots.get_mut(index)?;
+        if slot.generation != generation {
+            return None;
+        }
+        let route = slot.route.take()?;
+        slot.generation += 1;
+        self.free.push(index);
+        Some(route)
+    }
+
+    /// The sids of all subscriptions for which `wanted` holds.
+    pub(crate) fn sids(&self, wanted: impl Fn(&Route) -> bool) -> Vec<u64> {
+        self.iter().filter(|(_, route)| wanted(route)).map(|(sid, _)| sid).collect()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u64, &mut Route)> {
+        self.slots.iter_mut().enumerate().filter_map(|(index, slot)| {
+            let sid = sid_of(index, slot.generation);
+            slot.route.as_mut().map(|route| (sid, route))
+        })
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Route)> {
+        self.slots.iter().enumerate().filter_map(|(index, slot)| {
+            slot.route.as_ref().map(|route| (sid_of(index, slot.generation), route))
+        })
+    }
+}
+
+fn sid_of(index: usize, generation: u64) -> u64 {
+    (generation << INDEX_BITS) | (index as u64 + 1)
+}
+
+fn place_of(sid: u64) -> Option<(usize, u64)> {
+    let index = usize::try_from(sid & ((1 << INDEX_BITS) - 1)).ok()?.checked_sub(1)?;
+    Some((index, sid >> INDEX_BITS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_message_does_not_reach_the_next_subscription_in_its_place() {
+        let mut routes = Routes::default();
+        let route = || Route::new("a".to_owned(), None, Target::Inbox);
+        assert_eq!((routes.insert(route()), routes.insert(route())), (1, 2));
+        assert!(routes.remove(1).is_some());
+        let next = routes.insert(route());
+        assert_ne!(next, 1);
+        assert!(routes.get(1).is_none());
+        assert!(routes.remove(1).is_none());
+        assert!(routes.get(next).is_some());
+        assert_eq!(routes.sids(|_| true), [next, 2]);
+    }
+
+    #[test]
+    fn sids_from_the_peer_are_never_out_of_bounds() {
+        let mut routes = Routes::default();
+        for sid in [0, 1, 2, u64::MAX, 1 << INDEX_BITS] {
+            assert!(routes.get_mut(sid).is_none());
+        }
+    }
+}

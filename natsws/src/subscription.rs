@@ -1,0 +1,420 @@
+//! Subscribing to subjects and reading what comes.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::Stream;
+
+use crate::connection::{Connection, WeakConnection};
+use crate::event::State;
+use crate::header::HeaderError;
+use crate::msg::{Msg, RawMsg, Unusable};
+use crate::protocol::ServerError;
+use crate::runtime;
+use crate::session::{Handler, Item, Queue, QueueLimits, Route, Target, Unanswered};
+use crate::subject::{SubjectError, check_filter, check_queue_group};
+
+/// Why a subscription could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The subject cannot be subscribed to.
+    #[error("the subject cannot be subscribed to")]
+    Subject(#[from] SubjectError),
+    /// The queue group has no valid name.
+    #[error("the queue group has no valid name")]
+    QueueGroup(#[source] SubjectError),
+    /// The server does not permit it.
+    #[error("the server does not permit the subscription")]
+    Denied(#[source] ServerError),
+    /// The connection is draining.
+    #[error("the connection is draining")]
+    Draining,
+    /// The connection is closed.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+/// What a subscription has to say between its messages.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscriptionError {
+    /// Messages were dropped here, because they were not read fast enough. The subscription goes
+    /// on.
+    #[error("{dropped} messages were dropped, because they were not read fast enough")]
+    Lagged {
+        /// How many.
+        dropped: u64,
+    },
+    /// A message has a subject or a reply subject that is not UTF-8. The subscription goes on.
+    #[error("a message has a subject that is not UTF-8")]
+    SubjectNotUtf8 {
+        /// The message as it came.
+        raw: Box<RawMsg>,
+    },
+    /// A message has headers that are malformed. The subscription goes on.
+    #[error("a message has headers that are malformed")]
+    MalformedHeaders {
+        /// What is wrong.
+        source: HeaderError,
+        /// The message as it came.
+        raw: Box<RawMsg>,
+    },
+    /// No first message came within the subscription's timeout. The subscription is over.
+    #[error("no message came in time")]
+    TimedOut,
+    /// The server does not permit the subscription, or no longer. The subscription is over.
+    #[error("the server does not permit the subscription")]
+    Denied(#[source] ServerError),
+}
+
+/// A subscription that is about to be made: `.await` it, or say more first.
+///
+/// Made by [`Connection::subscribe`].
+#[must_use = "nothing is subscribed until this is awaited"]
+pub struct Subscribe<'a> {
+    connection: &'a Connection,
+    subject: String,
+    queue_group: Option<String>,
+    max: Option<u64>,
+    timeout: Option<Duration>,
+    limits: QueueLimits,
+    confirmed: bool,
+    handler: Option<Box<dyn FnMut(Result<Msg, SubscriptionError>) + Send>>,
+}
+
+impl<'a> Subscribe<'a> {
+    pub(crate) fn new(connection: &'a Connection, subject: String) -> Self {
+        Self {
+            connection,
+            subject,
+            queue_group: None,
+            max: None,
+            timeout: None,
+            limits: connection.shared().options.queue,
+            confirmed: true,
+            handler: None,
+        }
+    }
+
+    /// Joins a queue group: of all its members only one gets each message.
+    pub fn queue(mut self, group: impl Into<String>) -> Self {
+        self.queue_group = Some(group.into());
+        self
+    }
+
+    /// Ends the subscription after this many messages.
+    pub fn max(mut self, messages: u64) -> Self {
+        self.max = Some(messages);
+        self
+    }
+
+    /// Ends the subscription with an error where no first message comes in this time.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// How many messages may wait to be read before some are dropped.
+    pub fn pending_messages(mut self, messages: usize) -> Self {
+        self.limits.messages = messages;
+        self
+    }
+
+    /// How many bytes of messages may wait to be read before some are dropped.
+    pub fn pending_bytes(mut self, bytes: usize) -> Self {
+        self.limits.bytes = bytes;
+        self
+    }
+
+    /// Does not wait until the server has seen the subscription: the fast path, for which a
+    /// message published by somebody else right after may come too early.
+    pub fn unconfirmed(mut self) -> Self {
+        self.confirmed = false;
+        self
+    }
+
+    /// Gives each message to a function inline with its arrival, for the lowest latency, instead
+    /// of to a reader.
+    ///
+    /// The function holds up the whole connection while it runs, so it must be quick; a panic in
+    /// it is contained and told as an [`Event`](crate::Event). The stream of such a subscription
+    /// has no items.
+    pub fn handler(
+        mut self,
+        handler: impl FnMut(Result<Msg, SubscriptionError>) + Send + 'static,
+    ) -> Self {
+        self.handler = Some(Box::new(handler));
+        self
+    }
+
+    async fn make(mut self) -> Result<Subscription, SubscribeError> {
+        check_filter(&self.subject)?;
+        if let Some(group) = &self.queue_group {
+            check_queue_group(group).map_err(SubscribeError::QueueGroup)?;
+        }
+        let queue = Arc::new(Queue::new(self.limits));
+        let target = match self.handler.take() {
+            None => Target::Queue(Arc::clone(&queue)),
+            Some(handler) => Target::Handler {
+                call: inline(handler, self.connection.downgrade()),
+                queue: Arc::clone(&queue),
+            },
+        };
+        let mut route = Route::new(self.subject.clone(), self.queue_group.take(), target);
+        route.max = self.max;
+        route.deadline = self.timeout.map(|timeout| runtime::now() + timeout);
+        let shared = self.connection.shared();
+        let sid = shared.with_session(|session, effects| {
+            if session.is_closed() {
+                return Err(SubscribeError::Closed);
+            }
+            if session.is_draining() {
+                return Err(SubscribeError::Draining);
+            }
+            Ok(session.subscribe(route, effects))
+        })?;
+        // From here on, dropping this future drops the subscription, which unsubscribes.
+        let mut subscription = Subscription {
+            connection: self.connection.clone(),
+            sid,
+            subject: self.subject,
+            queue,
+            local: VecDeque::new(),
+            processed: 0,
+        };
+        if self.confirmed {
+            subscription.confirm().await?;
+        }
+        Ok(subscription)
+    }
+}
+
+impl<'a> IntoFuture for Subscribe<'a> {
+    type Output = Result<Subscription, SubscribeError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.make())
+    }
+}
+
+impl fmt::Debug for Subscribe<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscribe")
+            .field("subject", &self.subject)
+            .field("queue_group", &self.queue_group)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The user's function as the session calls it.
+fn inline(
+    mut handler: Box<dyn FnMut(Result<Msg, SubscriptionError>) + Send>,
+    connection: WeakConnection,
+) -> Handler {
+    // The connection holds the handler, so the handler must not hold the connection.
+    Arc::new(Mutex::new(move |item| handler(read(item, || connection.upgrade()))))
+}
+
+/// Makes what the reader sees of what was queued.
+fn read(
+    item: Item,
+    connection: impl FnOnce() -> Option<Connection>,
+) -> Result<Msg, SubscriptionError> {
+    match item {
+        Item::Delivery(delivery) => Msg::new(delivery, connection).map_err(|(fault, delivery)| {
+            let raw = Box::new(RawMsg(delivery));
+            match fault {
+                Unusable::SubjectNotUtf8 => SubscriptionError::SubjectNotUtf8 { raw },
+                Unusable::Headers(source) => SubscriptionError::MalformedHeaders { source, raw },
+            }
+        }),
+        Item::Lagged { dropped } => Err(SubscriptionError::Lagged { dropped }),
+        Item::Denied(error) => Err(SubscriptionError::Denied(error)),
+        Item::TimedOut => Err(SubscriptionError::TimedOut),
+    }
+}
+
+/// A subscription: a stream of messages. Dropping it unsubscribes.
+///
+/// ```no_run
+/// # async fn example(connection: natsws::Connection) -> Result<(), natsws::Error> {
+/// let mut help = connection.subscribe("help.>").await?;
+/// while let Some(msg) = help.next().await {
+///     let msg = msg?;
+///     println!("{}: {} bytes", msg.subject(), msg.payload().len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "dropping a subscription unsubscribes"]
+pub struct Subscription {
+    connection: Connection,
+    sid: u64,
+    subject: String,
+    queue: Arc<Queue>,
+    /// Taken from the queue and not yet read.
+    local: VecDeque<Item>,
+    processed: u64,
+}
+
+impl Subscription {
+    /// Waits until the server has seen the subscription, over as many connections as it takes.
+    async fn confirm(&mut self) -> Result<(), SubscribeError> {
+        let shared = self.connection.shared();
+        loop {
+            match self.connection.ping().await {
+                Ok(()) => break,
+                Err(Unanswered::Closed) => return Err(SubscribeError::Closed),
+                Err(Unanswered::Disconnected { .. }) => {}
+            }
+            let mut state = shared.watch_state();
+            let up = |state: &State| !matches!(state, State::Connecting | State::Disconnected);
+            drop(state.wait_for(up).await);
+        }
+        match self.queue.denied() {
+            Some(error) => Err(SubscribeError::Denied(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// The next message; `None` when the subscription is over and everything has been read.
+    ///
+    /// # Errors
+    /// [`SubscriptionError`] says what is to be known between messages. After most of them the
+    /// subscription goes on.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what was not returned is returned by the next call.
+    pub async fn next(&mut self) -> Option<Result<Msg, SubscriptionError>> {
+        poll_fn(|cx| self.poll_read(cx)).await
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Msg, SubscriptionError>>> {
+        loop {
+            if let Some(item) = self.local.pop_front() {
+                if matches!(item, Item::Delivery(_)) {
+                    self.processed += 1;
+                }
+                return Poll::Ready(Some(read(item, || Some(self.connection.clone()))));
+            }
+            if !ready!(self.queue.poll_take(cx, &mut self.local)) {
+                return Poll::Ready(None);
+            }
+        }
+    }
+
+    /// The subject as it was subscribed to, wildcards and all.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// How many messages came, those that were dropped among them.
+    pub fn received(&self) -> u64 {
+        self.queue.received()
+    }
+
+    /// How many messages were read; for a [handler](Subscribe::handler) that is all of them.
+    pub fn processed(&self) -> u64 {
+        if self.local.is_empty() && self.queue.is_handled() {
+            self.queue.received()
+        } else {
+            self.processed
+        }
+    }
+
+    /// How many messages were dropped because they were not read fast enough.
+    pub fn dropped(&self) -> u64 {
+        self.queue.dropped()
+    }
+
+    /// How many messages wait to be read.
+    pub fn pending(&self) -> usize {
+        self.local.len() + self.queue.len()
+    }
+
+    /// Whether the subscription is over; messages may still wait to be read.
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_ended()
+    }
+
+    /// Ends the subscription at once. What had come by then can still be read.
+    pub fn unsubscribe(&self) {
+        self.connection
+            .shared()
+            .with_session(|session, effects| session.unsubscribe(self.sid, effects));
+    }
+
+    /// Ends the subscription with its `max`th message, counted over its whole life.
+    pub fn unsubscribe_after(&self, max: u64) {
+        self.connection
+            .shared()
+            .with_session(|session, effects| session.unsubscribe_after(self.sid, max, effects));
+    }
+
+    /// Stops the server from sending more, and waits until everything it had sent is here. Then
+    /// the subscription is over, and what waits can be read to the end.
+    ///
+    /// # Errors
+    /// [`FlushError`](crate::FlushError) where the connection was lost or closed meanwhile: the
+    /// subscription is over then too, but the server may have sent more.
+    ///
+    /// # Cancel safety
+    /// Dropped early, the subscription drains all the same.
+    pub async fn drain(&self) -> Result<(), crate::FlushError> {
+        let shared = self.connection.shared();
+        let accepted = shared.outbox.accepted();
+        shared.with_session(|session, effects| session.drain(self.sid, accepted, effects));
+        self.connection.flush().await
+    }
+
+    /// Ends the subscription from elsewhere, while it is being read.
+    pub fn stopper(&self) -> Stopper {
+        Stopper { connection: self.connection.downgrade(), sid: self.sid }
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Result<Msg, SubscriptionError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_read(cx)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.unsubscribe();
+        self.queue.abandon();
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
+/// Ends a [`Subscription`] from elsewhere. It keeps nothing alive.
+#[derive(Debug, Clone)]
+pub struct Stopper {
+    connection: WeakConnection,
+    sid: u64,
+}
+
+impl Stopper {
+    /// Ends the subscription at once, as [`Subscription::unsubscribe`] does.
+    pub fn unsubscribe(&self) {
+        if let Some(connection) = self.connection.upgrade() {
+            connection
+                .shared()
+                .with_session(|session, effects| session.unsubscribe(self.sid, effects));
+        }
+    }
+}

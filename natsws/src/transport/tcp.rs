@@ -1,0 +1,202 @@
+//! TCP, and TLS where the address or the server's `INFO` asks for it.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_core::Stream;
+use futures_sink::Sink;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::{TlsOptions, TransportError};
+use crate::server_addr::ServerAddr;
+#[cfg(feature = "tcp")]
+use {
+    super::BoxTransport,
+    crate::protocol::ServerInfo,
+    crate::server_addr::Scheme,
+    memchr::memchr,
+};
+
+/// Bytes asked for in one read. Small messages come by the hundred in one block.
+const READ: usize = 64 * 1024;
+/// Below this much room a new block is begun.
+const LEAST_ROOM: usize = 8 * 1024;
+/// Bytes that may wait in a sink before it asks to be flushed.
+const WRITE_AHEAD: usize = 256 * 1024;
+/// Chunks written by one system call.
+const SLICES: usize = 32;
+
+/// Opens a connection. `TCP_NODELAY` is always set: what is small is batched by us, and what is
+/// left must not wait for an acknowledgement.
+pub(super) async fn open(addr: &ServerAddr) -> Result<TcpStream, TransportError> {
+    let stream = TcpStream::connect((addr.host(), addr.port())).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Connects to a `nats://` or `tls://` address.
+#[cfg(feature = "tcp")]
+pub(super) async fn dial(
+    addr: &ServerAddr,
+    tls: &TlsOptions,
+) -> Result<BoxTransport, TransportError> {
+    let mut stream = open(addr).await?;
+    let first = read_info(&mut stream).await?;
+    let line_end = memchr(b'\n', &first).map_or(first.len(), |at| at + 1);
+    let json = first.get(b"INFO".len()..line_end).unwrap_or_default();
+    // An INFO that does not parse is the handshake's to report; TLS is then what the address says.
+    let required = ServerInfo::parse(json).is_ok_and(|info| info.tls_required);
+    if addr.scheme() != Scheme::Tls && !required {
+        return Ok(Box::new(Tcp::new(stream, first)));
+    }
+    if line_end != first.len() {
+        return Err(TransportError::DataBeforeTls);
+    }
+    upgrade(stream, first, addr, tls).await
+}
+
+#[cfg(all(feature = "tcp", feature = "tls"))]
+async fn upgrade(
+    stream: TcpStream,
+    first: Bytes,
+    addr: &ServerAddr,
+    tls: &TlsOptions,
+) -> Result<BoxTransport, TransportError> {
+    let stream = super::tls::wrap(stream, addr.host(), tls).await?;
+    Ok(Box::new(Tcp::new(stream, first)))
+}
+
+#[cfg(all(feature = "tcp", not(feature = "tls")))]
+async fn upgrade(
+    _stream: TcpStream,
+    _first: Bytes,
+    addr: &ServerAddr,
+    _tls: &TlsOptions,
+) -> Result<BoxTransport, TransportError> {
+    Err(TransportError::FeatureMissing { scheme: addr.scheme(), feature: "tls-ring" })
+}
+
+/// Reads up to the end of the first line, which tells whether TLS follows.
+#[cfg(feature = "tcp")]
+async fn read_info(stream: &mut TcpStream) -> Result<Bytes, TransportError> {
+    const LONGEST: usize = 1024 * 1024;
+    let mut first = BytesMut::with_capacity(4096);
+    while memchr(b'\n', &first).is_none() {
+        let read = stream.read_buf(&mut first).await?;
+        let known = first.len().min(5);
+        let is_info = first.get(..known).is_some_and(|start| {
+            start.eq_ignore_ascii_case(b"INFO ".get(..known).unwrap_or_default())
+        });
+        if !is_info || first.len() > LONGEST {
+            let start = first.get(..first.len().min(40)).unwrap_or_default();
+            let start = String::from_utf8_lossy(start).into_owned();
+            return Err(TransportError::NotNats { start });
+        }
+        if read == 0 {
+            return Err(TransportError::Closed);
+        }
+    }
+    Ok(first.freeze())
+}
+
+/// A byte stream as chunks: what was read before it, then blocks as they are read.
+pub(super) struct Tcp<S> {
+    io: S,
+    first: Option<Bytes>,
+    block: BytesMut,
+    waiting: VecDeque<Bytes>,
+    waiting_len: usize,
+}
+
+impl<S> Tcp<S> {
+    pub(super) fn new(io: S, first: Bytes) -> Self {
+        let first = (!first.is_empty()).then_some(first);
+        Self { io, first, block: BytesMut::new(), waiting: VecDeque::new(), waiting_len: 0 }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Stream for Tcp<S> {
+    type Item = Result<Bytes, TransportError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if let Some(first) = this.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        if this.block.capacity() - this.block.len() < LEAST_ROOM {
+            this.block.reserve(READ);
+        }
+        // The future holds nothing between polls, so making a new one each time loses nothing, and
+        // it reads into room that was never written to, without filling it with zeros first.
+        match ready!(pin!(this.io.read_buf(&mut this.block)).poll(cx)) {
+            Ok(0) => Poll::Ready(None),
+            Ok(_) => Poll::Ready(Some(Ok(this.block.split().freeze()))),
+            Err(error) => Poll::Ready(Some(Err(error.into()))),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Tcp<S> {
+    /// Writes until nothing waits.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        while !self.waiting.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            for (slice, chunk) in slices.iter_mut().zip(&self.waiting) {
+                *slice = IoSlice::new(chunk);
+            }
+            let count = self.waiting.len().min(SLICES);
+            let slices = slices.get(..count).unwrap_or_default();
+            let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, slices))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
+            }
+            self.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.waiting_len = self.waiting_len.saturating_sub(written);
+        while let Some(chunk) = self.waiting.front_mut() {
+            if chunk.len() > written {
+                chunk.advance(written);
+                return;
+            }
+            written -= chunk.len();
+            self.waiting.pop_front();
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Sink<Bytes> for Tcp<S> {
+    type Error = TransportError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let this = self.get_mut();
+        if this.waiting_len < WRITE_AHEAD { Poll::Ready(Ok(())) } else { this.poll_write(cx) }
+    }
+
+    fn start_send(self: Pin<&mut Self>, chunk: Bytes) -> Result<(), TransportError> {
+        let this = self.get_mut();
+        this.waiting_len += chunk.len();
+        this.waiting.push_back(chunk);
+        Ok(())
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let this = self.get_mut();
+        ready!(this.poll_write(cx))?;
+        Pin::new(&mut this.io).poll_flush(cx).map_err(Into::into)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let this = self.get_mut();
+        ready!(this.poll_write(cx))?;
+        Pin::new(&mut this.io).poll_shutdown(cx).map_err(Into::into)
+    }
+}

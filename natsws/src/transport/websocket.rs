@@ -1,0 +1,125 @@
+//! WebSocket through tokio-tungstenite: a binary frame for each chunk that is sent, any framing
+//! accepted on read.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_sink::Sink;
+use http::Uri;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::{BoxTransport, TlsOptions, TransportError, tcp};
+use crate::runtime::MaybeSend;
+use crate::server_addr::{Scheme, ServerAddr};
+
+/// A server puts everything that waits into one frame, which is bounded by its `max_pending` of
+/// 64 MiB and one message more. What is limited here are NATS messages, in the decoder.
+const LARGEST_FRAME: usize = 160 * 1024 * 1024;
+
+/// Connects to a `ws://` or `wss://` address.
+pub(super) async fn dial(
+    addr: &ServerAddr,
+    tls: &TlsOptions,
+) -> Result<BoxTransport, TransportError> {
+    let stream = tcp::open(addr).await?;
+    if addr.scheme() == Scheme::Ws {
+        return upgrade(stream, addr).await;
+    }
+    #[cfg(feature = "tls")]
+    return upgrade(super::tls::wrap(stream, addr.host(), tls).await?, addr).await;
+    #[cfg(not(feature = "tls"))]
+    {
+        let _ = tls;
+        Err(TransportError::FeatureMissing { scheme: addr.scheme(), feature: "tls-ring" })
+    }
+}
+
+/// Does the WebSocket handshake on a connection that is up.
+async fn upgrade<S>(stream: S, addr: &ServerAddr) -> Result<BoxTransport, TransportError>
+where
+    S: AsyncRead + AsyncWrite + MaybeSend + Unpin + 'static,
+{
+    let path = if addr.path().is_empty() { "/" } else { addr.path() };
+    let uri = format!("{}://{}{path}", addr.scheme().as_str(), addr.authority());
+    let uri: Uri = uri.parse().map_err(|error| TransportError::WebSocket(Box::new(error)))?;
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(LARGEST_FRAME))
+        .max_frame_size(Some(LARGEST_FRAME));
+    let request = ClientRequestBuilder::new(uri);
+    let (stream, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config))
+        .await
+        .map_err(failed)?;
+    Ok(Box::new(WebSocket { stream }))
+}
+
+fn failed(error: Error) -> TransportError {
+    match error {
+        Error::ConnectionClosed | Error::AlreadyClosed => TransportError::Closed,
+        Error::Io(error) => TransportError::Io(error),
+        Error::Http(response) => {
+            let body = response.body().as_deref().unwrap_or_default();
+            let text = String::from_utf8_lossy(body.get(..body.len().min(1024)).unwrap_or(body));
+            let first_line = text.lines().next().unwrap_or_default().chars().take(200).collect();
+            TransportError::Upgrade { status: response.status().as_u16(), first_line }
+        }
+        error => TransportError::WebSocket(Box::new(error)),
+    }
+}
+
+/// A WebSocket as chunks.
+struct WebSocket<S> {
+    stream: WebSocketStream<S>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
+    type Item = Result<Bytes, TransportError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let chunk = match ready!(Pin::new(&mut self.stream).poll_next(cx)) {
+                Some(Ok(Message::Binary(bytes))) => bytes,
+                Some(Ok(Message::Text(text))) => text.into(),
+                // Pings are answered by the library; a close ends the stream by itself.
+                Some(Ok(_)) => continue,
+                Some(Err(error)) => return Poll::Ready(Some(Err(failed(error)))),
+                None => return Poll::Ready(None),
+            };
+            return Poll::Ready(Some(Ok(chunk)));
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Bytes> for WebSocket<S> {
+    type Error = TransportError;
+
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
+        Pin::new(&mut self.stream).poll_ready(cx).map_err(failed)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, chunk: Bytes) -> Result<(), TransportError> {
+        Pin::new(&mut self.stream).start_send(Message::Binary(chunk)).map_err(failed)
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
+        Pin::new(&mut self.stream).poll_flush(cx).map_err(failed)
+    }
+
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
+        Pin::new(&mut self.stream).poll_close(cx).map_err(failed)
+    }
+}
