@@ -94,7 +94,9 @@ impl From<Unanswered> for FlushError {
 #[non_exhaustive]
 pub enum DrainError {
     /// Not everything was read within [`ConnectOptions::drain_timeout`].
-    #[error("the connection was closed with {unread} messages unread, since draining took too long")]
+    #[error(
+        "the connection was closed with {unread} messages unread, since draining took too long"
+    )]
     TimedOut {
         /// How many messages had come and were not read.
         unread: usize,
@@ -138,7 +140,7 @@ impl Connection {
             servers.push(ServerAddr::local());
         }
         let first = servers.first().cloned().unwrap_or_else(ServerAddr::local);
-        Self::start(first, options, |driver, told| driver.run(told), servers).await
+        Self::start(first, options, Driver::run, servers).await
     }
 
     /// Connects over a transport that is there already.
@@ -325,12 +327,11 @@ impl Connection {
             shared.outbox.stop_accepting();
             self.flush_over_reconnects().await
         });
-        let result = match finished.await {
-            Some(flushed) => flushed.map_err(DrainError::Flush),
-            None => {
-                let unfinished = queues.iter().filter(|queue| !queue.is_finished());
-                Err(DrainError::TimedOut { unread: unfinished.map(|queue| Queue::len(queue)).sum() })
-            }
+        let result = if let Some(flushed) = finished.await {
+            flushed.map_err(DrainError::Flush)
+        } else {
+            let unfinished = queues.iter().filter(|queue| !queue.is_finished());
+            Err(DrainError::TimedOut { unread: unfinished.map(|queue| Queue::len(queue)).sum() })
         };
         self.close().await;
         result

@@ -25,6 +25,7 @@
 
 mod client;
 mod connect;
+mod connect_to;
 mod exchange;
 mod hub;
 mod listen;

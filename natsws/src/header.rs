@@ -89,12 +89,12 @@ impl Headers {
     }
 
     /// Reads a received block, checking every line, without copying it.
-    pub(crate) fn parse(block: Bytes) -> Result<Self, HeaderError> {
+    pub(crate) fn parse(block: &Bytes) -> Result<Self, HeaderError> {
         let malformed = |fault| HeaderError::Malformed { fault };
         if block.is_empty() {
             return Ok(Self::new());
         }
-        let text = str::from_utf8(&block).map_err(|_| malformed("it is not UTF-8"))?;
+        let text = str::from_utf8(block).map_err(|_| malformed("it is not UTF-8"))?;
         let body = text.strip_suffix("\r\n").ok_or_else(|| malformed("it does not end"))?;
         let mut lines =
             body.split_inclusive('\n').map(|line| line.strip_suffix("\r\n").unwrap_or(""));
@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     fn parse(block: &'static str) -> Result<Headers, HeaderError> {
-        Headers::parse(Bytes::from_static(block.as_bytes()))
+        Headers::parse(&Bytes::from_static(block.as_bytes()))
     }
 
     #[test]
@@ -345,7 +345,7 @@ mod tests {
             assert_eq!(parse(block), Err(HeaderError::Malformed { fault }), "{block:?}");
         }
         assert_eq!(
-            Headers::parse(Bytes::from_static(b"NATS/1.0\r\nA: \xff\r\n\r\n")),
+            Headers::parse(&Bytes::from_static(b"NATS/1.0\r\nA: \xff\r\n\r\n")),
             Err(HeaderError::Malformed { fault: "it is not UTF-8" })
         );
     }

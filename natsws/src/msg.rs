@@ -43,7 +43,7 @@ impl Msg {
             return Err((Unusable::SubjectNotUtf8, delivery));
         }
         let headers = if delivery.has_headers() {
-            match Headers::parse(delivery.headers()) {
+            match Headers::parse(&delivery.headers()) {
                 Ok(headers) => headers,
                 Err(error) => return Err((Unusable::Headers(error), delivery)),
             }

@@ -39,6 +39,7 @@ impl Default for OutboxLimits {
 /// # }
 /// ```
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[must_use = "options do nothing until `connect` is called"]
 pub struct ConnectOptions {
     pub(crate) name: Option<String>,

@@ -90,10 +90,7 @@ impl<'a> Publish<'a> {
     }
 
     /// The answer to a message, where that asks for one.
-    pub(crate) fn answer(
-        to: Option<(&'a Connection, &'a str)>,
-        payload: Payload<'a>,
-    ) -> Self {
+    pub(crate) fn answer(to: Option<(&'a Connection, &'a str)>, payload: Payload<'a>) -> Self {
         let (connection, subject) = to.unzip();
         Self {
             connection,
@@ -114,7 +111,7 @@ impl<'a> Publish<'a> {
     /// Adds a header. One that is not valid is the error of the publish.
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         if let Err(error) = self.headers.append(name, value.as_ref()) {
-            self.fault.get_or_insert(error.into());
+            self.fault.get_or_insert_with(|| error.into());
         }
         self
     }

@@ -144,7 +144,11 @@ impl<C: Borrow<Connection>> Exchange<C> {
         Self { connection, timeout, reply_to, token: None, sent: false }
     }
 
-    /// Whether the message is still needed by [`poll`](Self::poll).
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// Whether the message is no longer needed.
     pub(crate) fn is_sent(&self) -> bool {
         self.sent
     }
@@ -157,18 +161,31 @@ impl<C: Borrow<Connection>> Exchange<C> {
         body: Body<'_>,
         waker: &Waker,
     ) -> Poll<Result<Msg, RequestError<E>>> {
-        let step = if self.sent {
-            self.poll_outcome(waker).map(Step::Outcome)
-        } else {
-            self.poll_send(head, body, waker)
-        };
-        let outcome = match ready!(step) {
+        if self.sent {
+            return self.poll_reply(waker);
+        }
+        match ready!(self.poll_send(head, body, waker)) {
+            Step::Outcome(outcome) => self.finish(outcome),
             Step::Refused(refused) => {
                 self.cancel();
-                return Poll::Ready(Err(RequestError::refused(refused)));
+                Poll::Ready(Err(RequestError::refused(refused)))
             }
-            Step::Outcome(outcome) => outcome,
+        }
+    }
+
+    /// Waits for the outcome of what was sent.
+    pub(crate) fn poll_reply<E>(&mut self, waker: &Waker) -> Poll<Result<Msg, RequestError<E>>> {
+        let outcome = match self.token {
+            Some(token) => {
+                let shared = self.connection.borrow().shared();
+                ready!(shared.session().poll_reply(token, waker))
+            }
+            None => Outcome::Closed,
         };
+        self.finish(outcome)
+    }
+
+    fn finish<E>(&mut self, outcome: Outcome) -> Poll<Result<Msg, RequestError<E>>> {
         self.token = None;
         Poll::Ready(match outcome {
             Outcome::Reply(delivery) => {
@@ -186,11 +203,6 @@ impl<C: Borrow<Connection>> Exchange<C> {
             Outcome::Denied => Err(RequestError::PermissionDenied),
             Outcome::Closed => Err(RequestError::Closed),
         })
-    }
-
-    fn poll_outcome(&self, waker: &Waker) -> Poll<Outcome> {
-        let Some(token) = self.token else { return Poll::Ready(Outcome::Closed) };
-        self.connection.borrow().shared().session().poll_reply(token, waker)
     }
 
     fn poll_send(&mut self, head: &PublishHead<'_>, body: Body<'_>, waker: &Waker) -> Poll<Step> {
@@ -299,7 +311,7 @@ impl<'a> SendRequest<'a> {
     /// Adds a header. One that is not valid is the error of the request.
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         if let Err(error) = self.headers.append(name, value.as_ref()) {
-            self.fault.get_or_insert(error.into());
+            self.fault.get_or_insert_with(|| error.into());
         }
         self
     }

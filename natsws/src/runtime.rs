@@ -1,21 +1,14 @@
 //! What differs between platforms, and nothing else: spawning, timers, the clock, `Send`.
 //!
 //! The clock and the timers of `std` and `tokio` compile for the browser and panic there, so every
-//! other file takes them from here.
+//! other file takes them from here. The browser's half is not built yet; it will stand beside
+//! `native`.
 
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
-mod browser;
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod native;
 
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
-pub(crate) use browser::{Sleep, now, sleep_until, spawn};
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
-pub use browser::{BoxFuture, Instant, MaybeSend, MaybeSync};
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub(crate) use native::Instant;
+pub use native::{BoxFuture, MaybeSend, MaybeSync};
 pub(crate) use native::{Sleep, now, sleep_until, spawn};
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-pub use native::{BoxFuture, Instant, MaybeSend, MaybeSync};
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

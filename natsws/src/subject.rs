@@ -326,7 +326,6 @@ pub fn subject_matches(filter: &str, subject: &str) -> bool {
     for pattern in filter.split('.') {
         match (pattern, tokens.next()) {
             (">", Some(_)) => return true,
-            (_, None) => return false,
             ("*", Some(_)) => {}
             (literal, Some(token)) if literal == token => {}
             _ => return false,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use crate::connection::{Connection, WeakConnection};
+use crate::connection::{Connection, FlushError, WeakConnection};
 use crate::event::State;
 use crate::header::HeaderError;
 use crate::msg::{Msg, RawMsg, Unusable};
@@ -85,8 +85,11 @@ pub struct Subscribe<'a> {
     timeout: Option<Duration>,
     limits: QueueLimits,
     confirmed: bool,
-    handler: Option<Box<dyn FnMut(Result<Msg, SubscriptionError>) + Send>>,
+    handler: Option<InlineHandler>,
 }
+
+/// A user's function that takes messages inline with their arrival.
+type InlineHandler = Box<dyn FnMut(Result<Msg, SubscriptionError>) + Send>;
 
 impl<'a> Subscribe<'a> {
     pub(crate) fn new(connection: &'a Connection, subject: String) -> Self {
@@ -214,10 +217,7 @@ impl fmt::Debug for Subscribe<'_> {
 }
 
 /// The user's function as the session calls it.
-fn inline(
-    mut handler: Box<dyn FnMut(Result<Msg, SubscriptionError>) + Send>,
-    connection: WeakConnection,
-) -> Handler {
+fn inline(mut handler: InlineHandler, connection: WeakConnection) -> Handler {
     // The connection holds the handler, so the handler must not hold the connection.
     Arc::new(Mutex::new(move |item| handler(read(item, || connection.upgrade()))))
 }
@@ -362,12 +362,12 @@ impl Subscription {
     /// the subscription is over, and what waits can be read to the end.
     ///
     /// # Errors
-    /// [`FlushError`](crate::FlushError) where the connection was lost or closed meanwhile: the
+    /// [`FlushError`] where the connection was lost or closed meanwhile: the
     /// subscription is over then too, but the server may have sent more.
     ///
     /// # Cancel safety
     /// Dropped early, the subscription drains all the same.
-    pub async fn drain(&self) -> Result<(), crate::FlushError> {
+    pub async fn drain(&self) -> Result<(), FlushError> {
         let shared = self.connection.shared();
         let accepted = shared.outbox.accepted();
         shared.with_session(|session, effects| session.drain(self.sid, accepted, effects));

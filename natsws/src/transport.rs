@@ -63,7 +63,10 @@ pub enum TransportError {
     #[error("the server sent data in the clear before TLS began")]
     DataBeforeTls,
     /// The server answered the WebSocket handshake with something else.
-    #[error("the server answered the WebSocket handshake with HTTP status {status}{}", shown_line(first_line))]
+    #[error(
+        "the server answered the WebSocket handshake with HTTP status {status}{}",
+        shown_line(first_line)
+    )]
     Upgrade {
         /// The HTTP status.
         status: u16,

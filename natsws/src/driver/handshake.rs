@@ -25,10 +25,11 @@ pub(super) async fn establish(
     addr: &ServerAddr,
     options: &ConnectOptions,
 ) -> Result<Established, AttemptError> {
-    let attempt = async {
+    // Boxed, since a TLS handshake's state is large and rarely needed.
+    let attempt = Box::pin(async {
         let transport = transport::dial(addr, &options.tls).await?;
         greet(transport, addr, options).await
-    };
+    });
     let timed_out = AttemptError::TimedOut { after: options.timeout };
     runtime::timeout(options.timeout, attempt).await.unwrap_or(Err(timed_out))
 }
@@ -122,9 +123,4 @@ fn introduction<'a>(
         pass: user.map(|(_, password)| password.as_str()),
         auth_token: auth_token.map(String::as_str),
     }
-}
-
-/// Closes a transport, and does not mind if that fails: the connection is over either way.
-pub(super) async fn close(transport: &mut BoxTransport) {
-    drop(transport.close().await);
 }

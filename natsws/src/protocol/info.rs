@@ -12,6 +12,7 @@ use super::error::ProtocolFault;
 /// here are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the protocol has them")]
 #[non_exhaustive]
 pub struct ServerInfo {
     /// The server's own unique id.
@@ -87,6 +88,7 @@ impl ServerInfo {
 
 /// What a client says of itself in `CONNECT`. Only what is listed here ever reaches the wire.
 #[derive(Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the protocol has them")]
 pub(crate) struct Connect<'a> {
     pub(crate) verbose: bool,
     pub(crate) pedantic: bool,

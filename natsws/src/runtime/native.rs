@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 /// `tokio`'s instant, so that tests can pause the clock.
-pub type Instant = tokio::time::Instant;
+pub(crate) type Instant = tokio::time::Instant;
 pub(crate) type Sleep = tokio::time::Sleep;
 
 /// A boxed future of user code.

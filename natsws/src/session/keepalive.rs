@@ -20,7 +20,9 @@ pub(crate) enum Due {
     Nothing,
     Ping,
     /// The server is gone.
-    Stale { pings: usize },
+    Stale {
+        pings: usize,
+    },
 }
 
 impl Keepalive {

@@ -41,7 +41,9 @@ pub(crate) enum Pace {
     /// The first message was dropped.
     TooSlow,
     /// The first message was kept again.
-    Recovered { dropped: u64 },
+    Recovered {
+        dropped: u64,
+    },
 }
 
 /// Filled by the connection once per block that was read, emptied by the subscription in batches.
@@ -56,8 +58,8 @@ struct Inner {
     bytes: usize,
     limits: QueueLimits,
     /// Messages dropped since the last one that was kept.
+    gap: u64,
     dropped: u64,
-    dropped_in_all: u64,
     received: u64,
     /// Messages go to a handler, and only their number comes here.
     handled: bool,
@@ -82,8 +84,8 @@ impl Queue {
                 items: VecDeque::new(),
                 bytes: 0,
                 limits,
+                gap: 0,
                 dropped: 0,
-                dropped_in_all: 0,
                 received: 0,
                 handled: false,
                 denied: None,
@@ -140,7 +142,7 @@ impl Queue {
     pub(crate) fn end(&self) -> Option<Waker> {
         let mut inner = self.lock();
         inner.ended = true;
-        let dropped = std::mem::take(&mut inner.dropped);
+        let dropped = std::mem::take(&mut inner.gap);
         if dropped > 0 && !inner.finished {
             inner.items.push_back(Item::Lagged { dropped });
         }
@@ -148,11 +150,7 @@ impl Queue {
     }
 
     /// Moves what is there into `local`, which is empty. `Ready(false)` is the end.
-    pub(crate) fn poll_take(
-        &self,
-        cx: &mut Context<'_>,
-        local: &mut VecDeque<Item>,
-    ) -> Poll<bool> {
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, local: &mut VecDeque<Item>) -> Poll<bool> {
         let mut inner = self.lock();
         if inner.items.is_empty() {
             if !inner.ended {
@@ -209,7 +207,7 @@ impl Queue {
     }
 
     pub(crate) fn dropped(&self) -> u64 {
-        self.lock().dropped_in_all
+        self.lock().dropped
     }
 
     /// Messages that wait in the queue.
@@ -230,11 +228,11 @@ impl Inner {
         let full = self.items.len() >= self.limits.messages
             || (self.bytes > 0 && self.bytes.saturating_add(size) > self.limits.bytes);
         if full {
+            self.gap += 1;
             self.dropped += 1;
-            self.dropped_in_all += 1;
-            return (self.dropped == 1).then_some(Pace::TooSlow);
+            return (self.gap == 1).then_some(Pace::TooSlow);
         }
-        let dropped = std::mem::take(&mut self.dropped);
+        let dropped = std::mem::take(&mut self.gap);
         if dropped > 0 {
             self.items.push_back(Item::Lagged { dropped });
         }

@@ -12,7 +12,9 @@ pub(crate) enum Outcome {
     NoResponders,
     TimedOut,
     /// The connection was lost; says whether the request may have been delivered before.
-    Disconnected { maybe_delivered: bool },
+    Disconnected {
+        maybe_delivered: bool,
+    },
     /// The user may not publish to the subject.
     Denied,
     Closed,
@@ -227,10 +229,7 @@ mod tests {
         let first = insert(&mut requests, deadline);
         assert_eq!(requests.complete(first, Outcome::NoResponders).wakers.len(), 1);
         assert_eq!(requests.complete(first, Outcome::TimedOut).wakers.len(), 0);
-        assert!(matches!(
-            requests.poll(first, Waker::noop()),
-            Poll::Ready(Outcome::NoResponders)
-        ));
+        assert!(matches!(requests.poll(first, Waker::noop()), Poll::Ready(Outcome::NoResponders)));
         assert_eq!(requests.len(), 0);
         let second = insert(&mut requests, deadline);
         assert_ne!(first, second);

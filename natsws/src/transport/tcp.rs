@@ -16,10 +16,7 @@ use super::{TlsOptions, TransportError};
 use crate::server_addr::ServerAddr;
 #[cfg(feature = "tcp")]
 use {
-    super::BoxTransport,
-    crate::protocol::ServerInfo,
-    crate::server_addr::Scheme,
-    memchr::memchr,
+    super::BoxTransport, crate::protocol::ServerInfo, crate::server_addr::Scheme, memchr::memchr,
 };
 
 /// Bytes asked for in one read. Small messages come by the hundred in one block.

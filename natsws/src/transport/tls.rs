@@ -1,4 +1,4 @@
-//! TLS through rustls, for TCP and for WebSockets alike.
+//! TLS through rustls, for TCP and for WebSocket alike.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,0 +1,236 @@
+//! What stands in `#[subject(…)]`, before anyone asks whether it makes sense.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::spanned::Spanned;
+use syn::{Attribute, Data, DeriveInput, Ident, LitStr, Meta, Path, Token, Type, parse_quote};
+
+use crate::errors::{Errors, closest, list};
+
+const KEYS: [&str; 7] = ["codec", "reply", "error", "reply_codec", "error_codec", "queue", "crate"];
+
+/// What the user wrote after `codec =`.
+pub(crate) enum CodecValue {
+    Type(Box<Type>),
+    /// A string, which is never right; kept so that the message can say what would be.
+    Text(LitStr),
+}
+
+impl Parse for CodecValue {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.peek(LitStr) {
+            input.parse().map(Self::Text)
+        } else {
+            input.parse().map(Box::new).map(Self::Type)
+        }
+    }
+}
+
+/// A key with its value. Where the value could not be read an error was reported, and the key
+/// still counts as given.
+pub(crate) struct Declared<T> {
+    pub(crate) key: Ident,
+    pub(crate) value: Option<T>,
+}
+
+/// The attribute's contents.
+pub(crate) struct Attrs {
+    pub(crate) template: Option<LitStr>,
+    pub(crate) codec: Option<Declared<CodecValue>>,
+    pub(crate) reply: Option<Declared<Type>>,
+    pub(crate) error: Option<Declared<Type>>,
+    pub(crate) reply_codec: Option<Declared<CodecValue>>,
+    pub(crate) error_codec: Option<Declared<CodecValue>>,
+    pub(crate) queue: Option<Declared<LitStr>>,
+    krate: Option<Declared<Path>>,
+}
+
+impl Attrs {
+    /// Reads the one `#[subject(…)]` of a type.
+    pub(crate) fn parse(input: &DeriveInput, errors: &mut Errors) -> Self {
+        let mut attrs = Self {
+            template: None,
+            codec: None,
+            reply: None,
+            error: None,
+            reply_codec: None,
+            error_codec: None,
+            queue: None,
+            krate: None,
+        };
+        refuse_on_fields(&input.data, errors);
+        let mut found = input.attrs.iter().filter(|attribute| is_ours(attribute));
+        match found.next() {
+            None => errors.push(
+                input.ident.span(),
+                format!(
+                    "`{}` has no `#[subject(…)]`: say what it is published to, as in `#[subject(\"orders.{{id}}\")]`",
+                    input.ident
+                ),
+            ),
+            Some(first) => attrs.read(first, errors),
+        }
+        for second in found {
+            errors.push(
+                second.span(),
+                format!("`{}` has two `#[subject(…)]`: write everything into one", input.ident),
+            );
+        }
+        attrs
+    }
+
+    /// The path to `natsws`.
+    pub(crate) fn krate(&self) -> Path {
+        let declared = self.krate.as_ref().and_then(|krate| krate.value.clone());
+        declared.unwrap_or_else(|| parse_quote!(::natsws))
+    }
+
+    fn read(&mut self, attribute: &Attribute, errors: &mut Errors) {
+        let items = match &attribute.meta {
+            Meta::List(list) => split(list.tokens.clone()),
+            Meta::Path(_) | Meta::NameValue(_) => Vec::new(),
+        };
+        // A template of a wrong kind is wrong once, not also missing.
+        let mut has_template = false;
+        for (index, item) in items.into_iter().enumerate() {
+            let span = item.span();
+            let quoted = if item.is_empty() { ",".to_owned() } else { item.to_string() };
+            match Item::parse.parse2(item) {
+                Ok(Item::Template(text)) if has_template => errors.push(
+                    span,
+                    format!("second template `{}`: a struct has one subject", text.value()),
+                ),
+                Ok(Item::Template(text)) => {
+                    has_template = true;
+                    if index > 0 {
+                        errors.push(
+                            span,
+                            format!("template `{}` comes too late: write it first", text.value()),
+                        );
+                    }
+                    self.template = Some(text);
+                }
+                Ok(Item::Pair(key, value)) => self.set(key, value, errors),
+                Err(_) if index == 0 => {
+                    has_template = true;
+                    errors.push(
+                        span,
+                        format!("`{quoted}` is not a template: write a string literal, as in `\"orders.{{id}}\"`"),
+                    );
+                }
+                Err(_) => errors.push(
+                    span,
+                    format!(
+                        "unexpected `{quoted}`: after the template come pairs, as in `codec = Json`"
+                    ),
+                ),
+            }
+        }
+        if !has_template {
+            errors.push(
+                attribute.span(),
+                "`#[subject(…)]` has no template: write it first, as in `#[subject(\"orders.{id}\")]`",
+            );
+        }
+    }
+
+    fn set(&mut self, key: Ident, value: TokenStream, errors: &mut Errors) {
+        let codec = "a type, as in `Json`";
+        match key.to_string().as_str() {
+            "codec" => store(&mut self.codec, key, value, codec, errors),
+            "reply_codec" => store(&mut self.reply_codec, key, value, codec, errors),
+            "error_codec" => store(&mut self.error_codec, key, value, codec, errors),
+            "reply" => store(&mut self.reply, key, value, "a type, as in `Order`", errors),
+            "error" => store(&mut self.error, key, value, "a type, as in `OrderError`", errors),
+            "queue" => store(&mut self.queue, key, value, "a string, as in `\"orders\"`", errors),
+            "crate" => store(&mut self.krate, key, value, "a path, as in `::natsws`", errors),
+            unknown => {
+                let hint = closest(unknown, KEYS)
+                    .map(|close| format!("; did you mean `{close}`?"))
+                    .unwrap_or_default();
+                errors.push(
+                    key.span(),
+                    format!("unknown attribute `{unknown}`: expected one of {}{hint}", list(KEYS)),
+                );
+            }
+        }
+    }
+}
+
+enum Item {
+    Template(LitStr),
+    Pair(Ident, TokenStream),
+}
+
+impl Item {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.peek(LitStr) {
+            return input.parse().map(Self::Template);
+        }
+        let key = input.call(Ident::parse_any)?;
+        input.parse::<Token![=]>()?;
+        Ok(Self::Pair(key, input.parse()?))
+    }
+}
+
+fn store<T: Parse>(
+    slot: &mut Option<Declared<T>>,
+    key: Ident,
+    value: TokenStream,
+    expected: &str,
+    errors: &mut Errors,
+) {
+    if slot.is_some() {
+        errors.push(key.span(), format!("`{key}` is given twice: keep one of them"));
+        return;
+    }
+    // The span of nothing is the whole derive.
+    let span = if value.is_empty() { key.span() } else { value.span() };
+    let value = syn::parse2(value).ok();
+    if value.is_none() {
+        errors.push(span, format!("`{key}` needs {expected}"));
+    }
+    *slot = Some(Declared { key, value });
+}
+
+/// The parts between commas. Each is then read on its own, so that one mistake does not hide the
+/// next; the commas of `Map<K, V>` are no separators.
+fn split(tokens: TokenStream) -> Vec<TokenStream> {
+    let mut items = Vec::new();
+    let mut item = TokenStream::new();
+    let mut depth = 0_usize;
+    let mut arrow = false;
+    for tree in tokens {
+        let punct = if let TokenTree::Punct(punct) = &tree { punct.as_char() } else { ' ' };
+        match punct {
+            ',' if depth == 0 => {
+                items.push(std::mem::take(&mut item));
+                continue;
+            }
+            '<' => depth += 1,
+            '>' if !arrow => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        arrow = punct == '-';
+        tree.to_tokens(&mut item);
+    }
+    if !item.is_empty() {
+        items.push(item);
+    }
+    items
+}
+
+fn is_ours(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("subject")
+}
+
+/// The compiler lets a derive's attribute stand on a field too, where it would mean nothing.
+fn refuse_on_fields(data: &Data, errors: &mut Errors) {
+    let Data::Struct(data) = data else { return };
+    let attributes = data.fields.iter().flat_map(|field| &field.attrs);
+    for attribute in attributes.filter(|attribute| is_ours(attribute)) {
+        errors.push(attribute.span(), "`#[subject(…)]` on a field: write it on the struct");
+    }
+}

@@ -1,0 +1,451 @@
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+
+use super::errors;
+
+/// The errors of a struct with a few fields and this attribute.
+fn attribute(contents: impl ToTokens) -> Vec<String> {
+    errors(quote! {
+        #[subject(#contents)]
+        struct Order { region: String, id: u64, r#type: Kind }
+    })
+}
+
+fn template(text: &str) -> Vec<String> {
+    attribute(quote!(#text))
+}
+
+fn queue(name: &str) -> Vec<String> {
+    attribute(quote!("orders", queue = #name))
+}
+
+#[test]
+fn right_types_have_no_errors() {
+    let none: [&str; 0] = [];
+    assert_eq!(template("orders"), none);
+    assert_eq!(template("orders.{region}.{type}.{id}"), none);
+    assert_eq!(template("{id}"), none);
+    assert_eq!(template("$SYS.é.a-b_c:d"), none);
+    assert_eq!(
+        attribute(
+            quote!("a", codec = MsgPack, reply = Map<u8, fn(u8) -> u8>, error = E, reply_codec = my::Codec<A, B>, error_codec = Text, queue = "a.b", crate = crate::wire,)
+        ),
+        none
+    );
+    assert_eq!(
+        errors(quote!(
+            #[subject("ping")]
+            struct Ping;
+        )),
+        none
+    );
+    assert_eq!(
+        errors(quote!(
+            #[subject("ping")]
+            struct Ping {}
+        )),
+        none
+    );
+    assert_eq!(
+        errors(quote!(
+            #[subject("a.{id}")]
+            struct A<'a, T: Display> {
+                id: &'a T,
+            }
+        )),
+        none
+    );
+}
+
+#[test]
+fn the_attribute_must_be_there_once() {
+    assert_eq!(
+        errors(quote!(
+            struct Order {
+                id: u64,
+            }
+        )),
+        [
+            "`Order` has no `#[subject(…)]`: say what it is published to, as in `#[subject(\"orders.{id}\")]`"
+        ]
+    );
+    assert_eq!(
+        errors(quote!(
+            #[subject("a")]
+            #[subject("b")]
+            #[subject("c")]
+            struct Order {
+                id: u64,
+            }
+        )),
+        [
+            "`Order` has two `#[subject(…)]`: write everything into one",
+            "`Order` has two `#[subject(…)]`: write everything into one",
+        ]
+    );
+    assert_eq!(
+        errors(quote!(
+            #[subject("a")]
+            struct Order {
+                #[subject("b")]
+                id: u64,
+            }
+        )),
+        ["`#[subject(…)]` on a field: write it on the struct"]
+    );
+}
+
+#[test]
+fn the_template_must_be_there_first_and_once() {
+    let missing =
+        "`#[subject(…)]` has no template: write it first, as in `#[subject(\"orders.{id}\")]`";
+    assert_eq!(attribute(quote!()), [missing]);
+    assert_eq!(attribute(quote!(codec = Json)), [missing]);
+    assert_eq!(
+        errors(quote!(
+            #[subject]
+            struct Order;
+        )),
+        [missing]
+    );
+    assert_eq!(
+        errors(quote!(
+            #[subject = "orders"]
+            struct Order;
+        )),
+        [missing]
+    );
+    assert_eq!(
+        attribute(quote!(codec = Json, "orders.{id}")),
+        ["template `orders.{id}` comes too late: write it first"]
+    );
+    assert_eq!(attribute(quote!("a", "b")), ["second template `b`: a struct has one subject"]);
+    assert_eq!(
+        attribute(quote!(ORDERS)),
+        ["`ORDERS` is not a template: write a string literal, as in `\"orders.{id}\"`"]
+    );
+    assert_eq!(
+        attribute(quote!(b"orders", codec = Json)),
+        ["`b\"orders\"` is not a template: write a string literal, as in `\"orders.{id}\"`"]
+    );
+}
+
+#[test]
+fn what_is_not_built_yet_says_so() {
+    assert_eq!(
+        errors(quote!(
+            #[subject("a.{id}")]
+            struct Order(u64);
+        )),
+        [
+            "tuple structs are not supported yet: give the fields names, as in `struct Order { id: u64 }`"
+        ]
+    );
+    assert_eq!(
+        errors(quote!(
+            #[subject("a")]
+            enum Order {
+                A,
+                B,
+            }
+        )),
+        ["enums are not supported yet: write one struct for each subject"]
+    );
+    assert_eq!(
+        errors(quote!(#[subject("a.{a}")] union Order { a: u8, b: i8 })),
+        ["unions are not supported: write a struct"]
+    );
+    assert_eq!(
+        template("orders.{id..}"),
+        ["tail placeholder `{id..}` is not supported yet: write one placeholder for each token"]
+    );
+    assert_eq!(
+        template("orders.v{id}"),
+        [
+            "placeholder `{id}` is a part of token `v{id}`, which is not supported yet: give it a token of its own, as in `v.{id}`"
+        ]
+    );
+    assert_eq!(
+        template("orders.{region}-{id}"),
+        [
+            "placeholder `{region}` is a part of token `{region}-{id}`, which is not supported yet: give it a token of its own, as in `{region}.-.{id}`"
+        ]
+    );
+    assert_eq!(
+        template("orders.{region}{id}"),
+        [
+            "placeholder `{region}` is a part of token `{region}{id}`, which is not supported yet: give it a token of its own, as in `{region}.{id}`"
+        ]
+    );
+}
+
+#[test]
+fn a_template_is_a_subject() {
+    assert_eq!(template(""), ["the template is empty: write a subject, as in `orders.{id}`"]);
+    for (text, at) in [("a..b", 2), (".a", 0), ("a.", 2), ("{id}..b", 5)] {
+        assert_eq!(
+            template(text),
+            [format!(
+                "template `{text}` has an empty token at byte {at}: put one dot between two tokens and none at the ends"
+            )]
+        );
+    }
+    for (text, token, character) in [
+        ("a.b c.{id}", "b c", "' '"),
+        ("a\r\nPUB x 0", "a\\r\\nPUB x 0", "'\\r'"),
+        ("a.\u{7f}", "\\u{7f}", "'\\u{7f}'"),
+        ("a.b\u{a0}", "b\\u{a0}", "'\\u{a0}'"),
+    ] {
+        assert_eq!(
+            template(text),
+            [format!(
+                "token `{token}` has the character {character}, which no subject may contain: leave it out"
+            )]
+        );
+    }
+    for (text, token, wildcard) in [("a.*", "*", '*'), ("a.>", ">", '>'), ("a.b*.c", "b*", '*')] {
+        assert_eq!(
+            template(text),
+            [format!(
+                "token `{token}` has the wildcard `{wildcard}`, but a template has no wildcards: write a placeholder `{{field}}` for a token that varies"
+            )]
+        );
+    }
+    assert_eq!(
+        template(&"x".repeat(2049)),
+        ["the template has 2049 bytes, at most 2048 are allowed"]
+    );
+    assert_eq!(template(&"x".repeat(2048)), [""; 0]);
+}
+
+#[test]
+fn braces_come_in_pairs() {
+    for (text, token, has, lacks, right) in [
+        ("a.{id", "{id", "{", "}", "{id}"),
+        ("a.{id.b", "{id.b", "{", "}", "{id}"),
+        ("a.{{id}", "{{id}", "{", "}", "{id}"),
+        ("a.id}.b", "id}", "}", "{", "{id}"),
+        ("a.{id}}", "{id}}", "}", "{", "{id}"),
+        ("a.{", "{", "{", "}", "{field}"),
+        ("a.}", "}", "}", "{", "{field}"),
+    ] {
+        assert_eq!(
+            template(text),
+            [format!("token `{token}` has a `{has}` without its `{lacks}`: write `{right}`")]
+        );
+    }
+}
+
+#[test]
+fn a_placeholder_is_an_identifier() {
+    assert_eq!(
+        template("a.{}"),
+        ["placeholder `{}` names no field: write the name of one, as in `{field}`"]
+    );
+    for (name, right) in
+        [(" id ", "id"), ("r#type", "type"), ("id:?", "id"), ("order-id", "order_id")]
+    {
+        assert_eq!(
+            template(&format!("a.{{{name}}}")),
+            [format!("placeholder `{{{name}}}` is not an identifier: write `{{{right}}}`")]
+        );
+    }
+    for name in ["0", "_", "order.id", "*", "a b"] {
+        assert_eq!(
+            template(&format!("a.{{{name}}}")),
+            [format!(
+                "placeholder `{{{name}}}` is not an identifier: write the name of a field, as in `{{field}}`"
+            )]
+        );
+    }
+}
+
+#[test]
+fn a_placeholder_names_one_field_that_no_other_names() {
+    assert_eq!(
+        template("a.{regoin}"),
+        [
+            "placeholder `{regoin}` names no field of `Order`: its fields are `region`, `id` and `type`; did you mean `{region}`?"
+        ]
+    );
+    assert_eq!(
+        template("a.{customer}"),
+        [
+            "placeholder `{customer}` names no field of `Order`: its fields are `region`, `id` and `type`"
+        ]
+    );
+    assert_eq!(
+        errors(quote!(
+            #[subject("a.{x}")]
+            struct Order {
+                id: u64,
+            }
+        )),
+        ["placeholder `{x}` names no field of `Order`: its field is `id`"]
+    );
+    assert_eq!(
+        errors(quote!(
+            #[subject("a.{x}")]
+            struct Ping;
+        )),
+        ["placeholder `{x}` names no field of `Ping`: it has none"]
+    );
+    assert_eq!(
+        template("{id}.{region}.{id}.{id}"),
+        ["field `id` is named by two placeholders: it can stand in one only"]
+    );
+}
+
+#[test]
+fn a_slip_in_a_builtin_codec_is_named() {
+    for (written, right) in [
+        ("json", "Json"),
+        ("JSON", "Json"),
+        ("msgpack", "MsgPack"),
+        ("Msgpack", "MsgPack"),
+        ("msg_pack", "MsgPack"),
+        ("raw", "Raw"),
+        ("TEXT", "Text"),
+    ] {
+        let ident = quote::format_ident!("{written}");
+        for key in ["codec", "reply_codec", "error_codec"] {
+            let key_ident = quote::format_ident!("{key}");
+            assert_eq!(
+                attribute(quote!("a", reply = R, #key_ident = #ident)),
+                [format!(
+                    "unknown codec `{written}`: write `{key} = {right}`; the built-in ones are `Json`, `MsgPack`, `Raw` and `Text`"
+                )]
+            );
+        }
+    }
+    for (written, right) in
+        [("json", "Json"), ("Json", "Json"), ("msg-pack", "MsgPack"), ("protobuf", "Json")]
+    {
+        assert_eq!(
+            attribute(quote!("a", codec = #written)),
+            [format!(
+                "unknown codec `\"{written}\"`: write `codec = {right}`; the built-in ones are `Json`, `MsgPack`, `Raw` and `Text`"
+            )]
+        );
+    }
+    assert_eq!(attribute(quote!("a", codec = wire::json)), [""; 0]);
+    assert_eq!(attribute(quote!("a", codec = Protobuf)), [""; 0]);
+}
+
+#[test]
+fn unknown_attributes_are_named_with_the_known_ones() {
+    let known = "expected one of `codec`, `reply`, `error`, `reply_codec`, `error_codec`, `queue` and `crate`";
+    assert_eq!(
+        attribute(quote!("a", repy = Map<A, B>)),
+        [format!("unknown attribute `repy`: {known}; did you mean `reply`?")]
+    );
+    assert_eq!(
+        attribute(quote!("a", cdoec = Json, Queue = "q", ttl = 5)),
+        [
+            format!("unknown attribute `cdoec`: {known}; did you mean `codec`?"),
+            format!("unknown attribute `Queue`: {known}; did you mean `queue`?"),
+            format!("unknown attribute `ttl`: {known}"),
+        ]
+    );
+    for part in ["codec", "codec Json"] {
+        let tokens: TokenStream = part.parse().expect("the test writes tokens");
+        assert_eq!(
+            attribute(quote!("a", #tokens)),
+            [format!("unexpected `{part}`: after the template come pairs, as in `codec = Json`")]
+        );
+    }
+    assert_eq!(
+        attribute(quote!("a",, codec = Json)),
+        ["unexpected `,`: after the template come pairs, as in `codec = Json`"]
+    );
+}
+
+#[test]
+fn every_attribute_has_one_value_of_its_kind() {
+    for (key, value, kind) in [
+        ("codec", "5", "a type, as in `Json`"),
+        ("codec", "", "a type, as in `Json`"),
+        ("reply_codec", "Json Text", "a type, as in `Json`"),
+        ("error_codec", "true", "a type, as in `Json`"),
+        ("reply", "\"Order\"", "a type, as in `Order`"),
+        ("error", "", "a type, as in `OrderError`"),
+        ("queue", "orders", "a string, as in `\"orders\"`"),
+        ("crate", "\"natsws\"", "a path, as in `::natsws`"),
+    ] {
+        let pair: TokenStream = format!("{key} = {value}").parse().expect("the test writes tokens");
+        let reply = (key != "reply").then(|| quote!(reply = R,));
+        assert_eq!(
+            attribute(quote!("a", #reply #pair)),
+            [format!("`{key}` needs {kind}")],
+            "{key} = {value}"
+        );
+    }
+    for key in ["codec", "reply", "error", "reply_codec", "error_codec", "crate"] {
+        let pair: TokenStream = format!("{key} = Given").parse().expect("the test writes tokens");
+        let reply = (key != "reply").then(|| quote!(reply = R,));
+        assert_eq!(
+            attribute(quote!("a", #reply #pair, #pair)),
+            [format!("`{key}` is given twice: keep one of them")]
+        );
+    }
+    assert_eq!(
+        attribute(quote!("a", queue = "a", queue = "b")),
+        ["`queue` is given twice: keep one of them"]
+    );
+}
+
+#[test]
+fn what_says_something_about_a_reply_needs_one() {
+    assert_eq!(
+        attribute(quote!("a", error_codec = Text, reply_codec = Text, error = E)),
+        [
+            "`error` without `reply`: add `reply = TheReply` or leave it out",
+            "`reply_codec` without `reply`: add `reply = TheReply` or leave it out",
+            "`error_codec` without `reply`: add `reply = TheReply` or leave it out",
+        ]
+    );
+}
+
+#[test]
+fn a_queue_is_named_like_a_subject() {
+    assert_eq!(queue(""), ["the queue is empty: write a name, as in `queue = \"orders\"`"]);
+    assert_eq!(
+        queue("order workers"),
+        [
+            "queue `order workers` has the character ' ', which no queue group may contain: leave it out"
+        ]
+    );
+    assert_eq!(
+        queue("orders.*"),
+        ["queue `orders.*` has the wildcard `*`: a queue group is joined by its exact name"]
+    );
+    assert_eq!(
+        queue("orders..a"),
+        [
+            "queue `orders..a` has an empty token at byte 7: put one dot between two tokens and none at the ends"
+        ]
+    );
+    assert_eq!(
+        queue("orders."),
+        [
+            "queue `orders.` has an empty token at byte 7: put one dot between two tokens and none at the ends"
+        ]
+    );
+    assert_eq!(queue(&"q".repeat(2049)), ["the queue has 2049 bytes, at most 2048 are allowed"]);
+}
+
+#[test]
+fn all_errors_of_a_type_are_reported_together() {
+    assert_eq!(
+        attribute(quote!("a..{x}.*", codec = json, repy = R, queue = "q q", error = E)),
+        [
+            "unknown attribute `repy`: expected one of `codec`, `reply`, `error`, `reply_codec`, `error_codec`, `queue` and `crate`; did you mean `reply`?",
+            "template `a..{x}.*` has an empty token at byte 2: put one dot between two tokens and none at the ends",
+            "token `*` has the wildcard `*`, but a template has no wildcards: write a placeholder `{field}` for a token that varies",
+            "placeholder `{x}` names no field of `Order`: its fields are `region`, `id` and `type`",
+            "queue `q q` has the character ' ', which no queue group may contain: leave it out",
+            "unknown codec `json`: write `codec = Json`; the built-in ones are `Json`, `MsgPack`, `Raw` and `Text`",
+            "`error` without `reply`: add `reply = TheReply` or leave it out",
+        ]
+    );
+}

@@ -1,0 +1,149 @@
+//! The front door: a client that publishes, subscribes and requests typed messages.
+
+use crate::connect_error::ConnectError;
+use crate::connection::{Connection, DrainError, FlushError};
+use crate::options::ConnectOptions;
+use crate::server_addr::IntoServers;
+use crate::typed::{
+    Caller, DecodeMessage, EncodeMessage, PublishMessage, Request, RequestMessage, SubscribeTo,
+};
+
+/// A client of NATS for typed messages: what applications hold. It is cheap to clone.
+///
+/// ```no_run
+/// use natsws::{Client, Subject};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Serialize, Deserialize, Subject)]
+/// #[subject("orders.{region}.created")]
+/// struct OrderCreated { region: String, id: u64 }
+///
+/// #[derive(Serialize, Subject)]
+/// #[subject("orders.count", reply = u64)]
+/// struct CountOrders;
+///
+/// # async fn example() -> Result<(), natsws::Error> {
+/// let client = Client::connect("wss://broker.example").await?;
+/// let mut created = client.subscribe::<OrderCreated>().await?;
+/// client.publish(&OrderCreated { region: "eu".into(), id: 7 }).await?;
+/// if let Some(order) = created.next().await {
+///     println!("order {} from {}", order?.id, "eu");
+/// }
+/// let count: u64 = client.request(&CountOrders).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Client {
+    connection: Connection,
+}
+
+impl Client {
+    /// Connects with the default options. `()` as the servers means `nats://localhost:4222`.
+    ///
+    /// # Errors
+    /// [`ConnectError`] names each server that was tried, and why it failed.
+    ///
+    /// # Cancel safety
+    /// Dropped early, no connection is left behind.
+    pub async fn connect(servers: impl IntoServers) -> Result<Self, ConnectError> {
+        ConnectOptions::new().connect(servers).await
+    }
+
+    /// The connection underneath, for subjects and bytes, events and state.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Publishes a message to its subject: ready when it is accepted for sending, which is not yet
+    /// sent. See [`Connection::publish`].
+    ///
+    /// # Errors
+    /// [`PublishError`](crate::PublishError): a field cannot be a token of the subject, the message
+    /// cannot be encoded or is too large. Nothing is sent then.
+    ///
+    /// # Cancel safety
+    /// A message is accepted whole or not at all.
+    pub fn publish<'a, M: EncodeMessage>(&'a self, message: &'a M) -> PublishMessage<'a, M> {
+        PublishMessage::new(&self.connection, message)
+    }
+
+    /// Sends a request to its subject and waits for the reply.
+    ///
+    /// # Errors
+    /// [`RequestError`](crate::RequestError): nobody is there, nobody answered in time, the
+    /// connection was lost, or the service answered with an error, its own
+    /// ([`Remote`](crate::RequestError::Remote)) or another
+    /// ([`Service`](crate::RequestError::Service)).
+    ///
+    /// # Cancel safety
+    /// Dropped early, the request is given up; it may have been sent.
+    pub fn request<'a, M: Request>(&'a self, message: &'a M) -> RequestMessage<'a, M> {
+        RequestMessage::new(&self.connection, message)
+    }
+
+    /// Subscribes to all subjects of a type: ready when the server has seen it.
+    ///
+    /// # Errors
+    /// [`SubscribeError`](crate::SubscribeError) where the server does not permit it.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is left subscribed.
+    pub fn subscribe<M: DecodeMessage>(&self) -> SubscribeTo<'_, M> {
+        SubscribeTo::new(&self.connection)
+    }
+
+    /// The requests of one type as a `tower` service.
+    pub fn service<M: Request>(&self) -> Caller<M> {
+        Caller::new(self.connection.clone())
+    }
+
+    /// Waits until the server has everything that was published before.
+    ///
+    /// # Errors
+    /// As [`Connection::flush`].
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is lost.
+    pub async fn flush(&self) -> Result<(), FlushError> {
+        self.connection.flush().await
+    }
+
+    /// Closes the connection in good order. See [`Connection::drain`].
+    ///
+    /// # Errors
+    /// As [`Connection::drain`].
+    ///
+    /// # Cancel safety
+    /// As [`Connection::drain`].
+    pub async fn drain(&self) -> Result<(), DrainError> {
+        self.connection.drain().await
+    }
+
+    /// Closes the connection. See [`Connection::close`].
+    ///
+    /// # Cancel safety
+    /// Dropped early, the connection closes all the same.
+    pub async fn close(&self) {
+        self.connection.close().await;
+    }
+}
+
+impl From<Connection> for Client {
+    fn from(connection: Connection) -> Self {
+        Self { connection }
+    }
+}
+
+impl ConnectOptions {
+    /// Connects with these options.
+    ///
+    /// # Errors
+    /// [`ConnectError`] names each server that was tried, and why it failed.
+    ///
+    /// # Cancel safety
+    /// Dropped early, no connection is left behind.
+    pub async fn connect(self, servers: impl IntoServers) -> Result<Client, ConnectError> {
+        Connection::connect_with(servers, self).await.map(Client::from)
+    }
+}

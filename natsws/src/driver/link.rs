@@ -1,0 +1,214 @@
+//! One connection to one server: the four steps that move its bytes.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt, Stream};
+
+use super::shared::Shared;
+use crate::event::Disconnect;
+use crate::protocol::decode::{Decoder, Limits};
+use crate::protocol::op::ServerOp;
+use crate::protocol::{ProtocolError, ServerError};
+use crate::runtime::{self, Instant, Sleep};
+use crate::session::Effects;
+use crate::transport::{BoxTransport, TransportError};
+
+/// Blocks read, and buffers written, before other tasks get their turn.
+const ROUNDS: usize = 16;
+/// Operations routed under one lock.
+const OPS: usize = 1024;
+/// How long closing waits for what was accepted to be written.
+const LAST_WRITE: Duration = Duration::from_secs(1);
+
+/// The largest message that is accepted from a server. The server's own limit is for what clients
+/// publish, and it may have been larger when a message was stored.
+pub(super) fn message_limit(max_payload: usize) -> usize {
+    const LEAST: usize = 1024 * 1024;
+    const SLACK: usize = 64 * 1024;
+    max_payload.max(LEAST).saturating_add(SLACK).min(Limits::LARGEST_MESSAGE)
+}
+
+/// One connection to one server, while it lasts: bytes in, bytes out.
+pub(super) struct Link {
+    transport: BoxTransport,
+    decoder: Decoder,
+    ops: Vec<ServerOp>,
+    /// Taken from the outbox and not yet given to the transport.
+    sending: VecDeque<Bytes>,
+    /// The transport has something that it was not asked to flush yet.
+    unflushed: bool,
+    timer: Pin<Box<Sleep>>,
+    timer_at: Instant,
+    /// What the server reported last; it often says why before it closes the connection.
+    last_error: Option<ServerError>,
+}
+
+impl Link {
+    pub(super) fn new(transport: BoxTransport, decoder: Decoder) -> Self {
+        let now = runtime::now();
+        Self {
+            transport,
+            decoder,
+            ops: Vec::new(),
+            sending: VecDeque::new(),
+            unflushed: false,
+            timer: Box::pin(runtime::sleep_until(now)),
+            timer_at: now,
+            last_error: None,
+        }
+    }
+
+    /// The four steps. Each is bounded, and none waits for another: reading goes on while writing
+    /// cannot.
+    pub(super) fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Disconnect> {
+        let steps = self
+            .receive(shared, cx)
+            .and_then(|()| self.timers(shared, cx))
+            .and_then(|()| self.transmit(shared, cx));
+        match steps {
+            Ok(()) => Poll::Pending,
+            Err(reason) => Poll::Ready(reason),
+        }
+    }
+
+    fn receive(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Disconnect> {
+        // What came behind the handshake's PONG is in the decoder already.
+        self.dispatch(shared)?;
+        for _ in 0..ROUNDS {
+            match Pin::new(&mut self.transport).poll_next(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Some(Ok(chunk))) => {
+                    self.decoder.push(chunk);
+                    self.dispatch(shared)?;
+                }
+                Poll::Ready(Some(Err(error))) => return Err(self.broken(error)),
+                Poll::Ready(None) => return Err(self.broken(TransportError::Closed)),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// Routes everything that is whole. Operations before a fault still count.
+    fn dispatch(&mut self, shared: &Shared) -> Result<(), Disconnect> {
+        loop {
+            let mut fault = None;
+            while self.ops.len() < OPS {
+                match self.decoder.next() {
+                    Ok(Some(op)) => self.ops.push(op),
+                    Ok(None) => break,
+                    Err(error) => {
+                        fault = Some(error);
+                        break;
+                    }
+                }
+            }
+            if !self.ops.is_empty() {
+                let more = self.ops.len() == OPS;
+                self.route(shared)?;
+                if more && fault.is_none() {
+                    continue;
+                }
+            }
+            return fault.map_or(Ok(()), |error| Err(Disconnect::Protocol(error)));
+        }
+    }
+
+    fn route(&mut self, shared: &Shared) -> Result<(), Disconnect> {
+        let last_error = self.ops.iter().rev().find_map(|op| match op {
+            ServerOp::Err(text) => Some(ServerError::parse(text)),
+            _ => None,
+        });
+        self.last_error = last_error.or_else(|| self.last_error.take());
+        let mut effects = Effects::default();
+        let now = runtime::now();
+        let received = shared.session().receive(self.ops.drain(..), now, &mut effects);
+        if let Some(info) = &effects.info {
+            self.decoder.limit_messages(message_limit(info.max_payload));
+        }
+        shared.apply(effects);
+        received.map_err(|fault| Disconnect::Protocol(ProtocolError { fault, at: 0 }))
+    }
+
+    /// The timer is only set anew for an earlier time or when it has fired, not for every block
+    /// that moves the next PING.
+    fn timers(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Disconnect> {
+        loop {
+            let Some(next) = shared.session().next_timeout() else { return Ok(()) };
+            if next < self.timer_at || self.timer_at <= runtime::now() {
+                self.timer = Box::pin(runtime::sleep_until(next));
+                self.timer_at = next;
+            }
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return Ok(());
+            }
+            let accepted = shared.outbox.accepted();
+            let now = runtime::now();
+            shared
+                .with_session(|session, effects| session.timeout(now, accepted, effects))
+                .map_err(|pings| Disconnect::Stale { pings })?;
+        }
+    }
+
+    fn transmit(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Disconnect> {
+        for _ in 0..ROUNDS {
+            while !self.sending.is_empty() {
+                match Pin::new(&mut self.transport).poll_ready(cx) {
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(ready) => ready.map_err(|error| self.broken(error))?,
+                }
+                if let Some(chunk) = self.sending.pop_front() {
+                    let sent = Pin::new(&mut self.transport).start_send(chunk);
+                    sent.map_err(|error| self.broken(error))?;
+                    self.unflushed = true;
+                }
+            }
+            if self.unflushed {
+                match Pin::new(&mut self.transport).poll_flush(cx) {
+                    // What waits meanwhile is still to be taken when this is done.
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(flushed) => flushed.map_err(|error| self.broken(error))?,
+                }
+                self.unflushed = false;
+            }
+            match shared.outbox.poll_take(cx.waker()) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(batch) => self.sending = batch.chunks,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// The reason that a broken connection is reported with.
+    fn broken(&mut self, error: TransportError) -> Disconnect {
+        match self.last_error.take() {
+            Some(error) => Disconnect::Server(error),
+            None => Disconnect::Transport(Arc::new(error)),
+        }
+    }
+
+    /// Sends what waits and closes the transport, both for a short time.
+    pub(super) async fn finish(mut self, shared: &Shared) {
+        shared.outbox.stop_accepting();
+        let finish = async {
+            let written = poll_fn(|cx| match self.transmit(shared, cx) {
+                Err(_) => Poll::Ready(false),
+                Ok(()) if self.sending.is_empty() && !self.unflushed => Poll::Ready(true),
+                Ok(()) => Poll::Pending,
+            });
+            if written.await {
+                // The connection is over, whether or not this fails.
+                drop(self.transport.close().await);
+            }
+        };
+        // Either way the transport goes with this.
+        let _: Option<()> = runtime::timeout(LAST_WRITE, finish).await;
+    }
+}

@@ -1,0 +1,118 @@
+use super::*;
+use crate::header::Headers;
+use crate::protocol::encode::Reply;
+
+fn connected(info: &ServerInfo) -> Outbox {
+    let outbox = Outbox::new(OutboxLimits { high_water: 100, reconnect_buffer: 60 });
+    assert_eq!(outbox.connected(info, BytesMut::new()), 0);
+    outbox
+}
+
+fn info() -> ServerInfo {
+    ServerInfo { max_payload: 100_000, headers: true, ..ServerInfo::default() }
+}
+
+fn publish(outbox: &Outbox, payload: &[u8]) -> Poll<Result<(), Refused>> {
+    let none = Headers::new();
+    let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
+    outbox.poll_publish(&head, Body::Borrowed(payload), Waker::noop())
+}
+
+fn request(outbox: &Outbox, token: u64) -> Poll<Result<(), Refused>> {
+    let none = Headers::new();
+    let reply = Some(Reply::Inbox { prefix: "i.", token });
+    let head = PublishHead { subject: "r", reply, headers: &none, content_type: None };
+    let control = BytesMut::from(&b"SUB i.* 1\r\n"[..]);
+    outbox.poll_request(&control, &head, Body::Borrowed(b"?"), token, Waker::noop())
+}
+
+fn taken(outbox: &Outbox) -> String {
+    match outbox.poll_take(Waker::noop()) {
+        Poll::Ready(batch) => {
+            let chunks: Vec<_> = batch.chunks.iter().map(|chunk| chunk.to_vec()).collect();
+            String::from_utf8(chunks.concat()).expect("text")
+        }
+        Poll::Pending => String::new(),
+    }
+}
+
+#[test]
+fn everything_leaves_in_the_order_it_was_said() {
+    let outbox = connected(&info());
+    assert_eq!(publish(&outbox, b"1"), Poll::Ready(Ok(())));
+    outbox.control(&BytesMut::from(encode::PING));
+    assert_eq!(publish(&outbox, b"2"), Poll::Ready(Ok(())));
+    assert_eq!(taken(&outbox), "PUB a 1\r\n1\r\nPING\r\nPUB a 1\r\n2\r\n");
+    assert_eq!(taken(&outbox), "");
+    assert_eq!((outbox.accepted(), outbox.sent()), (2, (2, 2)));
+}
+
+#[test]
+fn a_full_buffer_makes_publishers_wait_and_a_lost_connection_makes_them_fail() {
+    let outbox = connected(&info());
+    assert!(publish(&outbox, &[b'x'; 100]).is_ready());
+    assert!(publish(&outbox, b"1").is_pending());
+    let left = outbox.disconnected();
+    assert_eq!(left, Left { requests: vec![], kept: 1, accepted: 1 });
+    assert_eq!(publish(&outbox, b"1"), Poll::Ready(Err(Refused::BufferFull { max: 60 })));
+}
+
+#[test]
+fn a_lost_connection_keeps_messages_and_drops_requests_and_control_operations() {
+    let outbox = connected(&info());
+    assert!(publish(&outbox, b"1").is_ready());
+    assert_eq!(request(&outbox, 7), Poll::Ready(Ok(())));
+    assert!(publish(&outbox, b"2").is_ready());
+    assert_eq!(outbox.disconnected(), Left { requests: vec![7], kept: 2, accepted: 2 });
+    assert_eq!(request(&outbox, 8), Poll::Ready(Err(Refused::Disconnected)));
+    assert!(publish(&outbox, b"3").is_ready());
+    let discarded = outbox.connected(&info(), BytesMut::from(&b"SUB a 1\r\n"[..]));
+    assert_eq!(discarded, 0);
+    assert_eq!(taken(&outbox), "SUB a 1\r\nPUB a 1\r\n1\r\nPUB a 1\r\n2\r\nPUB a 1\r\n3\r\n");
+}
+
+#[test]
+fn messages_that_the_next_server_does_not_take_are_discarded_one_by_one() {
+    let outbox = connected(&info());
+    let mut headers = Headers::new();
+    headers.append("k", "v").expect("valid");
+    let head = PublishHead { subject: "h", reply: None, headers: &headers, content_type: None };
+    assert!(outbox.poll_publish(&head, Body::Borrowed(b""), Waker::noop()).is_ready());
+    assert!(publish(&outbox, b"12345").is_ready());
+    assert!(publish(&outbox, b"1").is_ready());
+    outbox.disconnected();
+    let smaller = ServerInfo { max_payload: 4, headers: false, ..ServerInfo::default() };
+    assert_eq!(outbox.connected(&smaller, BytesMut::new()), 2);
+    assert_eq!(taken(&outbox), "PUB a 1\r\n1\r\n");
+    assert_eq!(
+        publish(&outbox, b"12345"),
+        Poll::Ready(Err(Refused::PayloadTooLarge { len: 5, max: 4 }))
+    );
+    let poll = outbox.poll_publish(&head, Body::Borrowed(b""), Waker::noop());
+    assert!(matches!(poll, Poll::Ready(Err(Refused::PayloadTooLarge { .. }))));
+}
+
+#[test]
+fn a_large_shared_payload_is_not_copied() {
+    let outbox = connected(&info());
+    let payload = Bytes::from(vec![b'x'; LARGE_PAYLOAD]);
+    let none = Headers::new();
+    let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
+    assert!(outbox.poll_publish(&head, Body::Shared(&payload), Waker::noop()).is_ready());
+    let Poll::Ready(batch) = outbox.poll_take(Waker::noop()) else { panic!("it waits") };
+    assert_eq!(batch.chunks.len(), 3);
+    assert_eq!(batch.chunks[1].as_ptr(), payload.as_ptr());
+    assert_eq!(batch.chunks[0], "PUB a 16384\r\n");
+    assert_eq!(batch.chunks[2], "\r\n");
+}
+
+#[test]
+fn after_draining_and_closing_nothing_is_accepted() {
+    let outbox = connected(&info());
+    assert!(publish(&outbox, b"1").is_ready());
+    outbox.stop_accepting();
+    assert_eq!(publish(&outbox, b"2"), Poll::Ready(Err(Refused::Draining)));
+    assert_eq!(outbox.close(), 1);
+    assert_eq!(publish(&outbox, b"2"), Poll::Ready(Err(Refused::Closed)));
+    assert_eq!(taken(&outbox), "");
+}

@@ -1,0 +1,163 @@
+//! What the server sends, one operation after the other.
+
+use std::sync::Arc;
+
+use super::requests::SubjectHash;
+use super::routes::Target;
+use super::{Effects, Item, Notice, Outcome, Session, Waiter};
+use crate::delivery::Delivery;
+use crate::protocol::op::ServerOp;
+use crate::protocol::{ProtocolFault, ServerError, ServerInfo, encode};
+use crate::runtime::Instant;
+
+impl Session {
+    /// Takes the operations of one block.
+    pub(crate) fn receive(
+        &mut self,
+        ops: impl IntoIterator<Item = ServerOp>,
+        now: Instant,
+        effects: &mut Effects,
+    ) -> Result<(), ProtocolFault> {
+        self.keepalive.received(now);
+        let mut result = Ok(());
+        for op in ops {
+            match op {
+                ServerOp::Msg { sid, delivery } => self.deliver(sid, delivery, effects),
+                ServerOp::Ping => effects.control.extend_from_slice(encode::PONG),
+                ServerOp::Pong => self.pong(effects),
+                ServerOp::Ok => {}
+                ServerOp::Info(json) => match ServerInfo::parse(&json) {
+                    Ok(info) => self.update(info, effects),
+                    Err(fault) => result = Err(fault),
+                },
+                ServerOp::Err(text) => self.server_error(ServerError::parse(&text), effects),
+            }
+        }
+        self.hand_over(effects);
+        result
+    }
+
+    fn deliver(&mut self, sid: u64, delivery: Delivery, effects: &mut Effects) {
+        self.in_msgs += 1;
+        self.in_bytes += delivery.size() as u64;
+        let Some(route) = self.routes.get_mut(sid) else { return };
+        route.received += 1;
+        route.deadline = None;
+        let complete = route.is_complete();
+        match &route.target {
+            Target::Queue(_) => {
+                if route.batch.is_empty() {
+                    self.touched.push(sid);
+                }
+                route.batch.push(Item::Delivery(delivery));
+            }
+            Target::Handler { call, queue } => {
+                queue.count(1);
+                effects.calls.push((Arc::clone(call), Item::Delivery(delivery)));
+            }
+            Target::Inbox => {
+                let token = token_in(&delivery, &self.inbox);
+                if let Some(token) = token {
+                    self.reply(token, delivery, effects);
+                }
+            }
+            Target::Request(token) => {
+                let token = *token;
+                self.reply(token, delivery, effects);
+            }
+        }
+        if complete {
+            self.end_route(sid, effects);
+        }
+    }
+
+    fn reply(&mut self, token: u64, delivery: Delivery, effects: &mut Effects) {
+        let outcome = if delivery.is_no_responders() {
+            Outcome::NoResponders
+        } else {
+            Outcome::Reply(delivery)
+        };
+        let ended = self.requests.complete(token, outcome);
+        effects.wakers.extend(ended.wakers);
+        for sid in ended.sids {
+            // Its one message has come, so the server has forgotten the subscription already.
+            self.routes.remove(sid);
+        }
+    }
+
+    fn pong(&mut self, effects: &mut Effects) {
+        let Some(pong) = self.pongs.pop_front() else { return };
+        self.confirmed = self.confirmed.max(pong.accepted);
+        match pong.waiter {
+            // Whoever waits may have gone.
+            Waiter::Flush(waiter) => drop(waiter.send(Ok(()))),
+            Waiter::Drained(sid) => self.end_route(sid, effects),
+            Waiter::Keepalive => {}
+        }
+    }
+
+    fn update(&mut self, info: ServerInfo, effects: &mut Effects) {
+        if info.lame_duck_mode {
+            effects.notices.push(Notice::LameDuckMode);
+        }
+        self.info = Arc::new(info);
+        effects.info = Some(Arc::clone(&self.info));
+    }
+
+    fn server_error(&mut self, error: ServerError, effects: &mut Effects) {
+        match &error {
+            ServerError::PublishDenied { subject } => {
+                let denied = SubjectHash::of(subject);
+                let ended = self.requests.end(|_, of| (of == denied).then_some(Outcome::Denied));
+                self.after(ended, effects);
+            }
+            ServerError::SubscribeDenied { subject, queue_group } => {
+                let sids = self
+                    .routes
+                    .sids(|route| route.subject == *subject && route.queue_group == *queue_group);
+                for sid in sids {
+                    self.deny(sid, &error, effects);
+                }
+            }
+            _ => {}
+        }
+        effects.notices.push(Notice::ServerError(error));
+    }
+
+    /// Tells the reader of a subscription that the server does not allow it.
+    fn deny(&mut self, sid: u64, error: &ServerError, effects: &mut Effects) {
+        let Some(route) = self.routes.get_mut(sid) else { return };
+        if let Some(queue) = route.queue() {
+            queue.deny(error);
+        }
+        match &route.target {
+            Target::Inbox => {
+                self.inbox_sid = None;
+                self.routes.remove(sid);
+                let ended = self.requests.end(|_, _| Some(Outcome::Denied));
+                self.after(ended, effects);
+            }
+            Target::Request(token) => {
+                let token = *token;
+                let ended = self.requests.complete(token, Outcome::Denied);
+                self.after(ended, effects);
+            }
+            Target::Queue(_) => {
+                if route.batch.is_empty() {
+                    self.touched.push(sid);
+                }
+                route.batch.push(Item::Denied(error.clone()));
+                self.end_route(sid, effects);
+            }
+            Target::Handler { call, .. } => {
+                effects.calls.push((Arc::clone(call), Item::Denied(error.clone())));
+                self.end_route(sid, effects);
+            }
+        }
+    }
+}
+
+/// The token that stands behind the inbox's prefix in the subject of a reply.
+fn token_in(delivery: &Delivery, inbox: &str) -> Option<u64> {
+    delivery.subject_text()?.strip_prefix(inbox)?.parse().ok()
+}

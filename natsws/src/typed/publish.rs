@@ -1,0 +1,92 @@
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::message::EncodeMessage;
+use super::scratch::{Fault, encoded};
+use crate::connection::Connection;
+use crate::driver::Body;
+use crate::header::Headers;
+use crate::publish::PublishError;
+
+/// A typed message that is about to be published: `.await` it, or add headers first.
+///
+/// Made by [`Client::publish`](crate::Client::publish).
+#[must_use = "nothing is published until this is awaited"]
+pub struct PublishMessage<'a, M> {
+    connection: &'a Connection,
+    message: &'a M,
+    headers: Headers,
+    fault: Option<PublishError>,
+}
+
+impl<'a, M: EncodeMessage> PublishMessage<'a, M> {
+    pub(crate) fn new(connection: &'a Connection, message: &'a M) -> Self {
+        Self { connection, message, headers: Headers::new(), fault: None }
+    }
+
+    /// Adds a header. One that is not valid is the error of the publish.
+    pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        if let Err(error) = self.headers.append(name, value.as_ref()) {
+            self.fault.get_or_insert_with(|| error.into());
+        }
+        self
+    }
+
+    /// Adds all of these headers.
+    pub fn headers(mut self, headers: &Headers) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+}
+
+impl<'a, M: EncodeMessage> IntoFuture for PublishMessage<'a, M> {
+    type Output = Result<(), PublishError>;
+    type IntoFuture = PublishMessageFuture<'a, M>;
+
+    fn into_future(self) -> PublishMessageFuture<'a, M> {
+        PublishMessageFuture(self)
+    }
+}
+
+/// The future of [`PublishMessage`]. It is `Send` where the message is `Sync`.
+///
+/// # Cancel safety
+/// A message is accepted whole or not at all: dropped before it is ready, nothing is sent.
+#[must_use = "nothing is published until this is awaited"]
+pub struct PublishMessageFuture<'a, M>(PublishMessage<'a, M>);
+
+impl<M: EncodeMessage> Future for PublishMessageFuture<'_, M> {
+    type Output = Result<(), PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let publish = &mut self.0;
+        if let Some(fault) = publish.fault.take() {
+            return Poll::Ready(Err(fault));
+        }
+        let outbox = &publish.connection.shared().outbox;
+        // Where it has to wait for room it is encoded again: that is rare, and keeping the encoded
+        // message would cost every message.
+        let accepted = encoded(publish.message, &publish.headers, |head, payload| {
+            outbox.poll_publish(head, Body::Borrowed(payload), cx.waker())
+        });
+        match accepted {
+            Ok(accepted) => accepted.map_err(Into::into),
+            Err(Fault::Subject(error)) => Poll::Ready(Err(error.into())),
+            Err(Fault::Codec(error)) => Poll::Ready(Err(PublishError::Encode(error.into()))),
+        }
+    }
+}
+
+impl<M> fmt::Debug for PublishMessage<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublishMessage").field("headers", &self.headers).finish_non_exhaustive()
+    }
+}
+
+impl<M> fmt::Debug for PublishMessageFuture<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
