@@ -15,17 +15,17 @@ use crate::service_error::ServiceError;
 )]
 pub trait ErrorCodec<E> {
     /// Turns the error into what travels.
-    fn encode(error: &E, code: u16) -> ServiceError;
+    fn encode_error(error: &E, code: u16) -> ServiceError;
 
     /// Reads the error back.
     ///
     /// # Errors
     /// The argument itself where it does not carry such an error, so that nothing is lost.
-    fn decode(error: ServiceError) -> Result<E, ServiceError>;
+    fn decode_error(error: ServiceError) -> Result<E, ServiceError>;
 }
 
 impl<E: Display, C: Codec<E>> ErrorCodec<E> for C {
-    fn encode(error: &E, code: u16) -> ServiceError {
+    fn encode_error(error: &E, code: u16) -> ServiceError {
         let mut body = BytesMut::new();
         let description = error.to_string();
         match C::encode(error, &mut body) {
@@ -35,7 +35,7 @@ impl<E: Display, C: Codec<E>> ErrorCodec<E> for C {
         }
     }
 
-    fn decode(error: ServiceError) -> Result<E, ServiceError> {
+    fn decode_error(error: ServiceError) -> Result<E, ServiceError> {
         if error.body().is_empty() {
             return Err(error);
         }
@@ -48,11 +48,11 @@ impl<E: Display, C: Codec<E>> ErrorCodec<E> for C {
 pub struct AsIs;
 
 impl ErrorCodec<ServiceError> for AsIs {
-    fn encode(error: &ServiceError, _code: u16) -> ServiceError {
+    fn encode_error(error: &ServiceError, _code: u16) -> ServiceError {
         error.clone()
     }
 
-    fn decode(error: ServiceError) -> Result<ServiceError, ServiceError> {
+    fn decode_error(error: ServiceError) -> Result<ServiceError, ServiceError> {
         Ok(error)
     }
 }

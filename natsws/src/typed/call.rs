@@ -131,7 +131,7 @@ impl<M: Request, B: Borrow<M>, C: Borrow<Connection>> Future for Call<M, B, C> {
 fn decode<M: Request>(reply: Msg) -> Result<M::Reply, RequestError<M::Error>> {
     let payload = reply.payload_bytes();
     if let Some(error) = ServiceError::from_reply(reply.headers(), &payload) {
-        return Err(match M::ErrorCodec::decode(error) {
+        return Err(match M::ErrorCodec::decode_error(error) {
             Ok(declared) => RequestError::Remote(declared),
             Err(undeclared) => RequestError::Service(undeclared),
         });

@@ -1,0 +1,14 @@
+use natsws::{DecodeMessage, Subject};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Subject)]
+#[subject("logs.{level}")]
+struct Log<'a> {
+    level: &'a str,
+}
+
+fn subscribe<M: DecodeMessage>() {}
+
+fn main() {
+    subscribe::<Log<'static>>();
+}
