@@ -6,6 +6,8 @@
 #[cfg_attr(not(feature = "embedded"), allow(dead_code, reason = "the broker's client side"))]
 pub(crate) mod memory;
 #[cfg(any(feature = "tcp", feature = "websocket"))]
+mod socket;
+#[cfg(feature = "tcp")]
 mod tcp;
 #[cfg(feature = "tls")]
 mod tls;

@@ -9,15 +9,13 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
 use futures_sink::Sink;
+use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::{TlsOptions, TransportError};
-use crate::server_addr::ServerAddr;
-#[cfg(feature = "tcp")]
-use {
-    super::BoxTransport, crate::protocol::ServerInfo, crate::server_addr::Scheme, memchr::memchr,
-};
+use super::{BoxTransport, TlsOptions, TransportError, socket};
+use crate::protocol::ServerInfo;
+use crate::server_addr::{Scheme, ServerAddr};
 
 /// Bytes asked for in one read. Small messages come by the hundred in one block.
 const READ: usize = 64 * 1024;
@@ -28,21 +26,12 @@ const WRITE_AHEAD: usize = 256 * 1024;
 /// Chunks written by one system call.
 const SLICES: usize = 32;
 
-/// Opens a connection. `TCP_NODELAY` is always set: what is small is batched by us, and what is
-/// left must not wait for an acknowledgement.
-pub(super) async fn open(addr: &ServerAddr) -> Result<TcpStream, TransportError> {
-    let stream = TcpStream::connect((addr.host(), addr.port())).await?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
-}
-
 /// Connects to a `nats://` or `tls://` address.
-#[cfg(feature = "tcp")]
 pub(super) async fn dial(
     addr: &ServerAddr,
     tls: &TlsOptions,
 ) -> Result<BoxTransport, TransportError> {
-    let mut stream = open(addr).await?;
+    let mut stream = socket::open(addr).await?;
     let first = read_info(&mut stream).await?;
     let line_end = memchr(b'\n', &first).map_or(first.len(), |at| at + 1);
     let json = first.get(b"INFO".len()..line_end).unwrap_or_default();
@@ -57,7 +46,7 @@ pub(super) async fn dial(
     upgrade(stream, first, addr, tls).await
 }
 
-#[cfg(all(feature = "tcp", feature = "tls"))]
+#[cfg(feature = "tls")]
 async fn upgrade(
     stream: TcpStream,
     first: Bytes,
@@ -68,7 +57,7 @@ async fn upgrade(
     Ok(Box::new(Tcp::new(stream, first)))
 }
 
-#[cfg(all(feature = "tcp", not(feature = "tls")))]
+#[cfg(not(feature = "tls"))]
 async fn upgrade(
     _stream: TcpStream,
     _first: Bytes,
@@ -79,7 +68,6 @@ async fn upgrade(
 }
 
 /// Reads up to the end of the first line, which tells whether TLS follows.
-#[cfg(feature = "tcp")]
 async fn read_info(stream: &mut TcpStream) -> Result<Bytes, TransportError> {
     const LONGEST: usize = 1024 * 1024;
     let mut first = BytesMut::with_capacity(4096);

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::{BoxTransport, TlsOptions, TransportError, tcp};
+use super::{BoxTransport, TlsOptions, TransportError, socket};
 use crate::runtime::MaybeSend;
 use crate::server_addr::{Scheme, ServerAddr};
 
@@ -27,7 +27,7 @@ pub(super) async fn dial(
     addr: &ServerAddr,
     tls: &TlsOptions,
 ) -> Result<BoxTransport, TransportError> {
-    let stream = tcp::open(addr).await?;
+    let stream = socket::open(addr).await?;
     if addr.scheme() == Scheme::Ws {
         return upgrade(stream, addr).await;
     }
