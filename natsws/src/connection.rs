@@ -292,7 +292,8 @@ impl Connection {
     /// Closes the connection in good order: no new subscriptions and requests, every subscription
     /// drained and read to its end, everything published confirmed by the server.
     ///
-    /// Messages can still be published, to answer what had come, until everything is read.
+    /// Messages can still be published, to answer what had come, until everything is read. So
+    /// whoever reads the subscriptions must go on reading meanwhile, in another task than this.
     ///
     /// # Errors
     /// [`DrainError`] says what could not be done in good order. The connection is closed then all
@@ -322,7 +323,7 @@ impl Connection {
         let limit = shared.options.drain_timeout;
         let finished = runtime::timeout(limit, async {
             for queue in &queues {
-                poll_fn(|cx| queue.poll_finished(cx)).await;
+                poll_fn(|cx| queue.poll_read(cx)).await;
             }
             shared.outbox.stop_accepting();
             self.flush_over_reconnects().await
@@ -330,7 +331,7 @@ impl Connection {
         let result = if let Some(flushed) = finished.await {
             flushed.map_err(DrainError::Flush)
         } else {
-            let unfinished = queues.iter().filter(|queue| !queue.is_finished());
+            let unfinished = queues.iter().filter(|queue| !queue.is_read());
             Err(DrainError::TimedOut { unread: unfinished.map(|queue| Queue::len(queue)).sum() })
         };
         self.close().await;

@@ -1,5 +1,79 @@
-//! Typed messaging for NATS.
+//! Typed messaging for NATS: one definition of a message that publisher, subscriber, requester and
+//! service all obey.
+//!
+//! ```no_run
+//! use natsws::{Client, RequestError, Subject};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Debug, Serialize, Deserialize, Subject)]
+//! #[subject("orders.{region}.created")] // JSON, unless it says otherwise
+//! struct OrderCreated { region: String, id: u64, total: f64 }
+//!
+//! #[derive(Debug, Serialize, Deserialize, Subject)]
+//! #[subject("orders.{id}.get", reply = Order)]
+//! struct GetOrder { id: u64 }
+//!
+//! #[derive(Debug, Serialize, Deserialize)]
+//! struct Order { id: u64, total: f64 }
+//!
+//! # async fn example() -> Result<(), natsws::Error> {
+//! let client = Client::connect("wss://broker.example").await?;
+//! client.publish(&OrderCreated { region: "eu".into(), id: 7, total: 9.5 }).await?;
+//!
+//! let mut created = client.subscribe::<OrderCreated>().await?; // orders.*.created
+//! while let Some(order) = created.next().await {
+//!     let order = order?;
+//!     println!("{}: {} from {}", order.subject(), order.total, order.region);
+//! }
+//!
+//! match client.request(&GetOrder { id: 7 }).await {
+//!     Ok(order) => println!("it costs {}", order.total),
+//!     Err(RequestError::NoResponders) => println!("no service is there"),
+//!     Err(error) => return Err(error.into()),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to start
+//! - [`Client`] is what applications hold: typed publish, request and subscribe.
+//! - [`derive@Subject`] declares a message; [`Subject`], [`EncodeMessage`], [`DecodeMessage`] and
+//!   [`Request`] are what it implements, and what can be written by hand.
+//! - [`codec`] has `Json`, `Text`, `MsgPack` and `Raw`, and the traits for your own.
+//! - [`Connection`] is the layer below: subjects and bytes, events, drain.
+//! - [`ConnectOptions`] has every option with its default.
+//! - `embedded::Broker` (feature `embedded`) is a NATS broker in your own process, for tests.
+//!
+//! # What the words promise
+//! - `publish(…).await` means *accepted for sending*. [`Connection::flush`] means that the server
+//!   has it. Core NATS itself delivers at most once: who has not subscribed gets nothing.
+//! - `subscribe(…).await` means that the server has seen the subscription.
+//! - A request ends in exactly one outcome, and one deadline covers it whole.
+//! - Whatever is dropped is counted: a gap is an item of the stream it is in, messages that a lost
+//!   connection left unconfirmed are in [`Event::Disconnected`] and in the error of a flush.
+//! - The subject is the authority: fields that a template names are read from the subject.
+//!
+//! # The way of the data
+//! ```text
+//! publish: Client ─ codec ─▶ outbox (one buffer, one lock) ─▶ driver ─▶ transport: many messages,
+//!                                                                      one frame, one system call
+//! receive: transport ─▶ decoder (slices, no copies) ─▶ session ─▶ one queue per subscription ─▶
+//!          Subscription (batches) ─▶ codec ─▶ you
+//! ```
+//!
+//! # Features
+//! | feature | default | what |
+//! |---|---|---|
+//! | `websocket` | yes | `ws://` and, with TLS, `wss://` |
+//! | `tcp` | yes | `nats://` and, with TLS, `tls://` |
+//! | `tls-ring` | yes | TLS with ring |
+//! | `tls-aws-lc-rs` | | TLS with aws-lc-rs, which is used where both are on |
+//! | `json` | yes | the codec `Json` |
+//! | `msgpack` | | the codec `MsgPack` |
+//! | `derive` | yes | `#[derive(Subject)]` |
+//! | `embedded` | | the broker in your own process |
 
+#[cfg(test)]
 extern crate self as natsws;
 
 mod client;

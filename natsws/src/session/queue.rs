@@ -67,6 +67,8 @@ struct Inner {
     denied: Option<ServerError>,
     /// Nothing more will be pushed.
     ended: bool,
+    /// The reader has taken messages and not come back for more: it may still be at work on them.
+    reading: bool,
     /// The reader has seen the end, or has gone.
     finished: bool,
     reader: Option<Waker>,
@@ -90,6 +92,7 @@ impl Queue {
                 handled: false,
                 denied: None,
                 ended: false,
+                reading: false,
                 finished: false,
                 reader: None,
                 drainer: None,
@@ -146,12 +149,17 @@ impl Queue {
         if dropped > 0 && !inner.finished {
             inner.items.push_back(Item::Lagged { dropped });
         }
-        inner.reader.take()
+        let waiting = if inner.is_read() { inner.drainer.take() } else { None };
+        let reader = inner.reader.take();
+        drop(inner);
+        waiting.into_iter().for_each(Waker::wake);
+        reader
     }
 
     /// Moves what is there into `local`, which is empty. `Ready(false)` is the end.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, local: &mut VecDeque<Item>) -> Poll<bool> {
         let mut inner = self.lock();
+        inner.reading = !inner.items.is_empty();
         if inner.items.is_empty() {
             if !inner.ended {
                 inner.reader = Some(cx.waker().clone());
@@ -183,10 +191,11 @@ impl Queue {
         drainer.into_iter().for_each(Waker::wake);
     }
 
-    /// Waits until the reader has seen the end.
-    pub(crate) fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits until nothing more will come and the reader is done with what came. A reader that
+    /// looks at nothing, because nothing came, is not waited for.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.lock();
-        if inner.finished {
+        if inner.is_read() {
             return Poll::Ready(());
         }
         inner.drainer = Some(cx.waker().clone());
@@ -197,8 +206,8 @@ impl Queue {
         self.lock().ended
     }
 
-    pub(crate) fn is_finished(&self) -> bool {
-        self.lock().finished
+    pub(crate) fn is_read(&self) -> bool {
+        self.lock().is_read()
     }
 
     /// Messages that came for the subscription, dropped ones among them.
@@ -239,6 +248,10 @@ impl Inner {
         self.bytes += size;
         self.items.push_back(item);
         (dropped > 0).then_some(Pace::Recovered { dropped })
+    }
+
+    fn is_read(&self) -> bool {
+        self.finished || (self.ended && self.items.is_empty() && !self.reading)
     }
 
     fn finish(&mut self) -> Option<Waker> {
@@ -307,7 +320,7 @@ mod tests {
         queue.push(&mut vec![message("a"), message("b")]);
         assert!(queue.end().is_none());
         assert_eq!(shown(&queue), ["a", "Lagged { dropped: 1 }"]);
-        assert!(queue.is_finished());
+        assert!(queue.is_read());
     }
 
     #[test]
@@ -321,12 +334,30 @@ mod tests {
     }
 
     #[test]
+    fn a_queue_is_read_when_its_reader_comes_back_for_more() {
+        let queue = Queue::new(QueueLimits::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut local = VecDeque::new();
+        queue.push(&mut vec![message("a")]);
+        queue.end();
+        assert!(!queue.is_read());
+        assert_eq!(queue.poll_take(&mut cx, &mut local), Poll::Ready(true));
+        assert!(!queue.is_read(), "the reader is at work");
+        assert_eq!(queue.poll_take(&mut cx, &mut local), Poll::Ready(false));
+        assert!(queue.is_read());
+        let nothing_came = Queue::new(QueueLimits::default());
+        assert!(!nothing_came.is_read());
+        nothing_came.end();
+        assert!(nothing_came.is_read());
+    }
+
+    #[test]
     fn an_abandoned_queue_keeps_nothing() {
         let queue = Queue::new(QueueLimits::default());
         queue.push(&mut vec![message("a")]);
         queue.abandon();
         queue.push(&mut vec![message("b")]);
         assert_eq!((queue.len(), queue.received()), (0, 2));
-        assert!(queue.is_finished());
+        assert!(queue.is_read());
     }
 }

@@ -275,7 +275,7 @@ fn after_a_reconnect_a_subscription_asks_for_what_is_left_of_its_max() {
     client.receive(b"MSG a 1 1\r\ny\r\nMSG a 1 1\r\nz\r\nMSG a 1 1\r\n4\r\nMSG a 1 1\r\n5\r\n");
     client.receive(b"MSG a 1 1\r\n6\r\n");
     assert_eq!(client.read(), ["x", "y", "z", "4", "5"]);
-    assert!(client.queue.is_finished());
+    assert!(client.queue.is_read());
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn a_drained_subscription_ends_at_the_pong_and_not_before() {
     assert!(!client.queue.is_ended());
     client.receive(b"MSG a 1 1\r\n2\r\nPONG\r\nMSG a 1 1\r\n3\r\n");
     assert_eq!(client.read(), ["1", "2"]);
-    assert!(client.queue.is_finished());
+    assert!(client.queue.is_read());
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn a_permission_error_ends_the_subscription_that_it_is_about() {
     assert!(!client.queue.is_ended());
     client.receive(b"-ERR 'Permissions Violation for Subscription to \"a\"'\r\n");
     assert_eq!(client.read(), ["Denied(SubscribeDenied { subject: \"a\", queue_group: None })"]);
-    assert!(client.queue.is_finished());
+    assert!(client.queue.is_read());
 }
 
 #[test]
