@@ -1,1 +1,65 @@
-//! Tower services over NATS.
+//! Tower services over NATS: async functions as handlers, every tower layer, and a drain that
+//! answers what was accepted.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use natsws::{Client, Subject};
+//! use natsws_service::{Router, State, serve};
+//! use serde::{Deserialize, Serialize};
+//! use tower::timeout::TimeoutLayer;
+//!
+//! #[derive(Debug, Serialize, Deserialize, Subject)]
+//! #[subject("greet.{name}", reply = String)]
+//! struct Greet { name: String }
+//!
+//! async fn greet(State(word): State<&'static str>, ask: Greet) -> String {
+//!     format!("{word}, {}", ask.name)
+//! }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let app = Router::new("greeter", "1.0.0")
+//!     .endpoint(greet) // subject, queue group, codec and reply: all from `Greet`
+//!     .layer(TimeoutLayer::new(Duration::from_secs(2)))
+//!     .with_state("Hello");
+//!
+//! let client = Client::connect("wss://broker.example").await?;
+//! let report = serve(client, app).with_graceful_shutdown(async { /* a signal */ }).await?;
+//! println!("{} requests answered", report.completed);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How one request travels
+//! ```text
+//! subscription ─▶ dispatcher: waits for room, then for the layers to be ready, then takes a message
+//!              ─▶ layers ─▶ extractors and codec ─▶ your function ─▶ codec ─▶ layers
+//!              ─▶ recover: an error or a panic becomes an error reply ─▶ the caller
+//! ```
+//! One dispatcher for each endpoint owns the endpoint's service, so nothing has to be `Clone`, and
+//! readiness means what tower says: a rate or concurrency limit holds messages back, and load
+//! shedding answers 503. Handlers run concurrently, each in a task of its own.
+
+mod dispatch;
+mod endpoint;
+mod error;
+mod extract;
+mod handler;
+mod incoming;
+mod recover;
+mod reply;
+mod response;
+mod route;
+mod router;
+mod serve;
+
+pub use endpoint::Endpoint;
+pub use error::{BoxError, ServeError};
+pub use extract::{Extract, FromRef, State};
+pub use handler::{Args, Handler};
+pub use incoming::Incoming;
+pub use reply::{IntoReply, Plain, Tried, With};
+pub use response::Response;
+pub use route::Route;
+pub use router::{App, IntoApp, Router};
+pub use serve::{DrainReport, Serve, serve};

@@ -53,6 +53,7 @@ pub(crate) struct Queue {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each comes true at a time of its own")]
 struct Inner {
     items: VecDeque<Item>,
     bytes: usize,

@@ -1,0 +1,186 @@
+//! The dispatcher of an endpoint: owns its service and feeds it.
+
+use std::future::{Future, poll_fn, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt;
+use natsws::{
+    Client, FlushError, Msg, PublishError, ServiceError, Subscription, SubscriptionError,
+};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tower_service::Service;
+
+use crate::error::BoxError;
+use crate::incoming::Incoming;
+use crate::recover::{panicked, recover};
+use crate::response::Response;
+use crate::route::Route;
+
+/// How requests ended, over all endpoints.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) completed: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) aborted: AtomicU64,
+}
+
+/// How far the service has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Serving,
+    /// No new requests; what has come is finished.
+    Draining,
+    /// What is not finished now is given up.
+    Over,
+}
+
+pub(crate) struct Dispatcher {
+    pub(crate) client: Client,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) route: Route,
+    pub(crate) concurrency: usize,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) running: JoinSet<()>,
+    /// What the service said when it was asked, until a message is given to it.
+    pub(crate) readiness: Option<Result<(), BoxError>>,
+}
+
+impl Dispatcher {
+    /// Runs until the subscription is over and every request is answered, or time is up.
+    pub(crate) async fn run(mut self, mut phase: watch::Receiver<Phase>) {
+        let mut over = phase.clone();
+        let work = async {
+            tokio::select! {
+                biased;
+                _ = phase.wait_for(|phase| *phase >= Phase::Draining) => {}
+                () = self.serve() => return,
+            }
+            for subscription in &self.subscriptions {
+                // Lost connections end the subscription as well.
+                let _: Result<(), FlushError> = subscription.drain().await;
+            }
+            self.serve().await;
+        };
+        let in_time = tokio::select! {
+            biased;
+            () = work => true,
+            _ = over.wait_for(|phase| *phase == Phase::Over) => false,
+        };
+        if !in_time {
+            while self.running.try_join_next().is_some() {}
+            let waiting: usize = self.subscriptions.iter().map(Subscription::pending).sum();
+            let aborted = (self.running.len() + waiting) as u64;
+            self.counts.aborted.fetch_add(aborted, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes messages until there will be no more, and then waits for the last answers. Dropped in
+    /// between, it has lost nothing: a message that was taken is running.
+    async fn serve(&mut self) {
+        while self.step().await {}
+        while self.running.join_next().await.is_some() {}
+    }
+
+    /// Waits for room, for the layers and for a message, in this order, so that what cannot be
+    /// served now waits where it is counted and bounded.
+    async fn step(&mut self) -> bool {
+        while self.running.try_join_next().is_some() {}
+        while self.running.len() >= self.concurrency {
+            self.running.join_next().await;
+        }
+        if self.readiness.is_none() {
+            let ready = poll_fn(|cx| poll_ready(&mut self.route, cx)).await;
+            self.readiness = Some(ready);
+        }
+        let Some(item) = poll_fn(|cx| poll_next(&mut self.subscriptions, cx)).await else {
+            return false;
+        };
+        match item {
+            Ok(msg) => self.start(msg),
+            // The subscription goes on after a gap or a message that cannot be read, and it says
+            // itself when it does not.
+            Err(error) => tracing::warn!(%error, "a request could not be received"),
+        }
+        true
+    }
+
+    fn start(&mut self, msg: Msg) {
+        let incoming = Incoming::new(msg.clone(), self.client.clone());
+        let response: Pin<Box<dyn Future<Output = Response> + Send>> =
+            match self.readiness.take().unwrap_or(Ok(())) {
+                Err(error) => Box::pin(ready(recover(&error))),
+                // A tower service may panic before it makes its future.
+                Ok(()) => match catch_unwind(AssertUnwindSafe(|| self.route.call(incoming))) {
+                    Err(panic) => Box::pin(ready(panicked(&*panic))),
+                    Ok(response) => Box::pin(async move {
+                        match AssertUnwindSafe(response).catch_unwind().await {
+                            Ok(Ok(response)) => response,
+                            Ok(Err(error)) => recover(&error),
+                            Err(panic) => panicked(&*panic),
+                        }
+                    }),
+                },
+            };
+        let counts = Arc::clone(&self.counts);
+        self.running.spawn(async move {
+            let answered = answer(&msg, response.await).await;
+            let count = if answered { &counts.completed } else { &counts.failed };
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+}
+
+/// Asks the service whether it is ready. A panic counts as an error.
+fn poll_ready(route: &mut Route, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+    catch_unwind(AssertUnwindSafe(|| route.poll_ready(cx))).unwrap_or_else(|panic| {
+        let _: Response = panicked(&*panic);
+        Poll::Ready(Err("a layer panicked".into()))
+    })
+}
+
+/// The next message of any of the subscriptions; `None` when all are over.
+fn poll_next(
+    subscriptions: &mut [Subscription],
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Msg, SubscriptionError>>> {
+    use futures_util::Stream;
+
+    let mut over = true;
+    for subscription in subscriptions {
+        match Pin::new(subscription).poll_next(cx) {
+            Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
+            Poll::Ready(None) => {}
+            Poll::Pending => over = false,
+        }
+    }
+    if over { Poll::Ready(None) } else { Poll::Pending }
+}
+
+/// Answers a request; says whether the answer was not an error.
+async fn answer(msg: &Msg, response: Response) -> bool {
+    if msg.reply().is_none() {
+        return !response.is_error();
+    }
+    let sent = msg.respond(response.payload()).headers(response.headers()).await;
+    let error = match sent {
+        Ok(()) => return !response.is_error(),
+        Err(PublishError::PayloadTooLarge { len, max }) => {
+            let text = format!("the reply has {len} bytes, the server accepts at most {max}");
+            ServiceError::new(413, text)
+        }
+        Err(error) => {
+            tracing::error!(%error, "a reply could not be sent");
+            return false;
+        }
+    };
+    let instead = Response::error(&error);
+    if let Err(error) = msg.respond(instead.payload()).headers(instead.headers()).await {
+        tracing::error!(%error, "an error reply could not be sent");
+    }
+    false
+}

@@ -1,0 +1,137 @@
+//! Async functions as handlers.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use natsws::{DecodeMessage, Request, ServiceError};
+use tower_service::Service;
+
+use crate::extract::Extract;
+use crate::incoming::Incoming;
+use crate::reply::IntoReply;
+use crate::response::Response;
+
+/// An async function that can be an endpoint: up to four extractors, and the request last.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler",
+    note = "a handler is an async function with up to four extractors, and the request as its last argument"
+)]
+pub trait Handler<A>: Clone + Send + Sync + 'static {
+    /// What it answers.
+    type Output;
+    /// Its future.
+    type Future: Future<Output = Self::Output>;
+
+    /// Calls it.
+    fn call(&self, args: A) -> Self::Future;
+}
+
+/// The arguments of a handler: extractors, and the request.
+#[diagnostic::on_unimplemented(
+    message = "these are not the arguments of a handler: `{Self}`",
+    note = "a handler takes `State<T>`, `Headers` or what implements `Extract`, and last a type with `#[subject(…, reply = …)]`"
+)]
+pub trait Args<S>: Sized + Send + 'static {
+    /// The request.
+    type Request: Request + DecodeMessage;
+
+    /// Takes them from a message.
+    ///
+    /// # Errors
+    /// A [`ServiceError`] is the answer to the request then, and the handler is not called.
+    fn from_incoming(
+        incoming: &Incoming,
+        state: &S,
+    ) -> impl Future<Output = Result<Self, ServiceError>> + Send;
+}
+
+/// Decodes the request. What does not decode is the caller's fault.
+pub(crate) fn decode<M: DecodeMessage>(incoming: &Incoming) -> Result<M, ServiceError> {
+    M::decode(incoming.subject(), incoming.msg().payload_bytes()).map_err(|error| {
+        let mut text = error.to_string();
+        if let Some(cause) = std::error::Error::source(&error) {
+            text = format!("{text}: {cause}");
+        }
+        ServiceError::new(400, text)
+    })
+}
+
+macro_rules! handlers {
+    ($(($($extractor:ident),*)),*) => {$(
+        #[allow(non_snake_case, unused_variables, reason = "arguments are named by their types")]
+        const _: () = {
+            impl<F, Fut, $($extractor,)* M> Handler<($($extractor,)* M,)> for F
+            where
+                F: Fn($($extractor,)* M) -> Fut + Clone + Send + Sync + 'static,
+                Fut: Future,
+            {
+                type Output = Fut::Output;
+                type Future = Fut;
+
+                fn call(&self, ($($extractor,)* message,): ($($extractor,)* M,)) -> Fut {
+                    self($($extractor,)* message)
+                }
+            }
+
+            impl<S, $($extractor,)* M> Args<S> for ($($extractor,)* M,)
+            where
+                S: Sync,
+                $($extractor: Extract<S> + Send + 'static,)*
+                M: Request + DecodeMessage + Send + 'static,
+            {
+                type Request = M;
+
+                async fn from_incoming(incoming: &Incoming, state: &S) -> Result<Self, ServiceError> {
+                    $(let $extractor = $extractor::extract(incoming, state).await?;)*
+                    Ok(($($extractor,)* decode(incoming)?,))
+                }
+            }
+        };
+    )*};
+}
+
+handlers!((), (T1), (T1, T2), (T1, T2, T3), (T1, T2, T3, T4));
+
+/// A handler as a tower service of messages.
+pub(crate) struct HandlerService<H, A, S, K> {
+    handler: H,
+    state: Arc<S>,
+    kind: PhantomData<fn() -> (A, K)>,
+}
+
+impl<H, A, S, K> HandlerService<H, A, S, K> {
+    pub(crate) fn new(handler: H, state: Arc<S>) -> Self {
+        Self { handler, state, kind: PhantomData }
+    }
+}
+
+impl<H, A, S, K> Service<Incoming> for HandlerService<H, A, S, K>
+where
+    H: Handler<A>,
+    A: Args<S>,
+    S: Send + Sync + 'static,
+    H::Output: IntoReply<A::Request, K>,
+    H::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, incoming: Incoming) -> Self::Future {
+        let (handler, state) = (self.handler.clone(), Arc::clone(&self.state));
+        Box::pin(async move {
+            Ok(match A::from_incoming(&incoming, &state).await {
+                Ok(args) => handler.call(args).await.into_reply(),
+                Err(error) => Response::error(&error),
+            })
+        })
+    }
+}

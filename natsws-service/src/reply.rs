@@ -1,0 +1,58 @@
+//! What a handler can answer with.
+
+use natsws::{ErrorCodec, Headers, Request};
+
+use crate::response::Response;
+
+/// An answer to the request `M`: its reply, `Result<reply, error>`, or `(Headers, reply)`.
+///
+/// `K` is found by the compiler; it keeps apart a reply and a result that is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an answer to `{M}`",
+    note = "answer with its `reply` type, `Result<reply, error>` or `(Headers, reply)`"
+)]
+pub trait IntoReply<M, K> {
+    /// Encodes it.
+    fn into_reply(self) -> Response;
+}
+
+/// The kind of answer that is the reply itself.
+#[derive(Debug)]
+pub enum Plain {}
+
+/// The kind of answer that is a `Result` of another.
+#[derive(Debug)]
+pub struct Tried<K>(K);
+
+/// The kind of answer that has headers with another.
+#[derive(Debug)]
+pub struct With<K>(K);
+
+impl<M: Request> IntoReply<M, Plain> for M::Reply {
+    fn into_reply(self) -> Response {
+        Response::encoded::<M::ReplyCodec, _>(&self)
+    }
+}
+
+impl<M: Request, R: IntoReply<M, K>, K> IntoReply<M, Tried<K>> for Result<R, M::Error> {
+    fn into_reply(self) -> Response {
+        match self {
+            Ok(reply) => reply.into_reply(),
+            Err(error) => failed::<M>(&error),
+        }
+    }
+}
+
+impl<M: Request, R: IntoReply<M, K>, K> IntoReply<M, With<K>> for (Headers, R) {
+    fn into_reply(self) -> Response {
+        let (headers, reply) = self;
+        let mut response = reply.into_reply();
+        response.headers_mut().extend(&headers);
+        response
+    }
+}
+
+/// The error reply of a request's own error.
+pub(crate) fn failed<M: Request>(error: &M::Error) -> Response {
+    Response::error(&M::ErrorCodec::encode_error(error, M::error_code(error)))
+}

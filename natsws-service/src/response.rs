@@ -1,0 +1,60 @@
+use bytes::{Bytes, BytesMut};
+use natsws::codec::Encoder;
+use natsws::{Headers, ServiceError};
+
+/// An answer on its way back through the layers: headers and an encoded payload.
+#[derive(Debug, Clone)]
+pub struct Response {
+    headers: Headers,
+    payload: Bytes,
+    failed: bool,
+}
+
+impl Response {
+    /// An answer with this payload and no headers.
+    pub fn new(payload: impl Into<Bytes>) -> Self {
+        Self { headers: Headers::new(), payload: payload.into(), failed: false }
+    }
+
+    /// An error reply: the headers of ADR-32, and the error's body as the payload.
+    pub fn error(error: &ServiceError) -> Self {
+        Self { headers: error.to_headers(), payload: error.body().clone(), failed: true }
+    }
+
+    /// Encodes a reply, and says in its `Content-Type` how.
+    pub(crate) fn encoded<C: Encoder<T>, T>(value: &T) -> Self {
+        let mut payload = BytesMut::new();
+        match C::encode(value, &mut payload) {
+            Ok(()) => {
+                let mut response = Self::new(payload.freeze());
+                let added = response.headers.append("Content-Type", C::CONTENT_TYPE);
+                debug_assert!(added.is_ok(), "a codec's content type is a plain text");
+                response
+            }
+            Err(error) => {
+                tracing::error!(%error, "a reply could not be encoded");
+                Self::error(&ServiceError::new(500, "the reply could not be encoded"))
+            }
+        }
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The headers, to add to.
+    pub fn headers_mut(&mut self) -> &mut Headers {
+        &mut self.headers
+    }
+
+    /// The payload.
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// Whether this is an error reply.
+    pub fn is_error(&self) -> bool {
+        self.failed
+    }
+}

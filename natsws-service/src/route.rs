@@ -1,0 +1,124 @@
+//! The service of an endpoint, whatever layers are around it.
+
+use std::fmt;
+use std::future::{Future, ready};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use natsws::{DecodeMessage, Request};
+use tower_service::Service;
+
+use crate::error::BoxError;
+use crate::handler::decode;
+use crate::incoming::Incoming;
+use crate::reply::failed;
+use crate::response::Response;
+
+type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response, BoxError>> + Send>>;
+
+/// What a layer goes around: a tower service from [`Incoming`] to [`Response`].
+///
+/// It need not be cloned and never is: one dispatcher owns it. Its readiness is that of what is
+/// inside, so limits in different layers all count.
+pub struct Route(Box<dyn Erased>);
+
+trait Erased: Send {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>>;
+    fn call(&mut self, incoming: Incoming) -> ResponseFuture;
+}
+
+struct Erase<T>(T);
+
+impl<T> Erased for Erase<T>
+where
+    T: Service<Incoming, Response = Response> + Send,
+    T::Error: Into<BoxError>,
+    T::Future: Send + 'static,
+{
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, incoming: Incoming) -> ResponseFuture {
+        let response = self.0.call(incoming);
+        Box::pin(async move { response.await.map_err(Into::into) })
+    }
+}
+
+impl Route {
+    pub(crate) fn new<T>(service: T) -> Self
+    where
+        T: Service<Incoming, Response = Response> + Send + 'static,
+        T::Error: Into<BoxError>,
+        T::Future: Send + 'static,
+    {
+        Self(Box::new(Erase(service)))
+    }
+}
+
+impl Service<Incoming> for Route {
+    type Response = Response;
+    type Error = BoxError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, incoming: Incoming) -> ResponseFuture {
+        self.0.call(incoming)
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Route")
+    }
+}
+
+/// A tower service of typed requests as one of messages.
+pub(crate) struct Typed<M, T> {
+    service: T,
+    request: PhantomData<fn(M)>,
+}
+
+impl<M, T> Typed<M, T> {
+    pub(crate) fn new(service: T) -> Self {
+        Self { service, request: PhantomData }
+    }
+}
+
+impl<M, T> Service<Incoming> for Typed<M, T>
+where
+    M: Request + DecodeMessage,
+    T: Service<M, Response = M::Reply>,
+    T::Error: Into<BoxError>,
+    T::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = BoxError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.service.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, incoming: Incoming) -> ResponseFuture {
+        let message = match decode::<M>(&incoming) {
+            Ok(message) => message,
+            Err(error) => return Box::pin(ready(Ok(Response::error(&error)))),
+        };
+        let reply = self.service.call(message);
+        Box::pin(async move {
+            match reply.await {
+                Ok(reply) => Ok(Response::encoded::<M::ReplyCodec, _>(&reply)),
+                // The service may fail with the request's own error, however it is boxed.
+                Err(error) => {
+                    let error = error.into().downcast::<M::Error>()?;
+                    Ok(failed::<M>(&error))
+                }
+            }
+        })
+    }
+}
