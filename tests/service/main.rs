@@ -1,0 +1,7 @@
+//! Services: handlers, tower's layers, failures, and draining.
+
+mod drain;
+mod failures;
+mod handlers;
+mod layers;
+mod stage;
