@@ -74,7 +74,7 @@ impl Attrs {
         }
         for second in found {
             errors.push(
-                second.span(),
+                second.path().span(),
                 format!("`{}` has two `#[subject(…)]`: write everything into one", input.ident),
             );
         }
@@ -130,7 +130,7 @@ impl Attrs {
         }
         if !has_template {
             errors.push(
-                attribute.span(),
+                attribute.path().span(),
                 "`#[subject(…)]` has no template: write it first, as in `#[subject(\"orders.{id}\")]`",
             );
         }
@@ -231,6 +231,6 @@ fn refuse_on_fields(data: &Data, errors: &mut Errors) {
     let Data::Struct(data) = data else { return };
     let attributes = data.fields.iter().flat_map(|field| &field.attrs);
     for attribute in attributes.filter(|attribute| is_ours(attribute)) {
-        errors.push(attribute.span(), "`#[subject(…)]` on a field: write it on the struct");
+        errors.push(attribute.path().span(), "`#[subject(…)]` on a field: write it on the struct");
     }
 }

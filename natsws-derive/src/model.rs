@@ -1,7 +1,9 @@
 //! A type that can be expanded: whatever gets here as a [`Model`] cannot be wrong any more.
 
 use proc_macro2::Span;
+use quote::ToTokens;
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Field, Fields, Generics, Ident, LitStr, Path, Type, parse_quote};
 
 use crate::attrs::{Attrs, CodecValue, Declared};
@@ -66,25 +68,28 @@ pub(crate) fn check(input: &DeriveInput) -> Result<Model<'_>, Box<Rejected<'_>>>
     let queue = check_queue(attrs.queue.as_ref(), &mut errors);
 
     let mut checked = |codec: &Option<_>| check_codec(codec.as_ref(), &krate, &mut errors);
-    let codec = checked(&attrs.codec).unwrap_or_else(|| parse_quote!(#krate::codec::Json));
-    let reply_codec = checked(&attrs.reply_codec);
+    let declared_codec = checked(&attrs.codec);
+    let reply_codec = checked(&attrs.reply_codec).or_else(|| declared_codec.clone());
     let error_codec = checked(&attrs.error_codec);
     refuse_without_reply(&attrs, &mut errors);
 
+    let json = |at: &Type| located(&parse_quote!(#krate::codec::Json), at);
+    let error = attrs.error.and_then(|error| error.value);
     let request = attrs.reply.map(|reply| {
-        let reply_codec = reply_codec.unwrap_or_else(|| codec.clone());
-        let error_codec = error_codec.unwrap_or_else(|| match attrs.error {
-            Some(_) => reply_codec.clone(),
+        let reply = reply.value.unwrap_or_else(|| parse_quote!(()));
+        let error_codec = error_codec.unwrap_or_else(|| match &error {
+            Some(error) => reply_codec.clone().unwrap_or_else(|| json(error)),
             None => parse_quote!(#krate::codec::AsIs),
         });
-        let error = attrs.error.and_then(|error| error.value);
         Request {
-            reply: reply.value.unwrap_or_else(|| parse_quote!(())),
+            reply_codec: reply_codec.unwrap_or_else(|| json(&reply)),
+            reply,
             error: error.unwrap_or_else(|| parse_quote!(#krate::ServiceError)),
-            reply_codec,
             error_codec,
         }
     });
+    let codec = declared_codec.unwrap_or_else(|| parse_quote!(#krate::codec::Json));
+
     let (name, generics) = (&input.ident, &input.generics);
     match (errors.into_first(), attrs.template) {
         (None, Some(template)) => {
@@ -194,6 +199,16 @@ fn check_queue(declared: Option<&Declared<LitStr>>, errors: &mut Errors) -> Opti
         errors.push(queue.span(), fault);
     }
     Some(queue.clone())
+}
+
+/// A codec that nobody wrote, so that what it lacks is underlined in the type that lacks it.
+fn located(codec: &Path, ty: &Type) -> Type {
+    let at = ty.span();
+    let tokens = codec.to_token_stream().into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(at));
+        token
+    });
+    Type::Verbatim(tokens.collect())
 }
 
 fn refuse_without_reply(attrs: &Attrs, errors: &mut Errors) {

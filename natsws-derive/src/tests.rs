@@ -1,9 +1,11 @@
 //! The whole way from the tokens of a type to its errors or its code.
 
-mod errors;
+mod attribute_errors;
 mod expansion;
+mod template_errors;
 
 use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
 use syn::DeriveInput;
 
 use crate::{expand, model};
@@ -18,6 +20,14 @@ fn errors(tokens: TokenStream) -> Vec<String> {
         Ok(_) => Vec::new(),
         Err(rejected) => rejected.errors.into_iter().map(|error| error.to_string()).collect(),
     }
+}
+
+/// The errors of a struct with a few fields and this attribute.
+fn attribute(contents: impl ToTokens) -> Vec<String> {
+    errors(quote! {
+        #[subject(#contents)]
+        struct Order { region: String, id: u64, r#type: Kind }
+    })
 }
 
 /// The generated code, laid out to be read.

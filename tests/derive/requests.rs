@@ -71,7 +71,7 @@ struct ReplyPacked {
 }
 
 #[derive(Serialize, Subject)]
-#[subject("orders.{id}.get", reply = Order, error = natsws::ServiceError, error_codec = natsws::codec::AsIs)]
+#[subject("orders.{id}.get", reply = Order, error = ServiceError, error_codec = AsIs)]
 struct Spelled {
     id: u64,
 }

@@ -71,7 +71,9 @@ fn a_subject_of_another_shape_is_refused() {
     ] {
         assert_eq!(
             subject_error::<OrderCreated>(subject, "{}").to_string(),
-            format!("subject {subject:?} does not match the template `orders.{{region}}.created.{{id}}`")
+            format!(
+                "subject {subject:?} does not match the template `orders.{{region}}.created.{{id}}`"
+            )
         );
     }
 }

@@ -34,3 +34,8 @@ pub use eventually::{DEADLINE, eventually, within};
 pub use proxy::Proxy;
 pub use scripted::{Peer, Scripted, info, info_with};
 pub use server::{Server, ServerBuilder, Transport};
+
+/// The code of the README, each block a program of its own.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

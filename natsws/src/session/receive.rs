@@ -24,7 +24,11 @@ impl Session {
             match op {
                 ServerOp::Msg { sid, delivery } => self.deliver(sid, delivery, effects),
                 ServerOp::Ping => effects.control.extend_from_slice(encode::PONG),
-                ServerOp::Pong => self.pong(effects),
+                ServerOp::Pong => {
+                    // Whoever waits for it finds what came before it.
+                    self.hand_over(effects);
+                    self.pong(effects);
+                }
                 ServerOp::Ok => {}
                 ServerOp::Info(json) => match ServerInfo::parse(&json) {
                     Ok(info) => self.update(info, effects),

@@ -1,0 +1,134 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A command line for NATS.
+#[derive(Debug, Parser)]
+#[command(name = "cli", version, about)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How to connect.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connecting")]
+pub(crate) struct Connect {
+    /// A server, as in `ws://127.0.0.1:9222`; can be given several times
+    #[arg(
+        long = "server",
+        value_name = "URL",
+        global = true,
+        env = "NATS_URL",
+        value_delimiter = ',',
+        default_value = "nats://localhost:4222"
+    )]
+    pub(crate) servers: Vec<String>,
+    /// Log in with a user name
+    #[arg(long, value_name = "USER", global = true, requires = "password")]
+    pub(crate) user: Option<String>,
+    /// The password of the user
+    #[arg(long, value_name = "PASSWORD", global = true, requires = "user")]
+    pub(crate) password: Option<String>,
+    /// Log in with a token
+    #[arg(long, value_name = "TOKEN", global = true, conflicts_with = "user")]
+    pub(crate) token: Option<String>,
+    /// Log in with a credentials file (not built yet)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) creds: Option<PathBuf>,
+    /// Log in with an NKEY seed file (not built yet)
+    #[arg(long, value_name = "SEED_FILE", global = true)]
+    pub(crate) nkey: Option<PathBuf>,
+    /// The name that the server shows for this connection
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) name: Option<String>,
+    /// How long connecting, and a request, may take, in milliseconds
+    #[arg(long, value_name = "MS", global = true)]
+    pub(crate) timeout: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Publish messages; when it exits with 0, the server has them
+    Pub(Publish),
+    /// Subscribe, and print what comes until interrupted
+    Sub(Subscribe),
+    /// Send a request and print the reply
+    Req(Request),
+    /// Answer requests until interrupted
+    Reply(Reply),
+    /// Print what happens to the connection until interrupted
+    Events,
+    /// Print how long a round trip to the server takes
+    Rtt,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Publish {
+    pub(crate) subject: String,
+    /// What to send
+    #[arg(default_value = "")]
+    pub(crate) payload: String,
+    /// A header; can be given several times
+    #[arg(long = "header", value_name = "K:V", value_parser = header)]
+    pub(crate) headers: Vec<(String, String)>,
+    /// The subject that answers are expected on
+    #[arg(long, value_name = "SUBJECT")]
+    pub(crate) reply: Option<String>,
+    /// How many messages
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) count: u64,
+    /// Send this many bytes instead of a payload
+    #[arg(long, value_name = "BYTES", conflicts_with = "payload")]
+    pub(crate) size: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Subscribe {
+    pub(crate) subject: String,
+    /// Join a queue group
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) queue: Option<String>,
+    /// Exit after this many messages
+    #[arg(long, value_name = "N")]
+    pub(crate) max: Option<u64>,
+    /// Print headers
+    #[arg(long)]
+    pub(crate) headers: bool,
+    /// Print the payload alone, a line each
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Request {
+    pub(crate) subject: String,
+    /// What to ask
+    #[arg(default_value = "")]
+    pub(crate) payload: String,
+    /// A header; can be given several times
+    #[arg(long = "header", value_name = "K:V", value_parser = header)]
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reply {
+    pub(crate) subject: String,
+    /// What to answer; without it, payload and headers of the request are sent back
+    pub(crate) payload: Option<String>,
+    /// Join a queue group
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) queue: Option<String>,
+    /// Exit after this many requests
+    #[arg(long, value_name = "N")]
+    pub(crate) max: Option<u64>,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write it as NAME:VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}

@@ -1,0 +1,168 @@
+//! What each command does.
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::pin;
+
+use natsws::{Connection, Event, Headers, Subscription, SubscriptionError};
+
+use crate::args::{Cli, Command, Publish, Reply, Request, Subscribe};
+use crate::connect::connect;
+use crate::output;
+
+type Done = Result<(), Box<dyn Error>>;
+
+pub(crate) async fn run(cli: Cli) -> Done {
+    let connection = connect(&cli.connect).await?;
+    match cli.command {
+        Command::Pub(args) => publish(&connection, args).await,
+        Command::Sub(args) => subscribe(&connection, args).await,
+        Command::Req(args) => request(&connection, args).await,
+        Command::Reply(args) => reply(&connection, args).await,
+        Command::Events => until_interrupted(&connection, events(&connection)).await,
+        Command::Rtt => {
+            let rtt = connection.rtt().await?;
+            Ok(output::line(format!("{rtt:.1?}").as_bytes())?)
+        }
+    }
+}
+
+fn headers(given: &[(String, String)]) -> Result<Headers, Box<dyn Error>> {
+    let mut headers = Headers::new();
+    for (name, value) in given {
+        headers.append(name, value)?;
+    }
+    Ok(headers)
+}
+
+async fn publish(connection: &Connection, args: Publish) -> Done {
+    let headers = headers(&args.headers)?;
+    let payload = match args.size {
+        Some(size) => "x".repeat(size),
+        None => args.payload,
+    };
+    for _ in 0..args.count {
+        let mut publish = connection.publish(&args.subject, &payload).headers(&headers);
+        if let Some(reply) = &args.reply {
+            publish = publish.reply(reply);
+        }
+        publish.await?;
+    }
+    connection.flush().await?;
+    Ok(())
+}
+
+/// Makes a subscription, and says so when the server has seen it.
+async fn listen(
+    connection: &Connection,
+    subject: &str,
+    queue: Option<String>,
+    max: Option<u64>,
+) -> Result<Subscription, Box<dyn Error>> {
+    let mut subscribe = connection.subscribe(subject);
+    if let Some(group) = queue {
+        subscribe = subscribe.queue(group);
+    }
+    if let Some(max) = max {
+        subscribe = subscribe.max(max);
+    }
+    let subscription = subscribe.await?;
+    output::tell("listening");
+    Ok(subscription)
+}
+
+/// Says what is to be known between messages; fails where the subscription is over by it.
+fn told(error: SubscriptionError) -> Done {
+    match error {
+        SubscriptionError::Denied(_) | SubscriptionError::TimedOut => Err(error.into()),
+        _ => {
+            output::tell(&format!("warning: {error}"));
+            Ok(())
+        }
+    }
+}
+
+async fn subscribe(connection: &Connection, args: Subscribe) -> Done {
+    let mut subscription = listen(connection, &args.subject, args.queue, args.max).await?;
+    let print = async {
+        while let Some(item) = subscription.next().await {
+            match item {
+                Ok(msg) if args.raw => output::line(msg.payload())?,
+                Ok(msg) => output::message(subscription.processed(), &msg, args.headers)?,
+                Err(error) => told(error)?,
+            }
+        }
+        lost(connection).await
+    };
+    until_interrupted(connection, print).await
+}
+
+async fn request(connection: &Connection, args: Request) -> Done {
+    let headers = headers(&args.headers)?;
+    let reply = connection.request(&args.subject, &args.payload).headers(&headers).await?;
+    for (name, value) in reply.headers().iter() {
+        output::tell(&format!("{name}: {value}"));
+    }
+    Ok(output::line(reply.payload())?)
+}
+
+async fn reply(connection: &Connection, args: Reply) -> Done {
+    let mut subscription = listen(connection, &args.subject, args.queue, args.max).await?;
+    let answer = async {
+        while let Some(item) = subscription.next().await {
+            let msg = match item {
+                Ok(msg) => msg,
+                Err(error) => {
+                    told(error)?;
+                    continue;
+                }
+            };
+            if msg.reply().is_none() {
+                output::tell(&format!("warning: a message on {} asks for no reply", msg.subject()));
+                continue;
+            }
+            match &args.payload {
+                Some(payload) => msg.respond(payload).await?,
+                None => msg.respond(msg.payload()).headers(msg.headers()).await?,
+            }
+        }
+        connection.flush().await?;
+        lost(connection).await
+    };
+    until_interrupted(connection, answer).await
+}
+
+/// A subscription may be over because the connection is.
+async fn lost(connection: &Connection) -> Done {
+    if connection.state() != natsws::State::Closed {
+        return Ok(());
+    }
+    match connection.closed().await {
+        Some(reason) => Err(reason.into()),
+        None => Ok(()),
+    }
+}
+
+async fn events(connection: &Connection) -> Done {
+    let mut events = connection.events();
+    output::line(format!("connected to {}", connection.server()).as_bytes())?;
+    while let Some(event) = events.next().await {
+        output::line(format!("{event:?}").as_bytes())?;
+        if matches!(event, Event::Closed { .. }) {
+            break;
+        }
+    }
+    lost(connection).await
+}
+
+/// Runs until it is done, or until Ctrl-C. Then the connection drains, while the work goes on with
+/// what has come.
+async fn until_interrupted(connection: &Connection, work: impl Future<Output = Done>) -> Done {
+    let mut work = pin!(work);
+    tokio::select! {
+        done = &mut work => return done,
+        signal = tokio::signal::ctrl_c() => signal?,
+    }
+    let (drained, _ended) = tokio::join!(connection.drain(), work);
+    Ok(drained?)
+}

@@ -1,0 +1,84 @@
+//! Example programs as processes.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The built example. `cargo test --workspace` builds it; a run of these tests alone builds it
+/// first.
+fn path(example: &str) -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    let test = std::env::current_exe().expect("the test has a path");
+    let profile = test.parent().and_then(|deps| deps.parent()).expect("it is in target");
+    BUILT.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--package", "natsws-examples", "--examples"]);
+        cargo.arg("--target-dir").arg(profile.parent().expect("it is in target"));
+        cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        assert!(cargo.status().expect("cargo runs").success(), "the examples do not build");
+    });
+    profile.join("examples").join(example)
+}
+
+pub(crate) fn example(name: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(path(name));
+    command.args(args).env_remove("NATS_URL").stdin(Stdio::null());
+    command
+}
+
+/// Runs an example to its end.
+pub(crate) fn run(name: &str, args: &[&str]) -> Output {
+    example(name, args).output().expect("the example starts")
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// An example that runs in the background; it ends with the test.
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Starts it.
+    pub(crate) fn start(name: &str, args: &[&str]) -> Self {
+        let mut command = example(name, args);
+        Self(command.stdout(Stdio::piped()).spawn().expect("the example starts"))
+    }
+
+    /// Starts it, and waits until it says on stderr that it is listening.
+    pub(crate) fn listening(name: &str, args: &[&str]) -> Self {
+        let mut command = example(name, args);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the example starts");
+        let mut line = String::new();
+        let stderr = child.stderr.as_mut().expect("it is piped");
+        // A byte at a time, so that nothing behind the line is lost.
+        while !line.ends_with('\n') {
+            let mut byte = [0];
+            assert_eq!(stderr.read(&mut byte).expect("it can be read"), 1, "it ended: {line}");
+            line.push(char::from(byte[0]));
+        }
+        assert_eq!(line, "listening\n");
+        Self(child)
+    }
+
+    /// The lines that it prints.
+    pub(crate) fn lines(&mut self) -> impl Iterator<Item = String> {
+        let stdout = self.0.stdout.take().expect("it is read once");
+        BufReader::new(stdout).lines().map(|line| line.expect("text"))
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> bool {
+        self.0.wait().expect("it ends").success()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
