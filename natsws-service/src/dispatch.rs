@@ -21,12 +21,15 @@ use crate::recover::{panicked, recover};
 use crate::response::Response;
 use crate::route::Route;
 
-/// How requests ended, over all endpoints.
+/// How many requests came and how they ended, over all endpoints.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
+    /// Taken from a subscription, or left in one when time was up.
+    pub(crate) received: AtomicU64,
     pub(crate) completed: AtomicU64,
     pub(crate) failed: AtomicU64,
-    pub(crate) aborted: AtomicU64,
+    /// Of those that completed or failed, how many asked for no answer.
+    pub(crate) unanswered: AtomicU64,
 }
 
 /// How far the service has got.
@@ -46,8 +49,8 @@ pub(crate) struct Dispatcher {
     pub(crate) concurrency: usize,
     pub(crate) counts: Arc<Counts>,
     pub(crate) running: JoinSet<()>,
-    /// What the service said when it was asked, until a message is given to it.
-    pub(crate) readiness: Option<Result<(), BoxError>>,
+    /// A message that was taken and waits until the service is ready for it.
+    pub(crate) waiting: Option<Msg>,
 }
 
 impl Dispatcher {
@@ -72,64 +75,72 @@ impl Dispatcher {
             _ = over.wait_for(|phase| *phase == Phase::Over) => false,
         };
         if !in_time {
-            while self.running.try_join_next().is_some() {}
-            let waiting: usize = self.subscriptions.iter().map(Subscription::pending).sum();
-            let aborted = (self.running.len() + waiting) as u64;
-            self.counts.aborted.fetch_add(aborted, Ordering::Relaxed);
+            let left: usize = self.subscriptions.iter().map(Subscription::pending).sum();
+            self.counts.received.fetch_add(left as u64, Ordering::Relaxed);
         }
     }
 
     /// Takes messages until there will be no more, and then waits for the last answers. Dropped in
-    /// between, it has lost nothing: a message that was taken is running.
+    /// between, it has lost nothing: a message that was taken is waiting or running.
     async fn serve(&mut self) {
         while self.step().await {}
         while self.running.join_next().await.is_some() {}
     }
 
-    /// Waits for room, for the layers and for a message, in this order, so that what cannot be
-    /// served now waits where it is counted and bounded.
+    /// Waits for room, for a message and for the layers, in this order.
+    ///
+    /// The layers are asked last, because what they say holds only for the moment: asked early,
+    /// load shedding would judge by a load that is long gone, and a limit that several endpoints
+    /// share would give its room to one that has nothing to do.
     async fn step(&mut self) -> bool {
         while self.running.try_join_next().is_some() {}
         while self.running.len() >= self.concurrency {
             self.running.join_next().await;
         }
-        if self.readiness.is_none() {
-            let ready = poll_fn(|cx| poll_ready(&mut self.route, cx)).await;
-            self.readiness = Some(ready);
+        if self.waiting.is_none() {
+            match poll_fn(|cx| poll_next(&mut self.subscriptions, cx)).await {
+                None => return false,
+                Some(Ok(msg)) => {
+                    self.counts.received.fetch_add(1, Ordering::Relaxed);
+                    self.waiting = Some(msg);
+                }
+                // The subscription goes on after a gap or a message that cannot be read, and it
+                // says itself when it does not.
+                Some(Err(error)) => tracing::warn!(%error, "a request could not be received"),
+            }
         }
-        let Some(item) = poll_fn(|cx| poll_next(&mut self.subscriptions, cx)).await else {
-            return false;
-        };
-        match item {
-            Ok(msg) => self.start(msg),
-            // The subscription goes on after a gap or a message that cannot be read, and it says
-            // itself when it does not.
-            Err(error) => tracing::warn!(%error, "a request could not be received"),
+        if self.waiting.is_some() {
+            let readiness = poll_fn(|cx| poll_ready(&mut self.route, cx)).await;
+            if let Some(msg) = self.waiting.take() {
+                self.start(msg, readiness);
+            }
         }
         true
     }
 
-    fn start(&mut self, msg: Msg) {
+    fn start(&mut self, msg: Msg, readiness: Result<(), BoxError>) {
         let incoming = Incoming::new(msg.clone(), self.client.clone());
-        let response: Pin<Box<dyn Future<Output = Response> + Send>> =
-            match self.readiness.take().unwrap_or(Ok(())) {
-                Err(error) => Box::pin(ready(recover(&error))),
-                // A tower service may panic before it makes its future.
-                Ok(()) => match catch_unwind(AssertUnwindSafe(|| self.route.call(incoming))) {
-                    Err(panic) => Box::pin(ready(panicked(&*panic))),
-                    Ok(response) => Box::pin(async move {
-                        match AssertUnwindSafe(response).catch_unwind().await {
-                            Ok(Ok(response)) => response,
-                            Ok(Err(error)) => recover(&error),
-                            Err(panic) => panicked(&*panic),
-                        }
-                    }),
-                },
-            };
+        let response: Pin<Box<dyn Future<Output = Response> + Send>> = match readiness {
+            Err(error) => Box::pin(ready(recover(&error))),
+            // A tower service may panic before it makes its future.
+            Ok(()) => match catch_unwind(AssertUnwindSafe(|| self.route.call(incoming))) {
+                Err(panic) => Box::pin(ready(panicked(&*panic))),
+                Ok(response) => Box::pin(async move {
+                    match AssertUnwindSafe(response).catch_unwind().await {
+                        Ok(Ok(response)) => response,
+                        Ok(Err(error)) => recover(&error),
+                        Err(panic) => panicked(&*panic),
+                    }
+                }),
+            },
+        };
         let counts = Arc::clone(&self.counts);
         self.running.spawn(async move {
-            let answered = answer(&msg, response.await).await;
-            let count = if answered { &counts.completed } else { &counts.failed };
+            let succeeded = answer(&msg, response.await).await;
+            if msg.reply().is_none() {
+                counts.unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+            let count = if succeeded { &counts.completed } else { &counts.failed };
             count.fetch_add(1, Ordering::Relaxed);
         });
     }
@@ -143,7 +154,7 @@ fn poll_ready(route: &mut Route, cx: &mut Context<'_>) -> Poll<Result<(), BoxErr
     })
 }
 
-/// The next message of any of the subscriptions; `None` when all are over.
+/// The next message of any of the subscriptions, each in its turn; `None` when all are over.
 fn poll_next(
     subscriptions: &mut [Subscription],
     cx: &mut Context<'_>,
@@ -151,9 +162,12 @@ fn poll_next(
     use futures_util::Stream;
 
     let mut over = true;
-    for subscription in subscriptions {
-        match Pin::new(subscription).poll_next(cx) {
-            Poll::Ready(Some(item)) => return Poll::Ready(Some(item)),
+    for at in 0..subscriptions.len() {
+        match Pin::new(&mut subscriptions[at]).poll_next(cx) {
+            Poll::Ready(Some(item)) => {
+                subscriptions.rotate_left(at + 1);
+                return Poll::Ready(Some(item));
+            }
             Poll::Ready(None) => {}
             Poll::Pending => over = false,
         }
@@ -161,7 +175,7 @@ fn poll_next(
     if over { Poll::Ready(None) } else { Poll::Pending }
 }
 
-/// Answers a request; says whether the answer was not an error.
+/// Answers a request; says whether the answer is a reply that was sent, or that nobody asked for.
 async fn answer(msg: &Msg, response: Response) -> bool {
     if msg.reply().is_none() {
         return !response.is_error();

@@ -32,7 +32,7 @@
 //!
 //! # How one request travels
 //! ```text
-//! subscription ─▶ dispatcher: waits for room, then for the layers to be ready, then takes a message
+//! subscription ─▶ dispatcher: waits for room, takes a message, waits for the layers to be ready
 //!              ─▶ layers ─▶ extractors and codec ─▶ your function ─▶ codec ─▶ layers
 //!              ─▶ recover: an error or a panic becomes an error reply ─▶ the caller
 //! ```

@@ -16,16 +16,22 @@ use crate::dispatch::{Counts, Dispatcher, Phase};
 use crate::error::ServeError;
 use crate::router::{App, IntoApp};
 
-/// What a service did, told when it has stopped.
+/// What a service did over its whole life, told when it has stopped.
+///
+/// `completed`, `failed` and `aborted` together are all requests that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DrainReport {
-    /// Requests that were answered with a reply.
+    /// Requests that succeeded: their reply was accepted for sending, or they asked for none.
     pub completed: u64,
-    /// Requests that were answered with an error, or whose answer could not be sent.
+    /// Requests that ended in an error, the caller's as well as the service's, or whose reply could
+    /// not be sent.
     pub failed: u64,
-    /// Requests that had come and were given up, because draining took too long.
+    /// Requests that had come and were not finished when the drain's time was up. Their callers get
+    /// no answer.
     pub aborted: u64,
+    /// Of those that completed or failed, how many were messages that asked for no answer.
+    pub unanswered: u64,
     /// Whether the server has confirmed the last answers.
     pub flushed: bool,
     /// How long draining took.
@@ -36,6 +42,14 @@ pub struct DrainReport {
 ///
 /// It runs until the connection is closed, or until the future that is given to
 /// [`with_graceful_shutdown`](Serve::with_graceful_shutdown) is ready. The client stays open.
+///
+/// # Errors
+/// [`ServeError`] where the name or the version is not valid, where there are no endpoints, or
+/// where one of them could not be subscribed.
+///
+/// # Cancel safety
+/// Dropped early, the endpoints are unsubscribed and requests that are not finished are given up
+/// without an answer.
 pub fn serve(client: Client, app: impl IntoApp) -> Serve {
     Serve {
         client,
@@ -103,16 +117,17 @@ impl<F: Future<Output = ()> + Send> Serve<F> {
             phase.send_replace(Phase::Over);
             finished(&mut dispatchers).await;
         }
+        // Read before anything else: a handler that is stopped may still end meanwhile, and no
+        // request counts twice.
+        let completed = counts.completed.load(Ordering::Relaxed);
+        let failed = counts.failed.load(Ordering::Relaxed);
+        let unanswered = counts.unanswered.load(Ordering::Relaxed);
+        let received = counts.received.load(Ordering::Relaxed);
+        let aborted = received.saturating_sub(completed + failed);
         // Flushing gets its chance even where the deadline has passed: it is a round trip.
         let deadline = deadline.max(Instant::now() + Duration::from_secs(1));
         let flushed = matches!(timeout_at(deadline, client.flush()).await, Ok(Ok(())));
-        Ok(DrainReport {
-            completed: counts.completed.load(Ordering::Relaxed),
-            failed: counts.failed.load(Ordering::Relaxed),
-            aborted: counts.aborted.load(Ordering::Relaxed),
-            flushed,
-            took: start.elapsed(),
-        })
+        Ok(DrainReport { completed, failed, aborted, unanswered, flushed, took: start.elapsed() })
     }
 }
 
@@ -139,7 +154,7 @@ async fn subscribe(
             concurrency: endpoint.concurrency,
             counts: Arc::clone(counts),
             running: JoinSet::new(),
-            readiness: None,
+            waiting: None,
         });
     }
     Ok(dispatchers)

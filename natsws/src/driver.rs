@@ -116,11 +116,13 @@ impl Driver {
             drop(link);
             self.lost(reason.clone());
             let shared = Arc::clone(&self.shared);
+            let pool = &mut self.pool;
+            let next =
+                async { if shared.options.reconnect { pool.next(&shared).await } else { None } };
             let next = tokio::select! {
                 biased;
                 () = &mut self.stopped => return,
-                next = self.pool.next(&shared), if shared.options.reconnect => next,
-                else => None,
+                next = next => next,
             };
             let Some((server, established)) = next else {
                 self.shared.set_closed_by(reason);

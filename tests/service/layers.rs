@@ -1,12 +1,12 @@
 //! tower's own layers, unchanged.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use natsws::{RequestError, ServiceError};
 use natsws_service::Router;
 use natsws_tests::within;
 use tower::ServiceBuilder;
-use tower::limit::{ConcurrencyLimitLayer, RateLimitLayer};
+use tower::limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer, RateLimitLayer};
 use tower::load_shed::LoadShedLayer;
 use tower::timeout::TimeoutLayer;
 
@@ -65,9 +65,12 @@ async fn a_rate_limit_which_cannot_be_cloned_holds_requests_back() {
         .layer(RateLimitLayer::new(2, Duration::from_millis(50)));
     let _service = stage.serve(app).await;
     let client = stage.client().await;
+    let start = Instant::now();
     for n in 0..5 {
         assert_eq!(client.request(&Calculate::new("add", n, 1)).await.expect("a reply"), n + 1);
     }
+    // The third and the fifth had to wait for the next 50 ms each.
+    assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
@@ -94,6 +97,40 @@ async fn load_shedding_around_a_limit_answers_what_is_over_it_with_503() {
     assert_eq!(reply, 1);
     let report = service.stopped().await;
     assert_eq!((report.completed, report.failed), (1, 1));
+}
+
+#[tokio::test]
+async fn load_shedding_judges_by_the_moment_a_request_comes() {
+    let stage = Stage::new().await;
+    let app = Router::new("math", "1.0.0")
+        .endpoint(calculate)
+        .layer(ConcurrencyLimitLayer::new(1))
+        .layer(LoadShedLayer::new());
+    let service = stage.serve(app).await;
+    let client = stage.client().await;
+    for n in 0..20 {
+        // One after the other: the service was busy since, and has room again.
+        assert_eq!(client.request(&Calculate::new("add", n, 1)).await.expect("a reply"), n + 1);
+    }
+    assert_eq!(service.stopped().await.failed, 0);
+}
+
+#[tokio::test]
+async fn an_endpoint_with_nothing_to_do_holds_no_room_of_a_limit_that_is_shared() {
+    let stage = Stage::new().await;
+    let gate = Gate::new();
+    gate.open(1);
+    let app = Router::new("both", "1.0.0")
+        .endpoint(slow)
+        .endpoint(calculate)
+        .layer(GlobalConcurrencyLimitLayer::new(1))
+        .with_state(gate);
+    let _service = stage.serve(app).await;
+    let client = stage.client().await;
+    let sum = client.request(&Calculate::new("add", 1, 1)).timeout(Duration::from_secs(2)).await;
+    assert_eq!(sum.expect("a reply"), 2);
+    let slow = client.request(&Slow { id: 3 }).timeout(Duration::from_secs(2)).await;
+    assert_eq!(slow.expect("a reply"), 3);
 }
 
 #[tokio::test]

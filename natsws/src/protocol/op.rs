@@ -273,9 +273,9 @@ fn trimmed(line: &[u8], from: usize) -> Span {
     (start, line.len().saturating_sub(blanks).max(start))
 }
 
-/// The most digits a number may have: enough for 64 MiB sizes and a lifetime of sids, and too few
-/// to overflow anything.
-const MAX_DIGITS: usize = 15;
+/// The most digits a number may have: enough for sids, whose generation counts for long, and too
+/// few to overflow anything.
+const MAX_DIGITS: usize = 19;
 
 fn number(line: &[u8], span: Span) -> Result<u64, ProtocolFault> {
     let digits = line.get(span.0..span.1).unwrap_or_default();

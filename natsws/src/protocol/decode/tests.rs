@@ -152,7 +152,7 @@ fn malformed_lines_are_refused() {
         "MSG a 1 1x",
         "MSG a 1 18446744073709551615",
         "MSG a 1 18446744073709551606",
-        "MSG a 1 00000000000000001",
+        "MSG a 1 00000000000000000001",
         "HMSG a 1 x 2",
     ] {
         assert_eq!(fault(&format!("{line}\r\n")), ProtocolFault::Number, "{line:?}");

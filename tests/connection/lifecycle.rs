@@ -121,7 +121,7 @@ async fn a_flush_that_is_never_answered_counts_what_is_unconfirmed() {
     let (_scripted, mut peer, nc) = scripted_as(&info(), quick().reconnect(false)).await;
     let mut events = nc.events();
     nc.publish("a", "confirmed").await.expect("published");
-    crate_flush(&nc, &mut peer).await;
+    confirm(&nc, &mut peer).await;
     for _ in 0..3 {
         nc.publish("a", "x").await.expect("published");
     }
@@ -143,7 +143,7 @@ async fn a_flush_that_is_never_answered_counts_what_is_unconfirmed() {
     assert_eq!(nc.flush().await, Err(FlushError::Closed));
 }
 
-async fn crate_flush(nc: &Connection, peer: &mut natsws_tests::Peer) {
+async fn confirm(nc: &Connection, peer: &mut natsws_tests::Peer) {
     let (flushed, ()) = tokio::join!(nc.flush(), async {
         peer.skip_to_line("PING").await;
         peer.send("PONG\r\n").await;

@@ -153,9 +153,18 @@ async fn a_control_line_without_end_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_subscription_of_a_long_lived_connection_still_gets_its_messages() {
+    // 19 digits are the id of a subscription after half a trillion others in its place.
+    let (_scripted, mut peer, nc) = scripted_as(&info(), quick()).await;
+    peer.send("MSG a 9999999999999999999 2\r\nhi\r\n").await;
+    natsws_tests::eventually("it", async || (nc.stats().in_msgs == 1).then_some(())).await;
+    assert_eq!((nc.state(), nc.stats().reconnects), (natsws::State::Connected, 0));
+}
+
+#[tokio::test]
 async fn messages_and_pongs_that_nobody_asked_for_are_no_fault() {
     let (_scripted, mut peer, nc) = scripted_as(&info(), quick()).await;
-    peer.send("PONG\r\n+OK\r\nMSG a 77 2\r\nhi\r\nMSG a 18446744073709551615 0\r\n\r\n").await;
+    peer.send("PONG\r\n+OK\r\nMSG a 77 2\r\nhi\r\nMSG a 999999999999999 0\r\n\r\n").await;
     natsws_tests::eventually("both", async || (nc.stats().in_msgs == 2).then_some(())).await;
     crate::flush(&nc, &mut peer).await;
     assert_eq!((nc.stats().in_bytes, nc.stats().reconnects), (2, 0));
