@@ -19,7 +19,7 @@ const BAD: [&str; 16] = [
     "a\nb",
     "a\0b",
     "a\x7fb",
-        "a\x0bb",
+    "a\x0bb",
     "a\x0cb",
     "\x1b[2J",
 ];

@@ -1,5 +1,10 @@
 //! Services: handlers, tower's layers, failures, and draining.
 
+#![expect(
+    clippy::panic,
+    reason = "what is served here panics on purpose, and so do helpers that fail"
+)]
+
 mod drain;
 mod failures;
 mod handlers;

@@ -117,7 +117,7 @@ impl Client {
     }
 
     fn read(&self) -> Vec<String> {
-        let mut local = std::collections::VecDeque::new();
+        let mut local = VecDeque::new();
         let mut cx = Context::from_waker(Waker::noop());
         let mut all = Vec::new();
         while let Poll::Ready(true) = self.queue.poll_take(&mut cx, &mut local) {
