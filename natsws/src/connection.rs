@@ -343,14 +343,15 @@ impl Connection {
     async fn flush_over_reconnects(&self) -> Result<(), FlushError> {
         let mut lost = 0;
         loop {
+            // What waits for the next connection is not lost.
+            let mut state = self.shared().watch_state();
+            drop(state.wait_for(|state| *state != State::Disconnected).await);
             match self.flush().await {
                 Ok(()) if lost == 0 => return Ok(()),
                 Ok(()) => return Err(FlushError::Disconnected { unconfirmed: lost }),
                 Err(FlushError::Closed) => return Err(FlushError::Closed),
                 Err(FlushError::Disconnected { unconfirmed }) => lost += unconfirmed,
             }
-            let mut state = self.shared().watch_state();
-            drop(state.wait_for(|state| *state != State::Disconnected).await);
         }
     }
 

@@ -93,6 +93,9 @@ pub(crate) struct Session {
     inbox_sid: Option<u64>,
     /// No subscription waits for its first message beyond this.
     first_deadline: Option<Instant>,
+    /// When the driver looks next by itself, and its waker for what is due before that. A driver
+    /// that cannot write is not woken by what is to be sent.
+    timer: Option<(Option<Instant>, Waker)>,
     /// Subscriptions that got something in the block that is being read.
     touched: Vec<u64>,
     /// How many accepted messages are known to have reached the server.
@@ -122,6 +125,7 @@ impl Session {
             inbox,
             inbox_sid: None,
             first_deadline: None,
+            timer: None,
             touched: Vec::new(),
             confirmed: 0,
             in_msgs: 0,
@@ -204,6 +208,7 @@ impl Session {
     pub(crate) fn subscribe(&mut self, route: Route, effects: &mut Effects) -> u64 {
         if let Some(deadline) = route.deadline {
             self.first_deadline = Some(self.first_deadline.map_or(deadline, |at| at.min(deadline)));
+            self.due_by(deadline, effects);
         }
         let sid = self.routes.insert(route);
         if let (true, Some(route)) = (self.connected, self.routes.get_mut(sid)) {
@@ -290,6 +295,7 @@ impl Session {
             let route = Route::new(format!("{}*", self.inbox), None, Target::Inbox);
             self.inbox_sid = Some(self.subscribe(route, effects));
         }
+        self.due_by(deadline, effects);
         self.requests.insert(deadline, subject, waker)
     }
 
@@ -302,6 +308,7 @@ impl Session {
         waker: &Waker,
         effects: &mut Effects,
     ) -> u64 {
+        self.due_by(deadline, effects);
         let token = self.requests.insert(deadline, subject, waker);
         let mut route = Route::new(reply.to_owned(), None, Target::Request(token));
         route.max = Some(1);
@@ -365,10 +372,24 @@ impl Session {
         self.first_deadline = self.routes.iter().filter_map(|(_, route)| route.deadline).min();
     }
 
-    /// When [`timeout`](Self::timeout) is next worth calling.
-    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+    /// When [`timeout`](Self::timeout) is next worth calling. The waker is for when that changes to
+    /// an earlier time.
+    pub(crate) fn poll_timeout(&mut self, waker: &Waker) -> Option<Instant> {
         let keepalive = self.connected.then(|| self.keepalive.next());
-        [keepalive, self.requests.earliest(), self.first_deadline].into_iter().flatten().min()
+        let next =
+            [keepalive, self.requests.earliest(), self.first_deadline].into_iter().flatten().min();
+        match &mut self.timer {
+            Some((at, known)) if known.will_wake(waker) => *at = next,
+            timer => *timer = Some((next, waker.clone())),
+        }
+        next
+    }
+
+    /// Has the driver look at the time where something is due earlier than it knows.
+    fn due_by(&mut self, deadline: Instant, effects: &mut Effects) {
+        if self.timer.as_ref().is_some_and(|(at, _)| at.is_none_or(|at| deadline < at)) {
+            effects.wakers.extend(self.timer.take().map(|(_, waker)| waker));
+        }
     }
 
     // What happens to the connection.

@@ -135,6 +135,17 @@ async fn what_is_not_nats_is_told_by_its_first_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_websocket_may_have_any_path_and_a_list_may_mix_transports() {
+    let server = Server::start();
+    let url = format!("{}/some/path?x=1", server.ws_url());
+    let nc = crate::connect(&url).await;
+    nc.flush().await.expect("flushed");
+    assert_eq!(nc.server().to_string(), url);
+    let all = format!("{},{}", server.nats_url(), server.ws_url());
+    assert_eq!(crate::connect(&all).await.server().to_string(), server.nats_url());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_wrong_port_is_told_in_words() {
     let server = Server::start();
     let ws_to_tcp = format!("ws://{}", server.addr(Transport::Tcp));

@@ -115,3 +115,48 @@ everywhere! {
         assert_eq!(rest(&mut sub).await, ["1"]);
     }
 }
+
+everywhere! {
+    async fn many_subscriptions_that_drain_under_load_lose_nothing(target: Target) {
+        let place = target.start().await;
+        let (nc, publisher) = (place.connect().await, place.connect().await);
+        let load = tokio::spawn(async move {
+            let mut number = 0_u64;
+            while publisher.publish("a", number.to_string()).await.is_ok() {
+                number += 1;
+                if number.is_multiple_of(20) {
+                    publisher.flush().await.expect("flushed");
+                }
+            }
+        });
+        for _ in 0..50 {
+            let mut sub = nc.subscribe("a").await.expect("subscribed");
+            let first: u64 = text(&mut sub).await.parse().expect("a number");
+            within("the drain", sub.drain()).await.expect("drained");
+            let received = sub.received();
+            let drained = rest(&mut sub).await;
+            let expected: Vec<_> = (first + 1..first + received).map(|it| it.to_string()).collect();
+            assert_eq!(drained, expected);
+        }
+        load.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_drain_without_a_connection_waits_for_the_next_one() {
+    let (scripted, peer, nc) = crate::scripted().await;
+    peer.close().await;
+    eventually("the loss", async || (nc.state() == State::Disconnected).then_some(())).await;
+    nc.publish("a", "kept").await.expect("kept for the next connection");
+    let (drained, ()) = tokio::join!(nc.drain(), async {
+        let mut peer = scripted.accept().await;
+        peer.handshake(&natsws_tests::info()).await;
+        peer.expect_line("PUB a 4").await;
+        peer.expect_line("kept").await;
+        peer.expect_line("PING").await;
+        peer.send("PONG\r\n").await;
+        assert_eq!(peer.read_to_end().await, b"");
+    });
+    drained.expect("drained");
+    assert_eq!(nc.state(), State::Closed);
+}

@@ -199,3 +199,15 @@ async fn inboxes_are_unlike_each_other_and_begin_as_told() {
     let (_scripted, _peer, nc) = scripted_as(&info(), quick().inbox_prefix("my.own")).await;
     assert!(nc.new_inbox().starts_with("my.own."));
 }
+
+#[tokio::test]
+async fn every_listener_hears_that_the_server_is_a_lame_duck() {
+    let (_scripted, mut peer, nc) = scripted().await;
+    let (mut first, mut second) = (nc.events(), nc.events());
+    let ldm = natsws_tests::info_with(serde_json::json!({ "ldm": true }));
+    peer.send(format!("INFO {ldm} \r\n")).await;
+    for events in [&mut first, &mut second] {
+        event(events, |event| matches!(event, Event::LameDuckMode).then_some(())).await;
+    }
+    assert!(nc.server_info().lame_duck_mode);
+}

@@ -10,6 +10,8 @@ mod handlers;
 mod headers;
 mod lifecycle;
 mod limits;
+mod permissions;
+mod pressure;
 mod publish;
 mod queue_groups;
 mod reconnect;

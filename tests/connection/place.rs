@@ -18,7 +18,7 @@ pub(crate) enum Target {
 /// A server that runs.
 #[expect(clippy::large_enum_variant, reason = "there is one for each test")]
 pub(crate) enum Place {
-    Real { server: Server, transport: Transport },
+    Real { server: Box<Server>, transport: Transport },
     Broker { broker: Broker, transport: Transport },
 }
 
@@ -38,7 +38,7 @@ impl Target {
         };
         match self {
             Self::RealWs | Self::RealTcp => {
-                Place::Real { server: server(Server::builder()).start(), transport }
+                Place::Real { server: Box::new(server(Server::builder()).start()), transport }
             }
             Self::BrokerWs | Self::BrokerTcp => {
                 let started = broker(Broker::builder()).start().await;

@@ -162,7 +162,7 @@ async fn without_reconnect_a_loss_is_the_end() {
 
 #[tokio::test]
 async fn closing_ends_the_attempts() {
-    let options = quick().reconnect_time_wait(Duration::from_secs(60));
+    let options = quick().reconnect_time_wait(Duration::from_secs(30));
     let (scripted, peer, nc) = scripted_as(&info(), options).await;
     drop(scripted);
     peer.close().await;
@@ -200,4 +200,44 @@ async fn the_next_server_takes_over_and_misfits_are_counted() {
     })
     .await;
     assert_eq!(reconnected, (second.url(), 2));
+}
+
+async fn a_cut_connection_is_made_again(url: &str, broker: &natsws::embedded::Broker) {
+    let nc = crate::connect(url).await;
+    let mut sub = nc.subscribe("a").await.expect("subscribed");
+    for round in 1..=5_u64 {
+        broker.disconnect_all();
+        eventually("the reconnect", async || (nc.stats().reconnects == round).then_some(())).await;
+        nc.publish("a", round.to_string()).await.expect("published");
+        assert_eq!(next(&mut sub).await.text(), Ok(round.to_string().as_str()));
+    }
+    let nobody = nc.request("nobody", "").await.expect_err("nobody is there");
+    assert!(nobody.is_no_responders(), "{nobody}");
+    within("the end", nc.close()).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_the_broker_cuts_is_made_again() {
+    let broker = natsws::embedded::Broker::start().await.expect("a broker");
+    a_cut_connection_is_made_again(&broker.ws_url(), &broker).await;
+    a_cut_connection_is_made_again(&broker.nats_url(), &broker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_are_no_longer_right_end_the_attempts_with_the_reason() {
+    let mut server = Server::builder().fixed_ports().token("old").start();
+    let options = quick().token("old").max_reconnect_attempts(2);
+    let nc = crate::connect_with(&server.ws_url(), options).await;
+    let mut events = nc.events();
+    server.rewrite_config(|told| told.token("new"));
+    server.restart();
+    let error = event(&mut events, |event| match event {
+        Event::ConnectFailed { error, .. } if !error.to_string().contains("connection failed") => {
+            Some(error)
+        }
+        _ => None,
+    })
+    .await;
+    assert_eq!(error.to_string(), "the server refused the credentials");
+    within("the end", nc.closed()).await.expect("nobody asked for it");
 }

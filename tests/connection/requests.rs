@@ -45,11 +45,11 @@ everywhere! {
     async fn nobody_to_answer_is_told_at_once(target: Target) {
         let place = target.start().await;
         let nc = place.connect().await;
-        let minute = Duration::from_secs(60);
+        let long = Duration::from_secs(30);
         for request in [
-            nc.request("nobody", "").timeout(minute),
-            nc.request("nobody", "").timeout(minute).no_mux(),
-            nc.request("nobody", "").timeout(minute).reply("answers"),
+            nc.request("nobody", "").timeout(long),
+            nc.request("nobody", "").timeout(long).no_mux(),
+            nc.request("nobody", "").timeout(long).reply("answers"),
         ] {
             let error = within("the answer", request.into_future()).await.expect_err("no reply");
             assert!(matches!(error, RequestError::NoResponders), "{error:?}");
@@ -193,7 +193,7 @@ async fn a_lost_connection_ends_requests_that_may_have_arrived() {
     let requests: Vec<_> = (0..20)
         .map(|_| {
             let nc = nc.clone();
-            tokio::spawn(async move { nc.request("a", "").timeout(Duration::from_secs(60)).await })
+            tokio::spawn(async move { nc.request("a", "").timeout(Duration::from_secs(30)).await })
         })
         .collect();
     for _ in 0..20 {
@@ -230,7 +230,7 @@ async fn a_reply_that_is_malformed_comes_as_it_is() {
 async fn a_reply_to_a_token_of_nobody_is_no_reply() {
     let (_scripted, mut peer, nc) = scripted().await;
     let headers = Headers::new();
-    let request = nc.request("a", "").headers(&headers).timeout(Duration::from_secs(60));
+    let request = nc.request("a", "").headers(&headers).timeout(Duration::from_secs(30));
     let (reply, ()) = tokio::join!(request.into_future(), async {
         let line = peer.skip_to_line("PUB a ").await;
         let inbox = line.split(' ').nth(2).expect("a reply subject").to_owned();

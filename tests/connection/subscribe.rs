@@ -208,3 +208,34 @@ everywhere! {
         assert_eq!(next(&mut sub).await.text(), Ok("yours"));
     }
 }
+
+everywhere! {
+    async fn a_read_that_is_given_up_loses_nothing(target: Target) {
+        let place = target.start().await;
+        let nc = place.connect().await;
+        let mut sub = nc.subscribe("a").max(500).await.expect("subscribed");
+        let publisher = nc.clone();
+        let publishing = tokio::spawn(async move {
+            for number in 0..500 {
+                publisher.publish("a", number.to_string()).await.expect("published");
+                publisher.flush().await.expect("flushed");
+            }
+        });
+        let mut read = Vec::new();
+        within("all of them", async {
+            loop {
+                tokio::select! {
+                    biased;
+                    () = tokio::task::yield_now() => {}
+                    item = sub.next() => match item {
+                        Some(msg) => read.push(msg.expect("no gap").text().expect("text").to_owned()),
+                        None => break,
+                    },
+                }
+            }
+        }).await;
+        let expected: Vec<_> = (0..500).map(|number: u32| number.to_string()).collect();
+        assert_eq!(read, expected);
+        within("the publisher", publishing).await.expect("no panic");
+    }
+}

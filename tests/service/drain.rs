@@ -3,6 +3,7 @@ use std::time::Duration;
 use natsws::RequestError;
 use natsws_service::Router;
 use natsws_tests::within;
+use tower::limit::ConcurrencyLimitLayer;
 
 use crate::stage::{Calculate, Gate, Slow, Stage, calculate, slow};
 
@@ -71,6 +72,26 @@ async fn what_does_not_finish_in_time_is_given_up_and_counted() {
         let answer = within("the end", ask).await.expect("no panic");
         assert!(matches!(answer, Err(RequestError::TimedOut { .. })));
     }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_layer_when_time_is_up_is_counted_once() {
+    let stage = Stage::new().await;
+    let gate = Gate::new();
+    let app = Router::new("slow", "1.0.0")
+        .endpoint(slow)
+        .layer(ConcurrencyLimitLayer::new(1))
+        .with_state(gate.clone());
+    let service = stage.serve_for(app, Duration::from_millis(50)).await;
+    let client = stage.client().await;
+    for id in 0..4 {
+        client.publish(&Slow { id }).await.expect("published");
+    }
+    gate.begun(1).await;
+    client.flush().await.expect("flushed");
+    // One runs, one waits for the layer, two wait to be taken.
+    let report = service.stopped().await;
+    assert_eq!((report.completed, report.failed, report.aborted), (0, 0, 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]

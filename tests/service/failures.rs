@@ -1,12 +1,16 @@
-use natsws::embedded::Broker;
-use natsws::{RequestError, Subject};
-use natsws_service::{Incoming, Response, Route, Router};
-use natsws_tests::within;
-use serde::{Deserialize, Serialize};
+use std::future::IntoFuture;
 use std::task::{Context, Poll};
+
+use natsws::embedded::Broker;
+use natsws::{Client, ConnectOptions, RequestError, Subject};
+use natsws_service::{Incoming, Response, Route, Router, serve};
+use natsws_tests::{Server, Transport, within};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
 use tower::{Layer, Service};
 
-use crate::stage::{Calculate, Stage, calculate};
+use crate::stage::{Calculate, Gate, Slow, Stage, calculate, slow};
 
 #[tokio::test]
 async fn a_panic_is_one_failed_request_and_says_nothing_of_the_service() {
@@ -120,5 +124,65 @@ async fn an_event_sent_to_an_endpoint_is_handled_though_nobody_waits() {
     client.publish(&Calculate::new("add", 1, 1)).await.expect("published");
     assert_eq!(client.request(&Calculate::new("add", 2, 3)).await.expect("a reply"), 5);
     let report = service.stopped().await;
-    assert_eq!((report.completed, report.failed), (2, 0));
+    assert_eq!((report.completed, report.failed, report.unanswered), (2, 0, 1));
+}
+
+#[tokio::test]
+async fn a_gap_costs_the_requests_that_are_in_it_and_the_endpoint_lives_on() {
+    let stage = Stage::new().await;
+    let gate = Gate::new();
+    let (ready, is_ready) = oneshot::channel();
+    let options = ConnectOptions::new().subscription_messages(2);
+    let own = options.connect(stage.url()).await.expect("the broker is there");
+    let app = Router::new("slow", "1.0.0")
+        .endpoint_with(slow, |endpoint| endpoint.concurrency(1))
+        .with_state(gate.clone());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = serve(own.clone(), app)
+        .on_ready(move || ready.send(()).unwrap_or_default())
+        .with_graceful_shutdown(async { stopped.await.unwrap_or_default() });
+    let service = tokio::spawn(running.into_future());
+    within("the service", is_ready).await.expect("it is subscribed");
+    let client = stage.client().await;
+    client.publish(&Slow { id: 0 }).await.expect("published");
+    gate.begun(1).await;
+    for id in 1..=20 {
+        client.publish(&Slow { id }).await.expect("published");
+    }
+    client.flush().await.expect("the broker has them");
+    own.flush().await.expect("the service has them, or has dropped them");
+    gate.open(100);
+    assert_eq!(client.request(&Slow { id: 99 }).await.expect("a reply"), 99);
+    drop(stop);
+    let report = within("the drain", service).await.expect("no panic").expect("served");
+    assert_eq!((report.failed, report.aborted), (0, 0));
+    assert!(report.unanswered < 21, "nothing was dropped: {report:?}");
+    assert_eq!(report.completed, report.unanswered + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_message_costs_itself_and_the_endpoint_lives_on() {
+    let server = Server::start();
+    let client = Client::connect(server.ws_url()).await.expect("the server is there");
+    let (ready, is_ready) = oneshot::channel();
+    let app = Router::new("math", "1.0.0").endpoint(calculate);
+    let running = serve(client.clone(), app).on_ready(move || ready.send(()).unwrap_or_default());
+    let service = tokio::spawn(running.into_future());
+    within("the service", is_ready).await.expect("it is subscribed");
+
+    let mut raw = tokio::net::TcpStream::connect(server.addr(Transport::Tcp)).await.expect("up");
+    let wire: &[u8] = b"CONNECT {\"verbose\":false,\"headers\":true}\r\n\
+        PUB math.\xff 1\r\nx\r\n\
+        HPUB math.add 14 16\r\nNATS/1.0\nA: b\n{}\r\nPING\r\n";
+    raw.write_all(wire).await.expect("written");
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"PONG\r\n") {
+        let more = within("the server's answer", raw.read_buf(&mut heard)).await;
+        assert_ne!(more.expect("readable"), 0, "{}", String::from_utf8_lossy(&heard));
+    }
+
+    assert_eq!(client.request(&Calculate::new("add", 2, 3)).await.expect("a reply"), 5);
+    client.close().await;
+    let report = within("the service to end", service).await.expect("no panic").expect("served");
+    assert_eq!((report.completed, report.failed, report.aborted), (1, 0, 0));
 }

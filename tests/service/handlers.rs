@@ -7,6 +7,7 @@ use natsws::{Client, Connection, Headers, RequestError, ServiceError};
 use natsws_service::{Extract, FromRef, Incoming, Router, ServeError, State, serve};
 use natsws_tests::within;
 use tower::Service;
+use tower::retry::Policy;
 
 use crate::stage::{Calculate, MathError, Stage, calculate};
 
@@ -101,6 +102,76 @@ async fn handlers_take_state_headers_the_client_and_extractors_of_ones_own() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_result_may_have_headers_in_it() {
+    async fn divide(ask: Calculate) -> Result<(Headers, i64), MathError> {
+        if ask.right == 0 {
+            return Err(MathError::DivisionByZero { left: ask.left });
+        }
+        let mut headers = Headers::new();
+        headers.append("Rest", &(ask.left % ask.right).to_string()).expect("valid");
+        Ok((headers, ask.left / ask.right))
+    }
+    let stage = Stage::new().await;
+    let _service = stage.serve(Router::new("math", "1.0.0").endpoint(divide)).await;
+    let client = stage.client().await;
+    let ask = r#"{"op":"div","left":7,"right":2}"#;
+    let reply = client.connection().request("math.div", ask).await.expect("a reply");
+    assert_eq!((reply.text(), reply.headers().get("Rest")), (Ok("3"), Some("1")));
+    let failed = client.request(&Calculate::new("div", 7, 0)).await;
+    assert!(matches!(failed, Err(RequestError::Remote(MathError::DivisionByZero { left: 7 }))));
+}
+
+/// Asks again, up to so many times, when the service says that it is overloaded.
+#[derive(Clone)]
+struct WhenOverloaded(u32);
+
+impl Policy<Calculate, i64, RequestError<MathError>> for WhenOverloaded {
+    type Future = Ready<()>;
+
+    fn retry(
+        &mut self,
+        _ask: &mut Calculate,
+        answer: &mut Result<i64, RequestError<MathError>>,
+    ) -> Option<Ready<()>> {
+        let again = matches!(answer, Err(RequestError::Service(error)) if error.code() == 503);
+        self.0 = self.0.checked_sub(1)?;
+        again.then(|| ready(()))
+    }
+
+    fn clone_request(&mut self, ask: &Calculate) -> Option<Calculate> {
+        Some(ask.clone())
+    }
+}
+
+/// What is there only from the third request on.
+struct Warm;
+
+impl Extract<Arc<AtomicU64>> for Warm {
+    async fn extract(_: &Incoming, asked: &Arc<AtomicU64>) -> Result<Self, ServiceError> {
+        match asked.fetch_add(1, Ordering::Relaxed) {
+            0 | 1 => Err(ServiceError::new(503, "still cold")),
+            _ => Ok(Self),
+        }
+    }
+}
+
+#[tokio::test]
+async fn towers_retry_goes_around_the_calling_side() {
+    async fn left(_: Warm, ask: Calculate) -> i64 {
+        ask.left
+    }
+    let stage = Stage::new().await;
+    let asked = Arc::new(AtomicU64::new(0));
+    let app = Router::new("math", "1.0.0").endpoint(left).with_state(Arc::clone(&asked));
+    let _service = stage.serve(app).await;
+    let caller = stage.client().await.service::<Calculate>();
+    let retrying = tower::retry::Retry::new(WhenOverloaded(5), caller);
+    let reply = tower::ServiceExt::oneshot(retrying, Calculate::new("x", 7, 0)).await;
+    assert_eq!(reply.expect("the third answer"), 7);
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
 }
 
 /// A tower service that counts for itself, and cannot be cloned.

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use natsws::{RequestError, ServiceError};
-use natsws_service::Router;
+use natsws_service::{Response, Router};
 use natsws_tests::within;
 use tower::ServiceBuilder;
 use tower::limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer, RateLimitLayer};
 use tower::load_shed::LoadShedLayer;
 use tower::timeout::TimeoutLayer;
+use tower::util::MapResponseLayer;
 
 use crate::stage::{Calculate, Gate, Slow, Stage, calculate, slow};
 
@@ -154,6 +155,27 @@ async fn a_service_builder_is_a_layer_and_layers_go_around_one_endpoint_too() {
     assert_eq!(client.request(&Calculate::new("add", 1, 1)).await.expect("a reply"), 2);
     let answer = client.request(&Slow { id: 1 }).await;
     assert_eq!(code(answer.expect_err("it takes too long")), 408);
+}
+
+#[tokio::test]
+async fn the_layer_that_is_added_last_is_the_outermost() {
+    fn mark(name: &'static str) -> MapResponseLayer<impl Fn(Response) -> Response + Clone> {
+        MapResponseLayer::new(move |mut response: Response| {
+            response.headers_mut().append("Through", name).expect("valid");
+            response
+        })
+    }
+    let stage = Stage::new().await;
+    let app = Router::new("math", "1.0.0")
+        .endpoint_with(calculate, |endpoint| endpoint.layer(mark("1")).layer(mark("2")))
+        .layer(mark("3"))
+        .layer(mark("4"));
+    let _service = stage.serve(app).await;
+    let client = stage.client().await;
+    let ask = r#"{"op":"add","left":2,"right":3}"#;
+    let reply = client.connection().request("math.add", ask).await.expect("a reply");
+    let through: Vec<_> = reply.headers().get_all("Through").collect();
+    assert_eq!(through, ["1", "2", "3", "4"]);
 }
 
 #[tokio::test]

@@ -92,9 +92,13 @@ impl Stage {
         Self { broker }
     }
 
+    pub(crate) fn url(&self) -> String {
+        self.broker.ws_url()
+    }
+
     pub(crate) async fn client(&self) -> Client {
         let options = ConnectOptions::new().request_timeout(Duration::from_secs(10));
-        let connecting = options.connect(self.broker.ws_url());
+        let connecting = options.connect(self.url());
         within("connecting", connecting).await.expect("the broker is there")
     }
 

@@ -140,7 +140,7 @@ impl Link {
     /// that moves the next PING.
     fn timers(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Disconnect> {
         loop {
-            let Some(next) = shared.session().next_timeout() else { return Ok(()) };
+            let Some(next) = shared.session().poll_timeout(cx.waker()) else { return Ok(()) };
             if next < self.timer_at || self.timer_at <= runtime::now() {
                 self.timer = Box::pin(runtime::sleep_until(next));
                 self.timer_at = next;
