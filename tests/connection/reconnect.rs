@@ -241,3 +241,20 @@ async fn credentials_that_are_no_longer_right_end_the_attempts_with_the_reason()
     assert_eq!(error.to_string(), "the server refused the credentials");
     within("the end", nc.closed()).await.expect("nobody asked for it");
 }
+
+#[tokio::test]
+async fn a_subscriptions_timeout_runs_without_a_connection_too() {
+    let (scripted, peer, nc) = scripted_as(&info(), quick().unlimited_reconnect_attempts()).await;
+    let before = nc.subscribe("a").timeout(Duration::from_millis(300)).unconfirmed();
+    let mut before = before.await.expect("subscribed");
+    peer.close().await;
+    drop(scripted);
+    down(&nc).await;
+    let while_down = nc.subscribe("a").timeout(Duration::from_millis(30)).unconfirmed();
+    let mut while_down = while_down.await.expect("subscribed");
+    for sub in [&mut while_down, &mut before] {
+        let item = within("the timeout", sub.next()).await;
+        let timed_out = matches!(item, Some(Err(natsws::SubscriptionError::TimedOut)));
+        assert!(timed_out, "{item:?}");
+    }
+}

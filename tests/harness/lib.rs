@@ -22,6 +22,7 @@
 
 mod binary;
 mod certificates;
+mod compiler;
 mod eventually;
 mod ports;
 mod proxy;
@@ -30,6 +31,7 @@ mod server;
 
 pub use binary::nats_server;
 pub use certificates::{Certificates, Identity};
+pub use compiler::words_are_pinned;
 pub use eventually::{DEADLINE, eventually, within};
 pub use proxy::Proxy;
 pub use scripted::{Peer, Scripted, info, info_with};

@@ -10,3 +10,4 @@ mod failures;
 mod handlers;
 mod layers;
 mod stage;
+mod ui;
