@@ -9,6 +9,7 @@ mod outbox;
 mod reconnect;
 mod shared;
 
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub(crate) use shared::Shared;
 
 use crate::connect_error::ConnectError;
 use crate::event::{Disconnect, Event, State};
-use crate::runtime;
+use crate::runtime::{self, Instant, Sleep};
 use crate::server_addr::ServerAddr;
 use crate::session::Effects;
 #[cfg(feature = "embedded")]
@@ -123,6 +124,7 @@ impl Driver {
                 biased;
                 () = &mut self.stopped => return,
                 next = next => next,
+                never = watch_deadlines(&shared) => match never {},
             };
             let Some((server, established)) = next else {
                 self.shared.set_closed_by(reason);
@@ -183,6 +185,33 @@ impl Driver {
         self.shared.set_state(State::Closed);
         self.shared.tell(Event::Closed { unconfirmed });
     }
+}
+
+/// Ends what has waited too long, while there is no connection that would do so.
+async fn watch_deadlines(shared: &Shared) -> Infallible {
+    let mut timer: Option<(Instant, Pin<Box<Sleep>>)> = None;
+    poll_fn(|cx| {
+        loop {
+            // A statement of its own, so that the session is not locked any longer.
+            let next = shared.session().poll_timeout(cx.waker());
+            let Some(next) = next else { break };
+            let (_, sleep) = match timer.take() {
+                Some((at, sleep)) if at == next => timer.insert((at, sleep)),
+                _ => timer.insert((next, Box::pin(runtime::sleep_until(next)))),
+            };
+            if sleep.as_mut().poll(cx).is_pending() {
+                break;
+            }
+            timer = None;
+            let accepted = shared.outbox.accepted();
+            let now = runtime::now();
+            // No PING is out without a connection.
+            let _: Result<(), usize> =
+                shared.with_session(|session, effects| session.timeout(now, accepted, effects));
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// A driver that is dropped with its runtime leaves nobody waiting either.

@@ -29,7 +29,6 @@ mod connect_to;
 mod exchange;
 mod hub;
 mod listen;
-mod socket;
 mod subjects;
 mod subscriptions;
 

@@ -8,11 +8,11 @@ pub(crate) mod memory;
 #[cfg(any(feature = "tcp", feature = "websocket"))]
 mod socket;
 #[cfg(feature = "tcp")]
-mod tcp;
+pub(crate) mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "websocket")]
-mod websocket;
+pub(crate) mod websocket;
 
 use std::error::Error;
 use std::io;

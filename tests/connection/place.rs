@@ -16,7 +16,6 @@ pub(crate) enum Target {
 }
 
 /// A server that runs.
-#[expect(clippy::large_enum_variant, reason = "there is one for each test")]
 pub(crate) enum Place {
     Real { server: Box<Server>, transport: Transport },
     Broker { broker: Broker, transport: Transport },

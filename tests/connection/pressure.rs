@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use natsws::Connection;
+use natsws::{Connection, PublishError};
 use natsws_tests::{info, within};
 
 use crate::{quick, scripted_as};
@@ -68,7 +68,6 @@ async fn those_who_wait_are_told_when_the_connection_closes() {
         nc.close().await;
     });
     // It may be told while what was accepted is still being written.
-    use natsws::PublishError::{Closed, Draining};
-    let closed = matches!(published, Err(Closed | Draining));
+    let closed = matches!(published, Err(PublishError::Closed | PublishError::Draining));
     assert!(closed, "{published:?}");
 }

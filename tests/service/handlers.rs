@@ -225,7 +225,12 @@ async fn the_calling_side_is_a_tower_service_too() {
 
 #[tokio::test]
 async fn replicas_share_the_requests_of_their_queue_group() {
-    let stage = Stage::new().await;
+    for stage in [Stage::new().await, Stage::real()] {
+        replicas_share(stage).await;
+    }
+}
+
+async fn replicas_share(stage: Stage) {
     let count = |served: Arc<AtomicU64>| {
         move |_ask: Calculate| {
             served.fetch_add(1, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use natsws::embedded::Broker;
 use natsws::{Client, ConnectOptions, Subject};
 use natsws_service::{DrainReport, IntoApp, ServeError, serve};
-use natsws_tests::within;
+use natsws_tests::{Server, within};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
@@ -78,22 +78,30 @@ pub(crate) async fn slow(gate: natsws_service::State<Gate>, ask: Slow) -> u64 {
     ask.id
 }
 
-/// A broker, and clients of it that wait long enough.
+/// A broker or a server, and clients of it that wait long enough.
 pub(crate) struct Stage {
-    broker: Broker,
+    url: String,
+    /// What must go on running.
+    _host: Box<dyn Send>,
 }
 
 impl Stage {
     pub(crate) async fn new() -> Self {
-        Self { broker: Broker::start().await.expect("a broker") }
+        Self::of(Broker::start().await.expect("a broker"))
     }
 
     pub(crate) fn of(broker: Broker) -> Self {
-        Self { broker }
+        Self { url: broker.ws_url(), _host: Box::new(broker) }
     }
 
-    pub(crate) fn url(&self) -> String {
-        self.broker.ws_url()
+    /// A stage on the real server.
+    pub(crate) fn real() -> Self {
+        let server = Server::start();
+        Self { url: server.ws_url(), _host: Box::new(server) }
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) async fn client(&self) -> Client {

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::{Either, select};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -14,8 +15,9 @@ use tokio::sync::watch;
 use super::client;
 use super::exchange::Origin;
 use super::hub::Hub;
-use super::socket::{Framed, Raw};
 use crate::runtime;
+use crate::transport::tcp::Tcp;
+use crate::transport::websocket::WebSocket;
 
 /// How long a client may take over the WebSocket handshake.
 const HANDSHAKE: Duration = Duration::from_secs(2);
@@ -79,9 +81,9 @@ impl Port {
                 return;
             }
             match framing {
-                Framing::Raw => client::serve(hub, origin, Raw::new(io)).await,
+                Framing::Raw => client::serve(hub, origin, Tcp::new(io, Bytes::new())).await,
                 Framing::WebSocket => {
-                    let handshake = runtime::timeout(HANDSHAKE, Framed::accept(io));
+                    let handshake = runtime::timeout(HANDSHAKE, WebSocket::accept(io));
                     if let Some(Some(Ok(io))) = until_stopped(handshake, &mut stop).await {
                         client::serve(hub, origin, io).await;
                     }

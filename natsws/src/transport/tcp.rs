@@ -90,7 +90,7 @@ async fn read_info(stream: &mut TcpStream) -> Result<Bytes, TransportError> {
 }
 
 /// A byte stream as chunks: what was read before it, then blocks as they are read.
-pub(super) struct Tcp<S> {
+pub(crate) struct Tcp<S> {
     io: S,
     first: Option<Bytes>,
     block: BytesMut,
@@ -99,7 +99,7 @@ pub(super) struct Tcp<S> {
 }
 
 impl<S> Tcp<S> {
-    pub(super) fn new(io: S, first: Bytes) -> Self {
+    pub(crate) fn new(io: S, first: Bytes) -> Self {
         let first = (!first.is_empty()).then_some(first);
         Self { io, first, block: BytesMut::new(), waiting: VecDeque::new(), waiting_len: 0 }
     }

@@ -48,14 +48,17 @@ where
     let path = if addr.path().is_empty() { "/" } else { addr.path() };
     let uri = format!("{}://{}{path}", addr.scheme().as_str(), addr.authority());
     let uri: Uri = uri.parse().map_err(|error| TransportError::WebSocket(Box::new(error)))?;
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(LARGEST_FRAME))
-        .max_frame_size(Some(LARGEST_FRAME));
     let request = ClientRequestBuilder::new(uri);
-    let (stream, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config))
+    let (stream, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config()))
         .await
         .map_err(failed)?;
     Ok(Box::new(WebSocket { stream }))
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(LARGEST_FRAME))
+        .max_frame_size(Some(LARGEST_FRAME))
 }
 
 fn failed(error: Error) -> TransportError {
@@ -73,8 +76,17 @@ fn failed(error: Error) -> TransportError {
 }
 
 /// A WebSocket as chunks.
-struct WebSocket<S> {
+pub(crate) struct WebSocket<S> {
     stream: WebSocketStream<S>,
+}
+
+#[cfg(feature = "embedded")]
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Answers a client's WebSocket handshake, whatever the path is.
+    pub(crate) async fn accept(stream: S) -> Result<Self, TransportError> {
+        let stream = tokio_tungstenite::accept_async_with_config(stream, Some(config())).await;
+        Ok(Self { stream: stream.map_err(failed)? })
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
