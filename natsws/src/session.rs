@@ -36,6 +36,8 @@ pub(crate) struct Effects {
     /// Messages for handlers, in the order they came.
     pub(crate) calls: Vec<(Handler, Item)>,
     pub(crate) notices: Vec<Notice>,
+    /// Flushes that were answered. They hear of it when the handlers have had what came before.
+    pub(crate) flushed: Vec<oneshot::Sender<Result<(), Unanswered>>>,
     /// Subscriptions that are over. A handler may own whatever its user likes, handles of this very
     /// connection among them, so it is dropped where no lock is held.
     ended: Vec<Route>,

@@ -30,7 +30,7 @@ pub enum SubjectError {
         /// The byte offset of the empty token.
         at: usize,
     },
-    /// A blank or a control character, which would end the subject on the wire.
+    /// A blank or a control character of ASCII, which would end the subject on the wire.
     #[error("subject {subject} has the character {character:?} at byte {at}, which no subject may contain", subject = Shown(subject))]
     Character {
         /// The subject as given.

@@ -31,6 +31,20 @@ everywhere! {
         assert_eq!(within("the handler's end", saw.recv()).await, None, "the handler is dropped");
     }
 
+    async fn a_flush_comes_back_after_the_handlers_have_had_what_was_before_it(target: Target) {
+        let place = target.start().await;
+        let nc = place.connect().await;
+        let count = Arc::new(Mutex::new(0));
+        let counter = Arc::clone(&count);
+        let subscribe = nc.subscribe("a").handler(move |_| *counter.lock().expect("alone") += 1);
+        let _sub = subscribe.await.expect("subscribed");
+        for round in 1..=50 {
+            nc.publish("a", "").await.expect("published");
+            nc.flush().await.expect("flushed");
+            assert_eq!(*count.lock().expect("alone"), round);
+        }
+    }
+
     async fn a_handler_can_answer(target: Target) {
         let place = target.start().await;
         let (nc, other) = (place.connect().await, place.connect().await);

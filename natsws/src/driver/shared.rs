@@ -76,10 +76,6 @@ impl Shared {
         if let Some(info) = effects.info.take() {
             self.outbox.update(&info);
         }
-        effects.wakers.into_iter().for_each(Waker::wake);
-        for notice in effects.notices {
-            self.tell(notice.into());
-        }
         for (handler, item) in effects.calls {
             // The handler is the user's, and its panic must not take the connection down. It is
             // called again with the next message, as a task that is spawned again would be.
@@ -88,6 +84,14 @@ impl Shared {
                 self.tell(Event::HandlerPanicked);
             }
         }
+        for notice in effects.notices {
+            self.tell(notice.into());
+        }
+        for flushed in effects.flushed {
+            // Whoever waited may have gone.
+            let _: Result<(), _> = flushed.send(Ok(()));
+        }
+        effects.wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Tells those who listen, if anybody does.

@@ -93,8 +93,7 @@ impl Session {
         let Some(pong) = self.pongs.pop_front() else { return };
         self.confirmed = self.confirmed.max(pong.accepted);
         match pong.waiter {
-            // Whoever waits may have gone.
-            Waiter::Flush(waiter) => drop(waiter.send(Ok(()))),
+            Waiter::Flush(waiter) => effects.flushed.push(waiter),
             Waiter::Drained(sid) => self.end_route(sid, effects),
             Waiter::Keepalive => {}
         }

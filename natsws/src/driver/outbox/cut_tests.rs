@@ -113,6 +113,9 @@ impl Client {
         }
         let mut effects = Effects::default();
         self.session.receive(ops, runtime::now(), &mut effects).expect("good JSON");
+        for flushed in effects.flushed.drain(..) {
+            flushed.send(Ok(())).expect("the test waits");
+        }
         self.outbox.control(&effects.control);
     }
 
