@@ -24,6 +24,7 @@ pub(crate) struct Connect {
         value_name = "URL",
         global = true,
         env = "NATS_URL",
+        hide_env_values = true,
         value_delimiter = ',',
         default_value = "nats://localhost:4222"
     )]
@@ -71,7 +72,7 @@ pub(crate) enum Command {
 pub(crate) struct Publish {
     pub(crate) subject: String,
     /// What to send
-    #[arg(default_value = "")]
+    #[arg(default_value = "", allow_negative_numbers = true)]
     pub(crate) payload: String,
     /// A header; can be given several times
     #[arg(long = "header", value_name = "K:V", value_parser = header)]
@@ -94,7 +95,7 @@ pub(crate) struct Subscribe {
     #[arg(long, value_name = "GROUP")]
     pub(crate) queue: Option<String>,
     /// Exit after this many messages
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max: Option<u64>,
     /// Print headers
     #[arg(long)]
@@ -108,7 +109,7 @@ pub(crate) struct Subscribe {
 pub(crate) struct Request {
     pub(crate) subject: String,
     /// What to ask
-    #[arg(default_value = "")]
+    #[arg(default_value = "", allow_negative_numbers = true)]
     pub(crate) payload: String,
     /// A header; can be given several times
     #[arg(long = "header", value_name = "K:V", value_parser = header)]
@@ -119,12 +120,13 @@ pub(crate) struct Request {
 pub(crate) struct Reply {
     pub(crate) subject: String,
     /// What to answer; without it, payload and headers of the request are sent back
+    #[arg(allow_negative_numbers = true)]
     pub(crate) payload: Option<String>,
     /// Join a queue group
     #[arg(long, value_name = "GROUP")]
     pub(crate) queue: Option<String>,
     /// Exit after this many requests
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max: Option<u64>,
 }
 

@@ -4,11 +4,12 @@ use std::error::Error;
 use std::future::Future;
 use std::pin::pin;
 
-use natsws::{Connection, Event, Headers, Subscription, SubscriptionError};
+use natsws::{Connection, Event, Events, Headers, State, Subscription, SubscriptionError};
+use tokio::signal::ctrl_c;
 
 use crate::args::{Cli, Command, Publish, Reply, Request, Subscribe};
 use crate::connect::connect;
-use crate::output;
+use crate::{events, output};
 
 type Done = Result<(), Box<dyn Error>>;
 
@@ -19,7 +20,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Sub(args) => subscribe(&connection, args).await,
         Command::Req(args) => request(&connection, args).await,
         Command::Reply(args) => reply(&connection, args).await,
-        Command::Events => until_interrupted(&connection, events(&connection)).await,
+        Command::Events => until_interrupted(&connection, watch(&connection)).await,
         Command::Rtt => {
             let rtt = connection.rtt().await?;
             Ok(output::line(format!("{rtt:.1?}").as_bytes())?)
@@ -36,6 +37,7 @@ fn headers(given: &[(String, String)]) -> Result<Headers, Box<dyn Error>> {
 }
 
 async fn publish(connection: &Connection, args: Publish) -> Done {
+    let mut events = connection.events();
     let headers = headers(&args.headers)?;
     let payload = match args.size {
         Some(size) => "x".repeat(size),
@@ -49,7 +51,24 @@ async fn publish(connection: &Connection, args: Publish) -> Done {
         publish.await?;
     }
     connection.flush().await?;
-    Ok(())
+    refused(&mut events).await
+}
+
+/// Fails where the server has said that it does not take what was published, which it says before
+/// it confirms the rest.
+async fn refused(events: &mut Events) -> Done {
+    loop {
+        let event = tokio::select! {
+            biased;
+            event = events.next() => event,
+            () = std::future::ready(()) => return Ok(()),
+        };
+        match event {
+            Some(Event::ServerError(error)) => return Err(error.into()),
+            Some(_) => {}
+            None => return Ok(()),
+        }
+    }
 }
 
 /// Makes a subscription, and says so when the server has seen it.
@@ -76,15 +95,15 @@ fn told(error: SubscriptionError) -> Done {
     match error {
         SubscriptionError::Denied(_) | SubscriptionError::TimedOut => Err(error.into()),
         _ => {
-            output::tell(&format!("warning: {error}"));
+            output::tell(&format!("warning: {}", output::chain(&error)));
             Ok(())
         }
     }
 }
 
 async fn subscribe(connection: &Connection, args: Subscribe) -> Done {
-    let mut subscription = listen(connection, &args.subject, args.queue, args.max).await?;
     let print = async {
+        let mut subscription = listen(connection, &args.subject, args.queue, args.max).await?;
         while let Some(item) = subscription.next().await {
             match item {
                 Ok(msg) if args.raw => output::line(msg.payload())?,
@@ -92,7 +111,7 @@ async fn subscribe(connection: &Connection, args: Subscribe) -> Done {
                 Err(error) => told(error)?,
             }
         }
-        lost(connection).await
+        over(connection).await
     };
     until_interrupted(connection, print).await
 }
@@ -107,8 +126,8 @@ async fn request(connection: &Connection, args: Request) -> Done {
 }
 
 async fn reply(connection: &Connection, args: Reply) -> Done {
-    let mut subscription = listen(connection, &args.subject, args.queue, args.max).await?;
     let answer = async {
+        let mut subscription = listen(connection, &args.subject, args.queue, args.max).await?;
         while let Some(item) = subscription.next().await {
             let msg = match item {
                 Ok(msg) => msg,
@@ -126,28 +145,34 @@ async fn reply(connection: &Connection, args: Reply) -> Done {
                 None => msg.respond(msg.payload()).headers(msg.headers()).await?,
             }
         }
-        connection.flush().await?;
-        lost(connection).await
+        over(connection).await
     };
     until_interrupted(connection, answer).await
 }
 
-/// A subscription may be over because the connection is.
-async fn lost(connection: &Connection) -> Done {
-    if connection.state() != natsws::State::Closed {
-        return Ok(());
+/// A subscription is over after its last message, or with its connection: draining, or lost.
+async fn over(connection: &Connection) -> Done {
+    match connection.state() {
+        State::Closed => lost(connection).await,
+        // Draining ends with a flush.
+        State::Draining => Ok(()),
+        _ => Ok(connection.flush().await?),
     }
+}
+
+/// Fails where the connection is closed and nobody here asked for it.
+async fn lost(connection: &Connection) -> Done {
     match connection.closed().await {
         Some(reason) => Err(reason.into()),
         None => Ok(()),
     }
 }
 
-async fn events(connection: &Connection) -> Done {
+async fn watch(connection: &Connection) -> Done {
     let mut events = connection.events();
     output::line(format!("connected to {}", connection.server()).as_bytes())?;
     while let Some(event) = events.next().await {
-        output::line(format!("{event:?}").as_bytes())?;
+        output::line(events::describe(&event).as_bytes())?;
         if matches!(event, Event::Closed { .. }) {
             break;
         }
@@ -156,13 +181,22 @@ async fn events(connection: &Connection) -> Done {
 }
 
 /// Runs until it is done, or until Ctrl-C. Then the connection drains, while the work goes on with
-/// what has come.
+/// what has come; Ctrl-C once more gives that up.
 async fn until_interrupted(connection: &Connection, work: impl Future<Output = Done>) -> Done {
     let mut work = pin!(work);
     tokio::select! {
+        // First, so that the signal is ours before anybody can know that we run.
+        biased;
+        signal = ctrl_c() => signal?,
         done = &mut work => return done,
-        signal = tokio::signal::ctrl_c() => signal?,
     }
-    let (drained, _ended) = tokio::join!(connection.drain(), work);
-    Ok(drained?)
+    let drained = async { Ok(connection.drain().await?) };
+    let again = async {
+        ctrl_c().await?;
+        Err("interrupted while draining".into())
+    };
+    tokio::select! {
+        done = async { tokio::try_join!(drained, work) } => done.map(drop),
+        given_up = again => given_up,
+    }
 }

@@ -10,9 +10,9 @@
 mod args;
 mod commands;
 mod connect;
+mod events;
 mod output;
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,23 +23,8 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::tell(&format!("error: {}", chain(&*error)));
+            output::tell(&format!("error: {}", output::chain(&*error)));
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error with all its causes, on one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Some errors show their cause themselves.
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -5,9 +5,10 @@ use std::io::{self, ErrorKind, Write};
 
 use natsws::Msg;
 
-/// Writes a line to stderr. There is nobody to tell where that fails.
+/// Writes a line to stderr, whole: stderr has no buffer, and whoever waits for a line must not see
+/// half of it. There is nobody to tell where that fails.
 pub(crate) fn tell(line: &str) {
-    let _: io::Result<()> = writeln!(io::stderr().lock(), "{line}");
+    let _: io::Result<()> = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Writes a line to stdout, at once.
@@ -39,4 +40,19 @@ pub(crate) fn message(number: u64, msg: &Msg, headers: bool) -> io::Result<()> {
 /// Whether whoever read our output has had enough of it, which is no failure.
 pub(crate) fn is_closed(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// An error with all its causes, on one line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Some errors show their cause themselves.
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
 }

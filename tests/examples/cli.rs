@@ -1,6 +1,6 @@
 use natsws_tests::{Server, Transport};
 
-use crate::program::{Running, run, text};
+use crate::program::{Running, example, run, text};
 
 /// Runs a test body over both transports.
 fn everywhere(body: impl Fn(&str)) {
@@ -80,9 +80,14 @@ fn events_prints_the_server_and_what_happens_to_the_connection() {
     assert_eq!(lines.next(), Some(format!("connected to {}", server.ws_url())));
     server.kill();
     let lost = lines.next().expect("an event");
-    assert!(lost.starts_with("Disconnected { server: ServerAddr(ws://127.0.0.1:"), "{lost}");
-    let next = lines.next().expect("an event");
-    assert!(next.starts_with("Reconnecting { server: ServerAddr(ws://127.0.0.1:"), "{next}");
+    let expected = format!("disconnected from {}, 0 unconfirmed: ", server.ws_url());
+    assert!(lost.starts_with(&expected), "{lost}");
+    assert_eq!(lines.next(), Some(format!("reconnecting to {}", server.ws_url())));
+    let failed = lines.next().expect("an event");
+    assert!(failed.starts_with(&format!("connecting to {} failed: ", server.ws_url())), "{failed}");
+    server.restart();
+    let back = format!("reconnected to {}, 0 discarded", server.ws_url());
+    assert!(lines.any(|line| line == back), "it connects again");
 }
 
 #[test]
@@ -104,4 +109,104 @@ fn what_is_wrong_is_told_on_stderr_with_what_was_given() {
     assert!(!ok && told.starts_with("error: --nkey is not built yet"), "{told}");
     let (ok, _, told) = cli(&url, &["--token", "right", "pub", "a..b", "x"]);
     assert!(!ok && told.contains("\"a..b\" has an empty token"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_queue_group_gets_each_message_once_and_ctrl_c_loses_none() {
+    everywhere(|url| {
+        let queue = ["sub", "jobs", "--raw", "--queue", "workers"];
+        let mut members = [listening(url, &queue), listening(url, &queue)];
+        assert!(cli(url, &["pub", "jobs", "one", "--count", "100"]).0);
+        let mut got = Vec::new();
+        for member in &mut members {
+            member.interrupt();
+            got.extend(member.lines());
+        }
+        assert_eq!(got, ["one"; 100]);
+        for member in members {
+            assert_eq!(member.told(), (true, String::new()));
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_reply_and_events_in_good_order() {
+    everywhere(|url| {
+        let reply = listening(url, &["reply", "echo", "--queue", "echoes"]);
+        assert!(cli(url, &["req", "echo", "hi"]).0);
+        reply.interrupt();
+        assert_eq!(reply.told(), (true, String::new()));
+
+        let mut events = Running::start("cli", &["events", "--server", url]);
+        let mut lines = events.lines();
+        assert_eq!(lines.next(), Some(format!("connected to {url}")));
+        events.interrupt();
+        assert_eq!(lines.collect::<Vec<_>>(), ["closed, 0 unconfirmed"]);
+        assert!(events.wait());
+    });
+}
+
+#[test]
+fn sub_ends_quietly_when_nobody_reads_it_any_more() {
+    everywhere(|url| {
+        let mut sub = listening(url, &["sub", "a"]);
+        sub.close_stdout();
+        assert!(cli(url, &["pub", "a", "hello"]).0);
+        assert_eq!(sub.told(), (true, String::new()));
+    });
+}
+
+#[test]
+fn each_line_of_raw_is_out_before_the_next_message() {
+    everywhere(|url| {
+        let mut sub = listening(url, &["sub", "a", "--raw"]);
+        let mut lines = sub.lines();
+        for payload in ["one", "", "-3"] {
+            assert!(cli(url, &["pub", "a", payload]).0);
+            assert_eq!(lines.next().as_deref(), Some(payload));
+        }
+    });
+}
+
+#[test]
+fn a_message_that_the_server_refuses_is_a_failure_of_pub() {
+    let users = r#"authorization {
+        users: [{ user: u, password: p, permissions: { publish: "ok" } }]
+    }"#;
+    let server = Server::builder().config(users).start();
+    for transport in Transport::ALL {
+        let url = server.url(transport);
+        let login = ["--user", "u", "--password", "p"];
+        assert!(cli(&url, &[&login[..], &["pub", "ok", "x"]].concat()).0);
+        let (ok, _, told) = cli(&url, &[&["pub", "secret", "x"], &login[..]].concat());
+        assert_eq!(
+            (ok, told.as_str()),
+            (false, "error: publishing to \"secret\" is not permitted\n")
+        );
+    }
+}
+
+#[test]
+fn the_next_server_is_used_where_one_is_not_there() {
+    let server = Server::start();
+    let args = ["pub", "a", "b", "--server", "ws://127.0.0.1:1", "--server", &server.ws_url()];
+    assert!(run("cli", &args).status.success());
+    let output = run("cli", &["--server", "ws://127.0.0.1:1", "--timeout", "5000", "rtt"]);
+    let told = text(&output.stderr);
+    assert!(!output.status.success());
+    assert!(told.starts_with("error: no server could be reached: ws://127.0.0.1:1 ("), "{told}");
+    assert_eq!(told.lines().count(), 1);
+}
+
+#[test]
+fn the_environment_names_the_server_and_help_does_not_show_it() {
+    let server = Server::start();
+    let mut rtt = example("cli", &["rtt"]);
+    assert!(rtt.env("NATS_URL", server.nats_url()).output().expect("it runs").status.success());
+    let mut help = example("cli", &["--help"]);
+    let output = help.env("NATS_URL", "ws://u:canary@broker").output().expect("it runs");
+    let help = text(&output.stdout);
+    assert!(help.contains("[env: NATS_URL]") && !help.contains("canary"), "{help}");
 }

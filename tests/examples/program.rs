@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
-/// The built example. `cargo test --workspace` builds it; a run of these tests alone builds it
-/// first.
+/// The built example, beside this test in the target directory. `cargo test --workspace` builds
+/// it; a run of these tests alone builds it first, in the same profile. That costs next to nothing
+/// where it is built already, and what is tested is never older than its source.
 fn path(example: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     let test = std::env::current_exe().expect("the test has a path");
@@ -14,7 +15,17 @@ fn path(example: &str) -> PathBuf {
     BUILT.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--package", "natsws-examples", "--examples"]);
+        let name = profile.file_name().expect("it is in target");
+        cargo.arg("--profile").arg(if name == "debug" { "dev".as_ref() } else { name });
         cargo.arg("--target-dir").arg(profile.parent().expect("it is in target"));
+        // What cargo tells this test of its package would make build scripts that look at it, such
+        // as ring's, run again, and in the next build again.
+        for (key, _) in std::env::vars_os() {
+            let ours = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+            if ours.iter().any(|prefix| key.to_string_lossy().starts_with(prefix)) {
+                cargo.env_remove(key);
+            }
+        }
         cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         assert!(cargo.status().expect("cargo runs").success(), "the examples do not build");
     });
@@ -64,7 +75,7 @@ impl Running {
     }
 
     /// The lines that it prints.
-    pub(crate) fn lines(&mut self) -> impl Iterator<Item = String> {
+    pub(crate) fn lines(&mut self) -> impl Iterator<Item = String> + use<> {
         let stdout = self.0.stdout.take().expect("it is read once");
         BufReader::new(stdout).lines().map(|line| line.expect("text"))
     }
@@ -72,6 +83,26 @@ impl Running {
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> bool {
         self.0.wait().expect("it ends").success()
+    }
+
+    /// Does what Ctrl-C does.
+    #[cfg(unix)]
+    pub(crate) fn interrupt(&self) {
+        let status = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        assert!(status.expect("kill is there").success());
+    }
+
+    /// No longer reads what it prints.
+    pub(crate) fn close_stdout(&mut self) {
+        self.0.stdout = None;
+    }
+
+    /// Waits for its end, and gives what it still said on stderr.
+    pub(crate) fn told(mut self) -> (bool, String) {
+        let mut told = String::new();
+        let mut stderr = self.0.stderr.take().expect("it is piped and read once");
+        stderr.read_to_string(&mut told).expect("text");
+        (self.wait(), told)
     }
 }
 
