@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// A command line for NATS.
 #[derive(Debug, Parser)]
-#[command(name = "cli", version, about)]
+#[command(name = "cli", version)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) connect: Connect,
@@ -14,7 +14,8 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// How to connect.
+/// How to connect, before or behind the command. Which of these go together is checked in
+/// [`connect`](crate::connect::connect), which sees those from both places.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connecting")]
 pub(crate) struct Connect {
@@ -30,13 +31,13 @@ pub(crate) struct Connect {
     )]
     pub(crate) servers: Vec<String>,
     /// Log in with a user name
-    #[arg(long, value_name = "USER", global = true, requires = "password")]
+    #[arg(long, value_name = "USER", global = true)]
     pub(crate) user: Option<String>,
     /// The password of the user
-    #[arg(long, value_name = "PASSWORD", global = true, requires = "user")]
+    #[arg(long, value_name = "PASSWORD", global = true)]
     pub(crate) password: Option<String>,
     /// Log in with a token
-    #[arg(long, value_name = "TOKEN", global = true, conflicts_with = "user")]
+    #[arg(long, value_name = "TOKEN", global = true)]
     pub(crate) token: Option<String>,
     /// Log in with a credentials file (not built yet)
     #[arg(long, value_name = "FILE", global = true)]

@@ -111,7 +111,7 @@ async fn subscribe(connection: &Connection, args: Subscribe) -> Done {
                 Err(error) => told(error)?,
             }
         }
-        over(connection).await
+        lost(connection).await
     };
     until_interrupted(connection, print).await
 }
@@ -145,23 +145,20 @@ async fn reply(connection: &Connection, args: Reply) -> Done {
                 None => msg.respond(msg.payload()).headers(msg.headers()).await?,
             }
         }
-        over(connection).await
+        // Draining ends with a flush of its own.
+        if !matches!(connection.state(), State::Draining | State::Closed) {
+            connection.flush().await?;
+        }
+        lost(connection).await
     };
     until_interrupted(connection, answer).await
 }
 
-/// A subscription is over after its last message, or with its connection: draining, or lost.
-async fn over(connection: &Connection) -> Done {
-    match connection.state() {
-        State::Closed => lost(connection).await,
-        // Draining ends with a flush.
-        State::Draining => Ok(()),
-        _ => Ok(connection.flush().await?),
-    }
-}
-
-/// Fails where the connection is closed and nobody here asked for it.
+/// Fails where the connection is closed and nobody here asked for it, which ends what is read.
 async fn lost(connection: &Connection) -> Done {
+    if connection.state() != State::Closed {
+        return Ok(());
+    }
     match connection.closed().await {
         Some(reason) => Err(reason.into()),
         None => Ok(()),

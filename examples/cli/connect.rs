@@ -18,12 +18,13 @@ pub(crate) async fn connect(args: &Connect) -> Result<Connection, Box<dyn Error>
     if let Some(name) = &args.name {
         options = options.name(name);
     }
-    if let (Some(user), Some(password)) = (&args.user, &args.password) {
-        options = options.user(user, password);
-    }
-    if let Some(token) = &args.token {
-        options = options.token(token);
-    }
+    options = match (&args.user, &args.password, &args.token) {
+        (None, None, None) => options,
+        (None, None, Some(token)) => options.token(token),
+        (Some(user), Some(password), None) => options.user(user, password),
+        (_, _, Some(_)) => return Err("log in with --token, or with --user and --password".into()),
+        _ => return Err("--user and --password go together".into()),
+    };
     if let Some(timeout) = args.timeout.map(Duration::from_millis) {
         options = options.timeout(timeout).request_timeout(timeout);
     }

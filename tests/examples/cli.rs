@@ -210,3 +210,17 @@ fn the_environment_names_the_server_and_help_does_not_show_it() {
     let help = text(&output.stdout);
     assert!(help.contains("[env: NATS_URL]") && !help.contains("canary"), "{help}");
 }
+
+#[test]
+fn a_login_may_stand_around_the_command_and_must_be_whole() {
+    let server = Server::builder().user("u", "p").start();
+    let url = server.nats_url();
+    assert!(
+        run("cli", &["--user", "u", "rtt", "--password", "p", "--server", &url]).status.success()
+    );
+    let (ok, _, told) = cli(&url, &["--user", "u", "rtt"]);
+    assert_eq!((ok, told.as_str()), (false, "error: --user and --password go together\n"));
+    let (ok, _, told) = cli(&url, &["--token", "t", "rtt", "--user", "u", "--password", "p"]);
+    let expected = "error: log in with --token, or with --user and --password\n";
+    assert_eq!((ok, told.as_str()), (false, expected));
+}
