@@ -25,7 +25,7 @@ use crate::server_addr::{IntoServers, ServerAddr};
 use crate::session::{Queue, Unanswered};
 use crate::stats::Stats;
 use crate::subject::check_subject;
-use crate::subscription::Subscribe;
+use crate::subscription::{Subscribe, Terms};
 
 /// A connection to NATS, as subjects and bytes. Applications mostly hold a
 /// [`Client`](crate::Client), which adds types to it.
@@ -217,7 +217,7 @@ impl Connection {
     /// # Cancel safety
     /// Dropped early, nothing is left subscribed.
     pub fn subscribe(&self, subject: impl Into<String>) -> Subscribe<'_> {
-        Subscribe::new(self, subject.into())
+        Subscribe::new(self, subject.into(), Terms::new(self))
     }
 
     /// Sends a request and waits for the one reply to it.

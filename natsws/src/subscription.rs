@@ -73,6 +73,24 @@ pub enum SubscriptionError {
     Denied(#[source] ServerError),
 }
 
+/// What can be said of a subscription before it is made, whatever its subject.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    pub(crate) queue_group: Option<String>,
+    pub(crate) max: Option<u64>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) limits: QueueLimits,
+    pub(crate) confirmed: bool,
+}
+
+impl Terms {
+    /// What holds where nothing is said.
+    pub(crate) fn new(connection: &Connection) -> Self {
+        let limits = connection.shared().options.queue;
+        Self { queue_group: None, max: None, timeout: None, limits, confirmed: true }
+    }
+}
+
 /// A subscription that is about to be made: `.await` it, or say more first.
 ///
 /// Made by [`Connection::subscribe`].
@@ -80,11 +98,7 @@ pub enum SubscriptionError {
 pub struct Subscribe<'a> {
     connection: &'a Connection,
     subject: String,
-    queue_group: Option<String>,
-    max: Option<u64>,
-    timeout: Option<Duration>,
-    limits: QueueLimits,
-    confirmed: bool,
+    terms: Terms,
     handler: Option<InlineHandler>,
 }
 
@@ -92,53 +106,44 @@ pub struct Subscribe<'a> {
 type InlineHandler = Box<dyn FnMut(Result<Msg, SubscriptionError>) + Send>;
 
 impl<'a> Subscribe<'a> {
-    pub(crate) fn new(connection: &'a Connection, subject: String) -> Self {
-        Self {
-            connection,
-            subject,
-            queue_group: None,
-            max: None,
-            timeout: None,
-            limits: connection.shared().options.queue,
-            confirmed: true,
-            handler: None,
-        }
+    pub(crate) fn new(connection: &'a Connection, subject: String, terms: Terms) -> Self {
+        Self { connection, subject, terms, handler: None }
     }
 
     /// Joins a queue group: of all its members only one gets each message.
     pub fn queue(mut self, group: impl Into<String>) -> Self {
-        self.queue_group = Some(group.into());
+        self.terms.queue_group = Some(group.into());
         self
     }
 
     /// Ends the subscription after this many messages.
     pub fn max(mut self, messages: u64) -> Self {
-        self.max = Some(messages);
+        self.terms.max = Some(messages);
         self
     }
 
     /// Ends the subscription with an error where no first message comes in this time.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.terms.timeout = Some(timeout);
         self
     }
 
     /// How many messages may wait to be read before some are dropped.
     pub fn pending_messages(mut self, messages: usize) -> Self {
-        self.limits.messages = messages;
+        self.terms.limits.messages = messages;
         self
     }
 
     /// How many bytes of messages may wait to be read before some are dropped.
     pub fn pending_bytes(mut self, bytes: usize) -> Self {
-        self.limits.bytes = bytes;
+        self.terms.limits.bytes = bytes;
         self
     }
 
     /// Does not wait until the server has seen the subscription: the fast path, for which a
     /// message published by somebody else right after may come too early.
     pub fn unconfirmed(mut self) -> Self {
-        self.confirmed = false;
+        self.terms.confirmed = false;
         self
     }
 
@@ -157,11 +162,12 @@ impl<'a> Subscribe<'a> {
     }
 
     async fn make(mut self) -> Result<Subscription, SubscribeError> {
+        let Terms { queue_group, max, timeout, limits, confirmed } = self.terms;
         check_filter(&self.subject)?;
-        if let Some(group) = &self.queue_group {
+        if let Some(group) = &queue_group {
             check_queue_group(group).map_err(SubscribeError::QueueGroup)?;
         }
-        let queue = Arc::new(Queue::new(self.limits));
+        let queue = Arc::new(Queue::new(limits));
         let target = match self.handler.take() {
             None => Target::Queue(Arc::clone(&queue)),
             Some(handler) => Target::Handler {
@@ -169,9 +175,9 @@ impl<'a> Subscribe<'a> {
                 queue: Arc::clone(&queue),
             },
         };
-        let mut route = Route::new(self.subject.clone(), self.queue_group.take(), target);
-        route.max = self.max;
-        route.deadline = self.timeout.map(|timeout| runtime::now() + timeout);
+        let mut route = Route::new(self.subject.clone(), queue_group, target);
+        route.max = max;
+        route.deadline = timeout.map(|timeout| runtime::now() + timeout);
         let shared = self.connection.shared();
         let sid = shared.with_session(|session, effects| {
             if session.is_closed() {
@@ -191,7 +197,7 @@ impl<'a> Subscribe<'a> {
             local: VecDeque::new(),
             processed: 0,
         };
-        if self.confirmed {
+        if confirmed {
             subscription.confirm().await?;
         }
         Ok(subscription)
@@ -211,7 +217,7 @@ impl fmt::Debug for Subscribe<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscribe")
             .field("subject", &self.subject)
-            .field("queue_group", &self.queue_group)
+            .field("queue_group", &self.terms.queue_group)
             .finish_non_exhaustive()
     }
 }

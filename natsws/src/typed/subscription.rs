@@ -12,7 +12,7 @@ use super::message::{DecodeError, DecodeMessage};
 use crate::connection::{Connection, FlushError};
 use crate::header::Headers;
 use crate::msg::Msg;
-use crate::subscription::{SubscribeError, Subscription, SubscriptionError};
+use crate::subscription::{Subscribe, SubscribeError, Subscription, SubscriptionError, Terms};
 
 /// What a typed subscription has to say between its messages.
 #[derive(Debug, thiserror::Error)]
@@ -38,86 +38,57 @@ pub enum ReceiveError {
 #[must_use = "nothing is subscribed until this is awaited"]
 pub struct SubscribeTo<'a, M> {
     connection: &'a Connection,
-    queue_group: Option<String>,
-    max: Option<u64>,
-    timeout: Option<Duration>,
-    pending: (Option<usize>, Option<usize>),
-    confirmed: bool,
+    terms: Terms,
     message: PhantomData<fn() -> M>,
 }
 
 impl<'a, M: DecodeMessage> SubscribeTo<'a, M> {
     pub(crate) fn new(connection: &'a Connection) -> Self {
-        Self {
-            connection,
-            queue_group: None,
-            max: None,
-            timeout: None,
-            pending: (None, None),
-            confirmed: true,
-            message: PhantomData,
-        }
+        Self { connection, terms: Terms::new(connection), message: PhantomData }
     }
 
     /// Joins a queue group: of all its members only one gets each message. The group that the type
     /// declares is for services, and is not joined unless it is named here.
     pub fn queue(mut self, group: impl Into<String>) -> Self {
-        self.queue_group = Some(group.into());
+        self.terms.queue_group = Some(group.into());
         self
     }
 
     /// Ends the subscription after this many messages.
     pub fn max(mut self, messages: u64) -> Self {
-        self.max = Some(messages);
+        self.terms.max = Some(messages);
         self
     }
 
     /// Ends the subscription with an error where no first message comes in this time.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.terms.timeout = Some(timeout);
         self
     }
 
     /// How many messages may wait to be read before some are dropped.
     pub fn pending_messages(mut self, messages: usize) -> Self {
-        self.pending.0 = Some(messages);
+        self.terms.limits.messages = messages;
         self
     }
 
     /// How many bytes of messages may wait to be read before some are dropped.
     pub fn pending_bytes(mut self, bytes: usize) -> Self {
-        self.pending.1 = Some(bytes);
+        self.terms.limits.bytes = bytes;
         self
     }
 
     /// Does not wait until the server has seen the subscription.
     pub fn unconfirmed(mut self) -> Self {
-        self.confirmed = false;
+        self.terms.confirmed = false;
         self
     }
 
     async fn make(self) -> Result<TypedSubscription<M>, SubscribeError> {
         let mut subscriptions = Vec::with_capacity(M::FILTERS.len());
         for filter in M::FILTERS {
-            let mut subscribe = self.connection.subscribe(*filter);
-            if let Some(group) = &self.queue_group {
-                subscribe = subscribe.queue(group);
-            }
-            if let Some(max) = self.max {
-                subscribe = subscribe.max(max);
-            }
-            if let Some(timeout) = self.timeout {
-                subscribe = subscribe.timeout(timeout);
-            }
-            if let Some(messages) = self.pending.0 {
-                subscribe = subscribe.pending_messages(messages);
-            }
-            if let Some(bytes) = self.pending.1 {
-                subscribe = subscribe.pending_bytes(bytes);
-            }
-            if !self.confirmed {
-                subscribe = subscribe.unconfirmed();
-            }
+            let subject = (*filter).to_owned();
+            let subscribe = Subscribe::new(self.connection, subject, self.terms.clone());
             subscriptions.push(subscribe.await?);
         }
         Ok(TypedSubscription { subscriptions, first: 0, message: PhantomData })
