@@ -159,10 +159,7 @@ async fn lost(connection: &Connection) -> Done {
     if connection.state() != State::Closed {
         return Ok(());
     }
-    match connection.closed().await {
-        Some(reason) => Err(reason.into()),
-        None => Ok(()),
-    }
+    Ok(connection.closed().await?)
 }
 
 async fn watch(connection: &Connection) -> Done {

@@ -1,7 +1,8 @@
 //! The front door: a client that publishes, subscribes and requests typed messages.
 
 use crate::connect_error::ConnectError;
-use crate::connection::{Connection, DrainError, FlushError};
+use crate::connection::Connection;
+use crate::drain::{DrainError, DrainReport, FlushError};
 use crate::options::ConnectOptions;
 use crate::server_addr::IntoServers;
 use crate::typed::{
@@ -116,7 +117,7 @@ impl Client {
     ///
     /// # Cancel safety
     /// As [`Connection::drain`].
-    pub async fn drain(&self) -> Result<(), DrainError> {
+    pub async fn drain(&self) -> Result<DrainReport, DrainError> {
         self.connection.drain().await
     }
 

@@ -9,19 +9,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::connect_error::ConnectError;
+use crate::drain::{DrainError, DrainReport, FlushError};
 use crate::driver::{Driver, Shared};
-use crate::event::{Disconnect, Event, State};
-use crate::options::ConnectOptions;
+use crate::event::{CloseError, Event, Listener, State};
+use crate::options::{ConnectOptions, PoolServer};
 use crate::payload::Payload;
 use crate::protocol::ServerInfo;
 use crate::publish::Publish;
 use crate::request::SendRequest;
 use crate::runtime;
-use crate::server_addr::{IntoServers, ServerAddr};
+use crate::server_addr::{AddrError, IntoServers, ServerAddr};
 use crate::session::{Queue, Unanswered};
 use crate::stats::Stats;
 use crate::subject::check_subject;
@@ -65,53 +65,6 @@ impl fmt::Debug for WeakConnection {
     }
 }
 
-/// A message is not known to have reached the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FlushError {
-    /// The connection was lost before the server confirmed.
-    #[error("the connection was lost with {unconfirmed} messages unconfirmed")]
-    Disconnected {
-        /// How many messages were sent and not confirmed.
-        unconfirmed: u64,
-    },
-    /// The connection is closed.
-    #[error("the connection is closed")]
-    Closed,
-}
-
-impl From<Unanswered> for FlushError {
-    fn from(unanswered: Unanswered) -> Self {
-        match unanswered {
-            Unanswered::Disconnected { unconfirmed } => Self::Disconnected { unconfirmed },
-            Unanswered::Closed => Self::Closed,
-        }
-    }
-}
-
-/// Why a connection was not drained to the end. It is closed all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DrainError {
-    /// Not everything was read within [`ConnectOptions::drain_timeout`].
-    #[error(
-        "the connection was closed with {unread} messages unread, since draining took too long"
-    )]
-    TimedOut {
-        /// How many messages had come and were not read.
-        unread: usize,
-    },
-    /// The server did not confirm what was sent last.
-    #[error("the last messages are not confirmed")]
-    Flush(#[from] FlushError),
-    /// The connection is draining already.
-    #[error("the connection is draining already")]
-    Draining,
-    /// The connection is closed.
-    #[error("the connection is closed")]
-    Closed,
-}
-
 impl Connection {
     /// Connects with the default options.
     ///
@@ -135,12 +88,19 @@ impl Connection {
         servers: impl IntoServers,
         options: ConnectOptions,
     ) -> Result<Self, ConnectError> {
-        let mut servers = servers.into_servers()?;
-        if servers.is_empty() {
-            servers.push(ServerAddr::local());
+        if let Some(fault) = options.fault.clone() {
+            return Err(fault.into());
         }
-        let first = servers.first().cloned().unwrap_or_else(ServerAddr::local);
-        Self::start(first, options, Driver::run, servers).await
+        let mut all = servers.into_servers()?;
+        all.extend(options.servers.iter().cloned());
+        match options.port {
+            Some(_) if !all.is_empty() => return Err(ConnectError::PortAndServers),
+            Some(port) => all.push(ServerAddr::on_localhost(port)),
+            None if all.is_empty() => all.push(ServerAddr::local()),
+            None => {}
+        }
+        let first = all.first().cloned().unwrap_or_else(ServerAddr::local);
+        Self::start(first, options, Driver::run, all).await
     }
 
     /// Connects over a transport that is there already.
@@ -166,8 +126,8 @@ impl Connection {
         check_subject(&options.inbox_prefix).map_err(ConnectError::InboxPrefix)?;
         let inbox = format!("{}.{}.", options.inbox_prefix, random_token()?);
         let inboxes = format!("{}.{}.", options.inbox_prefix, random_token()?);
-        let shared = Arc::new(Shared::new(options, inbox.into(), first));
-        let driver = Driver::new(Arc::clone(&shared), servers);
+        let shared = Arc::new(Shared::new(options, inbox.into(), first, servers));
+        let driver = Driver::new(Arc::clone(&shared));
         // Made before the driver runs: dropping this future drops it, and that stops the driver.
         let connection = Self(Arc::new(Handles { shared, inboxes, next_inbox: AtomicU64::new(0) }));
         let (tell, told) = oneshot::channel();
@@ -294,22 +254,28 @@ impl Connection {
     ///
     /// Messages can still be published, to answer what had come, until everything is read. So
     /// whoever reads the subscriptions must go on reading meanwhile, in another task than this.
+    /// While there is no connection it waits for the next one, within
+    /// [`ConnectOptions::drain_timeout`] like everything else.
+    ///
+    /// A connection that is draining already, or was drained, gives the same result once more.
     ///
     /// # Errors
-    /// [`DrainError`] says what could not be done in good order. The connection is closed then all
-    /// the same, but for [`DrainError::Draining`].
+    /// [`DrainError`] says what could not be done in good order; the connection is closed then all
+    /// the same.
     ///
     /// # Cancel safety
     /// Dropped early, subscriptions drain all the same, but the connection is not closed.
-    pub async fn drain(&self) -> Result<(), DrainError> {
+    pub async fn drain(&self) -> Result<DrainReport, DrainError> {
         let shared = self.shared();
+        let mut drained = shared.drained.lock().await;
+        if let Some(result) = drained.clone() {
+            return result;
+        }
         let queues = shared.with_session(|session, effects| {
             if session.is_closed() {
                 return Err(DrainError::Closed);
             }
-            if !session.start_draining() {
-                return Err(DrainError::Draining);
-            }
+            session.start_draining();
             let accepted = shared.outbox.accepted();
             let subscriptions = session.subscriptions();
             for (sid, _) in &subscriptions {
@@ -317,6 +283,12 @@ impl Connection {
             }
             Ok(subscriptions.into_iter().map(|(_, queue)| queue).collect::<Vec<_>>())
         })?;
+        let read = |queue: &Arc<Queue>| {
+            queue.received().saturating_sub(queue.dropped() + queue.len() as u64)
+        };
+        let dropped = |queue: &Arc<Queue>| queue.dropped();
+        let (read_before, dropped_before): (u64, u64) =
+            (queues.iter().map(read).sum(), queues.iter().map(dropped).sum());
         if shared.state() == State::Connected {
             shared.set_state(State::Draining);
         }
@@ -328,12 +300,20 @@ impl Connection {
             shared.outbox.stop_accepting();
             self.flush_over_reconnects().await
         });
-        let result = if let Some(flushed) = finished.await {
-            flushed.map_err(DrainError::Flush)
-        } else {
-            let unfinished = queues.iter().filter(|queue| !queue.is_read());
-            Err(DrainError::TimedOut { unread: unfinished.map(|queue| Queue::len(queue)).sum() })
+        let result = match finished.await {
+            Some(Ok(())) => Ok(DrainReport {
+                delivered: queues.iter().map(read).sum::<u64>() - read_before,
+                dropped: queues.iter().map(dropped).sum::<u64>() - dropped_before,
+            }),
+            Some(Err(error)) => Err(DrainError::Flush(error)),
+            None => {
+                let unfinished = queues.iter().filter(|queue| !queue.is_read());
+                let unread = unfinished.map(|queue| Queue::len(queue)).sum();
+                let unsent = shared.outbox.unsent();
+                Err(DrainError::TimedOut { unread, unsent })
+            }
         };
+        *drained = Some(result.clone());
         self.close().await;
         result
     }
@@ -362,17 +342,40 @@ impl Connection {
     /// Dropped early, the connection closes all the same.
     pub async fn close(&self) {
         self.shared().stop();
-        self.closed().await;
+        // Why it was closed is for those who did not ask for it.
+        drop(self.closed().await);
     }
 
-    /// Waits until the connection is closed for good; gives the reason where nobody asked for it.
+    /// Waits until the connection is closed for good.
+    ///
+    /// # Errors
+    /// [`CloseError`] says why, where nobody asked for it.
     ///
     /// # Cancel safety
     /// Dropped early, nothing is lost.
-    pub async fn closed(&self) -> Option<Disconnect> {
+    pub async fn closed(&self) -> Result<(), CloseError> {
         let mut state = self.shared().watch_state();
         drop(state.wait_for(|state| *state == State::Closed).await);
-        self.shared().closed_by()
+        self.shared().closed_by().map_or(Ok(()), Err)
+    }
+
+    /// Waits until the connection is up, for at most this long: after a
+    /// [lazy](ConnectOptions::lazy) start, or when it was lost.
+    ///
+    /// # Errors
+    /// [`WaitError`] where it is not up in time, or never will be.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is lost.
+    pub async fn wait_connected(&self, limit: Duration) -> Result<(), WaitError> {
+        let mut status = self.status();
+        let settled =
+            status.wait_for(|state| !matches!(state, State::Connecting | State::Disconnected));
+        match runtime::timeout(limit, settled).await {
+            Some(State::Closed) => Err(WaitError::Closed(self.shared().closed_by())),
+            Some(_) => Ok(()),
+            None => Err(WaitError::TimedOut { after: limit }),
+        }
     }
 
     /// Whether the connection is up.
@@ -380,19 +383,55 @@ impl Connection {
         self.shared().state()
     }
 
+    /// The state as it changes: of several changes between two looks, the last one is seen.
+    /// [`events`](Self::events) has all of them.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: natsws::Connection) {
+    /// use natsws::State;
+    ///
+    /// let mut status = connection.status();
+    /// while let Some(state) = status.changed().await {
+    ///     println!("ready: {}", state == State::Connected);
+    /// }
+    /// # }
+    /// ```
+    pub fn status(&self) -> StateWatch {
+        StateWatch(self.shared().watch_state())
+    }
+
     /// What happens to the connection from now on. Each call makes an independent listener.
     pub fn events(&self) -> Events {
-        let receiver = self.shared().events.subscribe();
-        let next = |mut receiver: tokio::sync::broadcast::Receiver<Event>| async move {
-            loop {
-                match receiver.recv().await {
-                    Ok(event) => return Some((event, receiver)),
-                    Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => return None,
-                }
-            }
-        };
-        Events(Box::pin(futures_util::stream::unfold(receiver, next)))
+        Events(self.shared().listen())
+    }
+
+    /// Makes the connection anew: what was sent and is not confirmed may be lost, as when it breaks
+    /// by itself. While it is lost, waits between attempts end by this.
+    ///
+    /// It returns at once; [`wait_connected`](Self::wait_connected) waits for the outcome.
+    pub fn reconnect(&self) {
+        self.shared().reconnect();
+    }
+
+    /// Replaces the servers to connect to. The connection that is up stays; the next one is made to
+    /// one of these.
+    ///
+    /// # Errors
+    /// [`SetServersError`] where an address cannot be understood or there is none; nothing is
+    /// changed then.
+    pub fn set_servers(&self, servers: impl IntoServers) -> Result<(), SetServersError> {
+        let servers = servers.into_servers()?;
+        if servers.is_empty() {
+            return Err(SetServersError::Empty);
+        }
+        self.shared().set_servers(servers);
+        Ok(())
+    }
+
+    /// The servers that may be connected to, those that were discovered among them; the one that
+    /// would be tried next is first.
+    pub fn servers(&self) -> Vec<PoolServer> {
+        self.shared().servers().list()
     }
 
     /// What the server said of itself last.
@@ -428,10 +467,70 @@ impl fmt::Debug for Connection {
     }
 }
 
+/// Why a connection is not up after all.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// It did not come up in time.
+    #[error("the connection was not up within {after:?}")]
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// It is closed for good; says why, where nobody asked for it.
+    #[error("the connection is closed")]
+    Closed(#[source] Option<CloseError>),
+}
+
+/// Why the servers were not replaced.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetServersError {
+    /// An address cannot be understood.
+    #[error(transparent)]
+    Address(#[from] AddrError),
+    /// There is none.
+    #[error("there must be a server to connect to")]
+    Empty,
+}
+
+/// The state of a connection as it changes, as [`Connection::status`] gives it. It does not keep
+/// the connection alive.
+#[derive(Debug, Clone)]
+pub struct StateWatch(watch::Receiver<State>);
+
+impl StateWatch {
+    /// The state now.
+    pub fn current(&self) -> State {
+        *self.0.borrow()
+    }
+
+    /// Waits for another state than the one that was seen last; `None` when the connection is gone.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is lost.
+    pub async fn changed(&mut self) -> Option<State> {
+        self.0.changed().await.ok()?;
+        Some(*self.0.borrow_and_update())
+    }
+
+    /// Waits for a state that is wanted, and gives it. A connection that is gone is closed, wanted
+    /// or not.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is lost.
+    pub async fn wait_for(&mut self, mut wanted: impl FnMut(State) -> bool) -> State {
+        let ends = |state: &State| *state == State::Closed || wanted(*state);
+        self.0.wait_for(ends).await.map_or(State::Closed, |state| *state)
+    }
+}
+
 /// What happens to a connection, as a stream that ends with it.
 ///
-/// A listener that falls more than 256 events behind misses the oldest.
-pub struct Events(Pin<Box<dyn Stream<Item = Event> + Send + Sync>>);
+/// A listener that falls more than 256 events behind [misses](Event::Missed) some, but never one
+/// that says that the connection was made, lost, moved or closed, or which servers there are.
+#[derive(Debug)]
+pub struct Events(Listener);
 
 impl Events {
     /// The next event; `None` when the connection is gone.
@@ -439,21 +538,15 @@ impl Events {
     /// # Cancel safety
     /// Dropped early, nothing is lost.
     pub async fn next(&mut self) -> Option<Event> {
-        poll_fn(|cx| self.0.as_mut().poll_next(cx)).await
+        poll_fn(|cx| self.0.poll_next(cx)).await
     }
 }
 
 impl Stream for Events {
     type Item = Event;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.0.as_mut().poll_next(cx)
-    }
-}
-
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Events")
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.0.poll_next(cx)
     }
 }
 

@@ -5,73 +5,93 @@
 
 mod handshake;
 mod link;
+mod moving;
 mod outbox;
 mod reconnect;
+mod servers;
 mod shared;
+mod trace;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::sync::oneshot;
 
-pub(crate) use outbox::{Body, Refused};
+pub(crate) use outbox::{Body, Misfits, Refused};
 pub(crate) use shared::Shared;
 
 use crate::connect_error::ConnectError;
-use crate::event::{Disconnect, Event, State};
-use crate::runtime::{self, Instant, Sleep};
+use crate::event::{CloseError, Disconnect, Event, State};
+use crate::protocol::ServerInfo;
+use crate::runtime::{self, BoxFuture, Instant, Sleep};
 use crate::server_addr::ServerAddr;
 use crate::session::Effects;
 #[cfg(feature = "embedded")]
 use crate::transport::BoxTransport;
-use link::{Link, message_limit};
-use reconnect::Pool;
+use handshake::Established;
+use link::Link;
+use moving::Why;
+use reconnect::{Failures, Found, Persistence};
 
 /// Why the driver leaves a connection.
 enum End {
     Lost(Disconnect),
+    /// A server that the connection moves to is ready.
+    Move(Found),
     Stopped,
 }
 
 /// Moves bytes between the transport, the session and the outbox of one connection.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    pool: Pool,
-    stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
+    stopped: BoxFuture<'static, ()>,
+    /// When the JWT expires that the server was given last, in seconds since 1970.
+    expires_at: Option<u64>,
+    has_ended: bool,
 }
 
 impl Driver {
-    pub(crate) fn new(shared: Arc<Shared>, servers: Vec<ServerAddr>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let stopped = Box::pin(shared.stopped());
-        let pool = Pool::new(servers, &shared.options);
-        Self { shared, pool, stopped }
+        Self { shared, stopped, expires_at: None, has_ended: false }
     }
 
     /// Connects, reports how that went, and keeps the connection until it is closed.
     pub(crate) async fn run(mut self, first: oneshot::Sender<Result<(), ConnectError>>) {
-        let first_connection = tokio::select! {
+        let options = &self.shared.options.reconnect;
+        let patient = options.lazy || options.wait_on_first_connect;
+        let persistence =
+            if patient { Persistence::Persist { max_failures: None } } else { Persistence::Once };
+        let mut first = Some(first);
+        if options.lazy {
+            self.report(&mut first, Ok(()));
+        }
+        let found = tokio::select! {
             biased;
             () = &mut self.stopped => Err(ConnectError::Closed),
-            result = self.pool.first(&self.shared.options) => result,
-        };
-        let link = match first_connection {
-            Ok((server, established)) => self.adopt(server, established),
-            Err(error) => {
-                self.closed();
-                drop(first.send(Err(error)));
-                return;
+            found = reconnect::connect(&self.shared, persistence, None) => {
+                found.map_err(|attempts| ConnectError::NoServer { attempts })
             }
+            never = watch_deadlines(&self.shared) => match never {},
         };
-        self.shared.set_state(State::Connected);
-        if first.send(Ok(())).is_err() {
-            // Whoever was connecting has given up.
-            self.shared.stop();
+        match found {
+            Ok(Found { server, established }) => {
+                self.begin(server, established, &mut first).await;
+            }
+            Err(error) => {
+                if let ConnectError::NoServer { attempts } = &error {
+                    let attempts = attempts.clone();
+                    self.shared.set_closed_by(CloseError::GaveUp { lost: None, attempts });
+                }
+                self.closed();
+                self.report(&mut first, Err(error));
+            }
         }
-        Box::pin(self.keep(link.0)).await;
-        self.closed();
     }
 
     /// Connects over a transport that is there already, and cannot be made again.
@@ -82,97 +102,249 @@ impl Driver {
         first: oneshot::Sender<Result<(), ConnectError>>,
     ) {
         let server = self.shared.server();
-        match handshake::greet(transport, &server, &self.shared.options).await {
-            Ok(established) => {
-                let (link, _) = self.adopt(server, established);
-                self.shared.set_state(State::Connected);
-                if first.send(Ok(())).is_err() {
-                    self.shared.stop();
-                }
-                Box::pin(self.keep(link)).await;
-                self.closed();
-            }
+        let mut first = Some(first);
+        let progress = crate::transport::Progress::default();
+        match handshake::greet(transport, &server, &self.shared.options, &progress).await {
+            Ok(established) => self.begin(server, established, &mut first).await,
             Err(error) => {
                 self.closed();
-                let attempts = vec![((*server).clone(), error)];
-                drop(first.send(Err(ConnectError::NoServer { attempts })));
+                let attempts = vec![(server, Arc::new(error))];
+                self.report(&mut first, Err(ConnectError::NoServer { attempts }));
             }
         }
+    }
+
+    /// Tells whoever is connecting how that went. One who has given up wants no connection.
+    fn report(
+        &self,
+        first: &mut Option<oneshot::Sender<Result<(), ConnectError>>>,
+        result: Result<(), ConnectError>,
+    ) {
+        if let Some(first) = first.take() {
+            if first.send(result).is_err() {
+                self.shared.stop();
+            }
+        }
+    }
+
+    /// Takes the first connection into use, and keeps it.
+    async fn begin(
+        &mut self,
+        server: Arc<ServerAddr>,
+        established: Established,
+        first: &mut Option<oneshot::Sender<Result<(), ConnectError>>>,
+    ) {
+        let (link, _) = self.adopt(&server, established);
+        self.shared.set_state(State::Connected);
+        self.shared.tell(Event::Connected { server });
+        self.report(first, Ok(()));
+        Box::pin(self.keep(link)).await;
+        self.closed();
     }
 
     /// Drives one connection after the other until one cannot be replaced.
     async fn keep(&mut self, mut link: Link) {
         loop {
-            let end = poll_fn(|cx| {
-                if self.stopped.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(End::Stopped);
-                }
-                link.poll(&self.shared, cx).map(End::Lost)
-            })
-            .await;
-            let reason = match end {
+            match self.serve(&mut link).await {
                 End::Stopped => return link.finish(&self.shared).await,
-                End::Lost(reason) => reason,
-            };
-            drop(link);
-            self.lost(reason.clone());
-            let shared = Arc::clone(&self.shared);
-            let pool = &mut self.pool;
-            let next =
-                async { if shared.options.reconnect { pool.next(&shared).await } else { None } };
-            let next = tokio::select! {
-                biased;
-                () = &mut self.stopped => return,
-                next = next => next,
-                never = watch_deadlines(&shared) => match never {},
-            };
-            let Some((server, established)) = next else {
-                self.shared.set_closed_by(reason);
-                return;
-            };
-            let discarded;
-            (link, discarded) = self.adopt(Arc::clone(&server), established);
-            self.shared.count_reconnect();
-            self.shared.set_state(State::Connected);
-            self.shared.tell(Event::Reconnected { server, discarded });
+                End::Move(found) => link = self.move_to(link, found).await,
+                End::Lost(reason) => {
+                    drop(link);
+                    self.lost(reason.clone());
+                    let Some(next) = self.again(reason).await else { return };
+                    link = next;
+                }
+            }
         }
     }
 
-    /// Takes a new connection into use: subscriptions first, then what waits to be sent.
-    fn adopt(
+    /// Carries a connection until something happens to it.
+    async fn serve(&mut self, link: &mut Link) -> End {
+        let shared = Arc::clone(&self.shared);
+        let mut orders = shared.reconnect_orders();
+        let mut ordered = Box::pin(async move { drop(orders.changed().await) });
+        let mut expiry = self.refresh_at().map(|at| Box::pin(runtime::sleep_until(at)));
+        let expires_at = self.expires_at.unwrap_or_default();
+        let mut lame_duck = shared.options.reconnect.move_on_lame_duck;
+        let mut moving: Option<BoxFuture<'_, Option<Found>>> = None;
+        let stopped = &mut self.stopped;
+        poll_fn(|cx| {
+            if stopped.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Stopped);
+            }
+            if ordered.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(End::Lost(Disconnect::Requested));
+            }
+            if let Poll::Ready(reason) = link.poll(&shared, cx) {
+                return Poll::Ready(End::Lost(reason));
+            }
+            if moving.is_none() {
+                let why = if lame_duck && link.is_lame_duck() {
+                    lame_duck = false;
+                    Some(Why::LameDuck)
+                } else if is_due(&mut expiry, cx) {
+                    expiry = None;
+                    Some(Why::Expiry(expires_at))
+                } else {
+                    None
+                };
+                moving = why.map(|why| -> BoxFuture<'_, _> {
+                    Box::pin(moving::prepare(Arc::clone(&shared), why))
+                });
+            }
+            match moving.as_mut().map(|moving| moving.as_mut().poll(cx)) {
+                Some(Poll::Ready(Some(found))) => Poll::Ready(End::Move(found)),
+                Some(Poll::Ready(None)) => {
+                    moving = None;
+                    shared.session().stay();
+                    Poll::Pending
+                }
+                Some(Poll::Pending) | None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// When to log in anew, before the credentials expire.
+    fn refresh_at(&self) -> Option<Instant> {
+        const LONGEST_LEAD: Duration = Duration::from_secs(30);
+        let left = Duration::from_secs(self.expires_at?).checked_sub(runtime::since_1970())?;
+        Some(runtime::now() + left - (left / 10).min(LONGEST_LEAD))
+    }
+
+    /// Moves to another server that is ready for it.
+    async fn move_to(&mut self, mut link: Link, found: Found) -> Link {
+        let Found { server, established } = found;
+        let from = self.shared.server();
+        let left = moving::leave(&mut link, &self.shared).await;
+        if let Err(reason) = left {
+            drop(link);
+            self.lost(reason);
+            let (link, misfits) = self.arrive(&server, established, true);
+            self.reconnected(server, misfits);
+            return link;
+        }
+        let (transport, decoder) = link.into_parts();
+        runtime::spawn(moving::linger(transport, decoder, Arc::clone(&self.shared)));
+        let (link, misfits) = self.arrive(&server, established, false);
+        self.shared.count_reconnect();
+        self.shared.tell(Event::Moved { from, to: server, discarded: misfits });
+        link
+    }
+
+    /// Makes a lost connection again; `None` where that is not to be, or cannot be.
+    async fn again(&mut self, reason: Disconnect) -> Option<Link> {
+        let shared = Arc::clone(&self.shared);
+        if !shared.options.reconnect.enabled {
+            shared.set_closed_by(CloseError::Lost(reason));
+            return None;
+        }
+        let max_failures = shared.options.reconnect.max_attempts;
+        let found: Result<Found, Failures> = tokio::select! {
+            biased;
+            () = &mut self.stopped => return None,
+            found = reconnect::connect(&shared, Persistence::Persist { max_failures }, None) => found,
+            never = watch_deadlines(&shared) => match never {},
+        };
+        match found {
+            Ok(Found { server, established }) => {
+                let (link, misfits) = self.adopt(&server, established);
+                self.reconnected(server, misfits);
+                Some(link)
+            }
+            Err(attempts) => {
+                shared.set_closed_by(CloseError::GaveUp { lost: Some(reason), attempts });
+                None
+            }
+        }
+    }
+
+    fn reconnected(&self, server: Arc<ServerAddr>, discarded: u64) {
+        self.shared.count_reconnect();
+        self.shared.set_state(State::Connected);
+        self.shared.tell(Event::Reconnected { server, discarded });
+    }
+
+    /// Takes a new connection into use: subscriptions first, then what waits to be sent. Gives back
+    /// how many messages this server does not accept.
+    fn adopt(&mut self, server: &Arc<ServerAddr>, established: Established) -> (Link, u64) {
+        self.use_server(server, established, |shared, info, control| {
+            let mut session = shared.session();
+            session.resume(info, runtime::now(), control);
+            let info = Arc::clone(session.info());
+            let control = std::mem::take(control);
+            let misfits =
+                shared.outbox.connected(&info, control, |token| session.is_waiting(token));
+            (info, misfits)
+        })
+    }
+
+    /// Takes the connection into use that was moved to. It knows some subscriptions already.
+    fn arrive(
         &mut self,
-        server: Arc<ServerAddr>,
-        established: handshake::Established,
+        server: &Arc<ServerAddr>,
+        established: Established,
+        was_lost: bool,
     ) -> (Link, u64) {
-        let handshake::Established { transport, mut decoder, info } = established;
-        decoder.limit_messages(message_limit(info.max_payload));
-        self.shared.set_server(server);
-        let mut session = self.shared.session();
-        let mut control = bytes::BytesMut::new();
-        session.resume(info, runtime::now(), &mut control);
-        let info = Arc::clone(session.info());
-        let discarded = self.shared.outbox.connected(&info, control);
-        drop(session);
-        (Link::new(transport, decoder), discarded)
+        self.use_server(server, established, |shared, info, control| {
+            let mut session = shared.session();
+            session.arrive(info, runtime::now(), control);
+            let info = Arc::clone(session.info());
+            let control = std::mem::take(control);
+            let misfits = if was_lost {
+                shared.outbox.connected(&info, control, |token| session.is_waiting(token))
+            } else {
+                shared.outbox.moved(&info, control)
+            };
+            (info, misfits)
+        })
+    }
+
+    fn use_server(
+        &mut self,
+        server: &Arc<ServerAddr>,
+        established: Established,
+        take: impl FnOnce(&Shared, ServerInfo, &mut BytesMut) -> (Arc<ServerInfo>, Misfits),
+    ) -> (Link, u64) {
+        let Established { transport, mut decoder, info, expires_at } = established;
+        let shared = &self.shared;
+        decoder.limit_messages(link::message_limit(&shared.options, info.max_payload));
+        self.expires_at = expires_at;
+        shared.set_server(Arc::clone(server));
+        let (info, misfits) = take(shared, info, &mut BytesMut::new());
+        shared.with_session(|session, effects| session.never_sent(&misfits.requests, effects));
+        shared.cluster(&info);
+        let link = Link::new(transport, decoder, info.lame_duck_mode, shared.options.debug);
+        (link, misfits.messages)
     }
 
     fn lost(&mut self, reason: Disconnect) {
         let mut effects = Effects::default();
+        let server = self.shared.server();
         let mut session = self.shared.session();
+        session.stay();
+        let was_good = session.has_proved_itself();
         let left = self.shared.outbox.disconnected();
         let unconfirmed =
             session.disconnected(left.accepted, left.kept, &left.requests, &mut effects);
         drop(session);
+        let error = match &reason {
+            Disconnect::Server(error) => Some(error),
+            _ => None,
+        };
+        self.shared.servers().lost(&server, was_good, error, &self.shared.waits());
         // There is no connection that control operations could go to.
         effects.control.clear();
         self.shared.set_state(State::Disconnected);
-        let server = self.shared.server();
         self.shared.tell(Event::Disconnected { server, reason, unconfirmed });
         self.shared.apply(effects);
     }
 
     /// The end: nobody is left waiting.
     fn closed(&mut self) {
+        if std::mem::replace(&mut self.has_ended, true) {
+            return;
+        }
         let mut effects = Effects::default();
         let mut session = self.shared.session();
         let accepted = self.shared.outbox.accepted();
@@ -183,8 +355,14 @@ impl Driver {
         effects.control.clear();
         self.shared.apply(effects);
         self.shared.set_state(State::Closed);
-        self.shared.tell(Event::Closed { unconfirmed });
+        let error = self.shared.closed_by();
+        self.shared.tell(Event::Closed { unconfirmed, error });
     }
+}
+
+/// Whether a time has come, where there is one.
+fn is_due(timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> bool {
+    timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
 }
 
 /// Ends what has waited too long, while there is no connection that would do so.
@@ -214,10 +392,11 @@ async fn watch_deadlines(shared: &Shared) -> Infallible {
     .await
 }
 
-/// A driver that is dropped with its runtime leaves nobody waiting either.
+/// A driver that is dropped with its runtime, or by a panic, leaves nobody waiting either.
 impl Drop for Driver {
     fn drop(&mut self) {
-        if self.shared.state() != State::Closed {
+        if !self.has_ended {
+            self.shared.set_closed_by(CloseError::TaskEnded);
             self.closed();
         }
     }

@@ -4,7 +4,9 @@ use std::error::Error as StdError;
 
 use crate::codec::CodecError;
 use crate::connect_error::ConnectError;
-use crate::connection::{DrainError, FlushError};
+use crate::connection::{SetServersError, WaitError};
+use crate::drain::{DrainError, FlushError};
+use crate::event::CloseError;
 use crate::header::HeaderError;
 use crate::publish::PublishError;
 use crate::request::RequestError;
@@ -34,6 +36,12 @@ pub enum Error {
     Receive(#[from] ReceiveError),
     /// A request has no reply. The error of the service's own type is in it.
     Request(Box<dyn StdError + Send + Sync>),
+    /// The connection is closed for good, and nobody asked for it.
+    Closed(#[from] CloseError),
+    /// The connection is not up.
+    Wait(#[from] WaitError),
+    /// The servers were not replaced.
+    SetServers(#[from] SetServersError),
     /// Something sent is not confirmed.
     Flush(#[from] FlushError),
     /// A connection was not drained to the end.

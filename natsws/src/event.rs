@@ -1,12 +1,16 @@
 //! What happens to a connection in the background, for those who listen.
 
+mod listeners;
+
 use std::sync::Arc;
 
-use crate::connect_error::AttemptError;
+use crate::connect_error::{AttemptError, Attempts};
 use crate::protocol::{ProtocolError, ServerError};
 use crate::server_addr::ServerAddr;
 use crate::session::Notice;
 use crate::transport::TransportError;
+
+pub(crate) use listeners::{Listener, Listeners};
 
 /// Whether a connection is up, as [`Connection::state`](crate::Connection::state) tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,11 @@ pub enum State {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
+    /// The connection was made for the first time.
+    Connected {
+        /// The server that answered.
+        server: Arc<ServerAddr>,
+    },
     /// The connection was lost.
     Disconnected {
         /// The server that it was to.
@@ -52,6 +61,16 @@ pub enum Event {
         /// `max_payload`, or with headers where it knows none.
         discarded: u64,
     },
+    /// The connection moved to another server before the one it was to ended it.
+    Moved {
+        /// The server that it was to.
+        from: Arc<ServerAddr>,
+        /// The server that it is to.
+        to: Arc<ServerAddr>,
+        /// Messages that waited to be sent and that this server does not accept: larger than its
+        /// `max_payload`, or with headers where it knows none.
+        discarded: u64,
+    },
     /// A server could not be reached.
     ConnectFailed {
         /// The server.
@@ -59,29 +78,73 @@ pub enum Event {
         /// Why.
         error: Arc<AttemptError>,
     },
-    /// The server reported an error.
+    /// The server told of others that can be connected to, or of some that cannot any more.
+    ServersChanged {
+        /// Servers that are new.
+        added: Vec<Arc<ServerAddr>>,
+        /// Servers that are gone.
+        removed: Vec<Arc<ServerAddr>>,
+    },
+    /// The server told of another one by an address that cannot be understood; it is not used.
+    ServerUnusable {
+        /// What it said.
+        listed: String,
+    },
+    /// The application's [choice](crate::ConnectOptions::next_server) of the next server panicked,
+    /// or was a server that is not in the pool; the next one in turn is tried instead.
+    NextServerIgnored,
+    /// The server reported an error, a permission that is missing among them.
     ServerError(ServerError),
     /// The server is about to shut down ("lame duck mode") and will close its connections.
-    LameDuckMode,
-    /// A subscription's reader is too slow, and messages for it are being dropped.
+    LameDuckMode {
+        /// The server.
+        server: Arc<ServerAddr>,
+    },
+    /// A subscription's reader is too slow.
     SlowConsumer {
         /// The subject of the subscription.
         subject: String,
+        /// How many messages wait for it.
+        waiting: usize,
     },
     /// A subscription that was too slow has room again.
     SlowConsumerRecovered {
         /// The subject of the subscription.
         subject: String,
-        /// How many messages were dropped.
+        /// How many messages were dropped meanwhile.
         dropped: u64,
     },
     /// A handler of a subscription panicked; the next message goes to it as if nothing had been.
     HandlerPanicked,
+    /// This listener was too slow, and missed events here. Those that say that the connection was
+    /// made, lost, moved or closed, and which servers there are, are never missed.
+    Missed {
+        /// How many.
+        events: u64,
+    },
     /// The connection is closed for good.
     Closed {
         /// Messages that were accepted and are not known to have reached the server.
         unconfirmed: u64,
+        /// Why, where nobody asked for it.
+        error: Option<CloseError>,
     },
+}
+
+impl Event {
+    /// Whether a listener must hear of it, however slow it is.
+    fn is_state_change(&self) -> bool {
+        matches!(
+            self,
+            Self::Connected { .. }
+                | Self::Disconnected { .. }
+                | Self::Reconnected { .. }
+                | Self::Moved { .. }
+                | Self::ServersChanged { .. }
+                | Self::LameDuckMode { .. }
+                | Self::Closed { .. }
+        )
+    }
 }
 
 /// Why a connection was lost.
@@ -103,14 +166,54 @@ pub enum Disconnect {
         /// How many pings had no answer.
         pings: usize,
     },
+    /// [`Connection::reconnect`](crate::Connection::reconnect) was called.
+    #[error("the application asked for a new connection")]
+    Requested,
 }
 
-impl From<Notice> for Event {
-    fn from(notice: Notice) -> Self {
+/// Why a connection is closed for good, where nobody asked for it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// It was lost, and [`ConnectOptions::reconnect`](crate::ConnectOptions::reconnect) is off.
+    #[error("the connection was lost")]
+    Lost(#[source] Disconnect),
+    /// It was lost, and every server was given up.
+    #[error(
+        "the connection was lost, and no server could be reached again: {}",
+        Attempts(attempts)
+    )]
+    GaveUp {
+        /// Why it was lost; `None` where it had never been made.
+        lost: Option<Disconnect>,
+        /// The last attempt at each server.
+        attempts: Vec<(Arc<ServerAddr>, Arc<AttemptError>)>,
+    },
+    /// The task that carries it ended, because its runtime was shut down or because it panicked.
+    #[error("the task of the connection ended, because its runtime was shut down or it panicked")]
+    TaskEnded,
+}
+
+impl CloseError {
+    /// Whether the credentials were refused wherever they were tried last.
+    pub fn is_auth(&self) -> bool {
+        match self {
+            Self::Lost(Disconnect::Server(error)) => error.is_auth(),
+            Self::GaveUp { attempts, .. } => {
+                !attempts.is_empty() && attempts.iter().all(|(_, error)| error.is_auth())
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Event {
+    /// What the session noticed, on a connection to this server.
+    pub(crate) fn noticed(notice: Notice, server: impl FnOnce() -> Arc<ServerAddr>) -> Self {
         match notice {
             Notice::ServerError(error) => Self::ServerError(error),
-            Notice::LameDuckMode => Self::LameDuckMode,
-            Notice::SlowConsumer { subject } => Self::SlowConsumer { subject },
+            Notice::LameDuckMode => Self::LameDuckMode { server: server() },
+            Notice::SlowConsumer { subject, waiting } => Self::SlowConsumer { subject, waiting },
             Notice::SlowConsumerRecovered { subject, dropped } => {
                 Self::SlowConsumerRecovered { subject, dropped }
             }

@@ -76,11 +76,13 @@
 #[cfg(test)]
 extern crate self as natsws;
 
+mod auth;
 mod client;
 pub mod codec;
 mod connect_error;
 mod connection;
 mod delivery;
+mod drain;
 mod driver;
 #[cfg(feature = "embedded")]
 pub mod embedded;
@@ -104,16 +106,18 @@ mod subscription;
 mod transport;
 mod typed;
 
+pub use auth::{AuthError, Authenticator, Challenge, Credentials};
 pub use bytes;
 pub use client::Client;
 pub use codec::{Codec, CodecError, ErrorCodec};
 pub use connect_error::{AttemptError, ConnectError};
-pub use connection::{Connection, DrainError, Events, FlushError};
+pub use connection::{Connection, Events, SetServersError, StateWatch, WaitError};
+pub use drain::{DrainError, DrainReport, FlushError};
 pub use error::Error;
-pub use event::{Disconnect, Event, State};
+pub use event::{CloseError, Disconnect, Event, State};
 pub use header::{HeaderError, Headers};
 pub use msg::{Msg, RawMsg};
-pub use options::ConnectOptions;
+pub use options::{ConnectOptions, NextServer, OnDisconnect, PoolServer};
 pub use payload::Payload;
 pub use protocol::{ProtocolError, ProtocolFault, ServerError, ServerInfo};
 pub use publish::{Publish, PublishError, PublishFuture};
@@ -121,11 +125,12 @@ pub use request::{RequestError, SendRequest, SendRequestFuture};
 pub use runtime::{BoxFuture, MaybeSend, MaybeSync};
 pub use server_addr::{AddrError, AddrFault, IntoServers, Scheme, ServerAddr};
 pub use service_error::{ERROR_CODE_HEADER, ERROR_HEADER, ServiceError};
+pub use session::Overflow;
 pub use stats::Stats;
 pub use status::Status;
 pub use subject::{MAX_SUBJECT_LEN, SubjectBuf, SubjectError, TokenFault, subject_matches};
 pub use subscription::{Stopper, Subscribe, SubscribeError, Subscription, SubscriptionError};
-pub use transport::TransportError;
+pub use transport::{Phase, ProxyError, TransportError};
 pub use typed::{
     Call, CallFuture, Caller, DecodeError, DecodeMessage, EncodeMessage, FromToken, Message,
     PublishMessage, PublishMessageFuture, ReceiveError, Received, Request, RequestFuture,

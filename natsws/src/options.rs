@@ -1,25 +1,28 @@
 //! How to connect, and how a connection behaves: every option with its default.
 
+mod limits;
+mod login;
+mod next_server;
+mod reconnect;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "websocket")]
+mod upgrade;
+
 use std::fmt;
 use std::time::Duration;
 
+use crate::auth::Auth;
+use crate::protocol::decode::Limits;
+use crate::server_addr::{AddrError, IntoServers, ServerAddr};
 use crate::session::QueueLimits;
-use crate::transport::TlsOptions;
+use crate::transport::{ProxyError, ProxyRule, TransportOptions};
 
-/// How much may wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OutboxLimits {
-    /// Bytes after which a publish waits while there is a connection.
-    pub(crate) high_water: usize,
-    /// Bytes after which a publish fails while there is none.
-    pub(crate) reconnect_buffer: usize,
-}
-
-impl Default for OutboxLimits {
-    fn default() -> Self {
-        Self { high_water: 256 * 1024, reconnect_buffer: 8 * 1024 * 1024 }
-    }
-}
+pub use limits::OnDisconnect;
+pub(crate) use limits::OutboxLimits;
+pub(crate) use next_server::ChooseServer;
+pub use next_server::{NextServer, PoolServer};
+pub(crate) use reconnect::ReconnectOptions;
 
 /// How to connect and how the connection behaves. What is not set has the default that its method
 /// names.
@@ -32,57 +35,86 @@ impl Default for OutboxLimits {
 /// let client = ConnectOptions::new()
 ///     .name("billing")
 ///     .token("t0pS3cret!")
+///     .unlimited_reconnect_attempts()
 ///     .request_timeout(Duration::from_secs(2))
 ///     .connect("wss://broker.example")
 ///     .await?;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// | for | look at |
+/// |---|---|
+/// | logging in | [`user`](Self::user), [`token`](Self::token), `nkey`, `jwt`, `creds`, `creds_file`, [`authenticator`](Self::authenticator) |
+/// | TLS | `tls_ca_file`, `tls_client_auth_files`, `tls_first`, `tls_config` |
+/// | getting through | `upgrade_header`, `upgrade_headers`, [`proxy`](Self::proxy), [`proxy_from_env`](Self::proxy_from_env) |
+/// | several servers | [`servers`](Self::servers), [`no_randomize`](Self::no_randomize), [`ignore_cluster_updates`](Self::ignore_cluster_updates), [`next_server`](Self::next_server) |
+/// | staying connected | [`unlimited_reconnect_attempts`](Self::unlimited_reconnect_attempts), [`reconnect_time_wait`](Self::reconnect_time_wait), [`reconnect_delay`](Self::reconnect_delay), [`move_on_lame_duck`](Self::move_on_lame_duck), [`ping_interval`](Self::ping_interval) |
+/// | starting before the server | [`wait_on_first_connect`](Self::wait_on_first_connect), [`lazy`](Self::lazy) |
+/// | limits | [`reconnect_buffer`](Self::reconnect_buffer), [`outbox_size`](Self::outbox_size), [`subscription_messages`](Self::subscription_messages), [`overflow`](Self::overflow), [`max_message_size`](Self::max_message_size) |
 #[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 #[must_use = "options do nothing until `connect` is called"]
 pub struct ConnectOptions {
+    pub(crate) servers: Vec<ServerAddr>,
+    /// The first mistake in the options, reported when connecting.
+    pub(crate) fault: Option<OptionsFault>,
+    pub(crate) port: Option<u16>,
     pub(crate) name: Option<String>,
-    pub(crate) user: Option<(String, String)>,
-    pub(crate) token: Option<String>,
+    pub(crate) auth: Auth,
     pub(crate) no_echo: bool,
     pub(crate) verbose: bool,
     pub(crate) pedantic: bool,
+    pub(crate) debug: bool,
     pub(crate) inbox_prefix: String,
     pub(crate) ping_interval: Duration,
     pub(crate) max_pings_out: usize,
     pub(crate) timeout: Duration,
     pub(crate) request_timeout: Duration,
     pub(crate) drain_timeout: Duration,
-    pub(crate) reconnect: bool,
-    pub(crate) reconnect_time_wait: Duration,
-    pub(crate) max_reconnect_attempts: Option<usize>,
+    pub(crate) reconnect: ReconnectOptions,
+    pub(crate) on_disconnect: OnDisconnect,
     pub(crate) outbox: OutboxLimits,
     pub(crate) queue: QueueLimits,
-    pub(crate) tls: TlsOptions,
+    pub(crate) decoder: Limits,
+    pub(crate) max_message_size: Option<usize>,
+    pub(crate) transport: TransportOptions,
+}
+
+/// A mistake in the options that its method could not report.
+#[derive(Debug, Clone)]
+pub(crate) enum OptionsFault {
+    Address(AddrError),
+    Proxy(ProxyError),
+    /// What is wrong with a header, in words.
+    UpgradeHeader(String),
 }
 
 impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
+            servers: Vec::new(),
+            fault: None,
+            port: None,
             name: None,
-            user: None,
-            token: None,
+            auth: Auth::default(),
             no_echo: false,
             verbose: false,
             pedantic: false,
+            debug: false,
             inbox_prefix: "_INBOX".to_owned(),
             ping_interval: Duration::from_secs(120),
             max_pings_out: 2,
             timeout: Duration::from_secs(20),
             request_timeout: Duration::from_secs(1),
             drain_timeout: Duration::from_secs(30),
-            reconnect: true,
-            reconnect_time_wait: Duration::from_secs(2),
-            max_reconnect_attempts: Some(10),
+            reconnect: ReconnectOptions::default(),
+            on_disconnect: OnDisconnect::Fail,
             outbox: OutboxLimits::default(),
             queue: QueueLimits::default(),
-            tls: TlsOptions::default(),
+            decoder: Limits::default(),
+            max_message_size: None,
+            transport: TransportOptions::default(),
         }
     }
 }
@@ -93,21 +125,28 @@ impl ConnectOptions {
         Self::default()
     }
 
+    /// Servers to connect to, besides those that `connect` is given. Default: none; where `connect`
+    /// has none either, it is `nats://localhost:4222`.
+    ///
+    /// An address that cannot be understood is reported when connecting.
+    pub fn servers(mut self, servers: impl IntoServers) -> Self {
+        match servers.into_servers() {
+            Ok(servers) => self.servers.extend(servers),
+            Err(error) => self.mistaken(OptionsFault::Address(error)),
+        }
+        self
+    }
+
+    /// The port of the local server, `nats://localhost:PORT`, where no server is named. Default:
+    /// 4222. With servers it is an error, since each names its own.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
     /// The name that the server shows for this connection. Default: none.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
-        self
-    }
-
-    /// Logs in with a user name and a password. Default: what the address says, else nothing.
-    pub fn user(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.user = Some((user.into(), password.into()));
-        self
-    }
-
-    /// Logs in with a token. Default: what the address says, else nothing.
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
         self
     }
 
@@ -132,24 +171,38 @@ impl ConnectOptions {
         self
     }
 
+    /// Traces what is received and sent, as `tracing` events of level TRACE with the target
+    /// `natsws::protocol`. Default: off.
+    ///
+    /// Each event has up to 512 bytes of a block, payloads among them, with control characters
+    /// escaped. Credentials are left out.
+    pub fn debug(mut self, debug: bool) -> Self {
+        self.debug = debug;
+        self
+    }
+
     /// What the reply subjects of requests start with. Default: `_INBOX`.
     ///
-    /// It is checked when connecting; no wildcards may be in it.
+    /// It is checked when connecting; no wildcards may be in it. With a prefix of its own per user,
+    /// the server's permissions can keep users from reading each other's replies: publish and
+    /// subscribe rights on `_INBOX_billing.>` for the user `billing` alone.
     pub fn inbox_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.inbox_prefix = prefix.into();
         self
     }
 
-    /// After how long without received bytes the server is asked with a PING. Default: 2 minutes.
+    /// After how long without received bytes the server is asked with a PING. Default: 2 minutes;
+    /// zero is that too.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.ping_interval = interval;
+        let is_set = !interval.is_zero();
+        self.ping_interval = if is_set { interval } else { Self::default().ping_interval };
         self
     }
 
     /// After how many PINGs without an answer the connection is given up and made anew.
-    /// Default: 2.
+    /// Default: 2; zero is that too.
     pub fn max_pings_out(mut self, pings: usize) -> Self {
-        self.max_pings_out = pings;
+        self.max_pings_out = if pings > 0 { pings } else { Self::default().max_pings_out };
         self
     }
 
@@ -173,65 +226,30 @@ impl ConnectOptions {
         self
     }
 
-    /// Whether a lost connection is made again. Default: it is.
-    pub fn reconnect(mut self, reconnect: bool) -> Self {
-        self.reconnect = reconnect;
+    /// Reaches every server through this HTTP proxy, by a `CONNECT` tunnel:
+    /// `http://host:port`, or `http://user:password@host:port` for basic authentication. Default:
+    /// no proxy.
+    ///
+    /// A proxy that cannot be understood is reported when connecting.
+    pub fn proxy(mut self, proxy: &str) -> Self {
+        match proxy.parse() {
+            Ok(proxy) => self.transport.proxy = ProxyRule::Always(proxy),
+            Err(error) => self.mistaken(OptionsFault::Proxy(error)),
+        }
         self
     }
 
-    /// How long to wait before a server is tried again. Default: 2 s.
-    pub fn reconnect_time_wait(mut self, wait: Duration) -> Self {
-        self.reconnect_time_wait = wait;
+    /// Reaches servers through the HTTP proxy that the environment names, read for each connection:
+    /// `HTTPS_PROXY` for `wss` and `tls`, `http_proxy` for `ws` and `nats`, `ALL_PROXY` for either,
+    /// but for the hosts in `NO_PROXY`. Default: the environment plays no part.
+    pub fn proxy_from_env(mut self) -> Self {
+        self.transport.proxy = ProxyRule::Environment;
         self
     }
 
-    /// Never gives up making a lost connection again: what a service wants. See
-    /// [`max_reconnect_attempts`](Self::max_reconnect_attempts).
-    pub fn unlimited_reconnect_attempts(mut self) -> Self {
-        self.max_reconnect_attempts = None;
-        self
-    }
-
-    /// How often in a row a server is tried before it is given up; when all are, the connection
-    /// is closed. Default: 10.
-    pub fn max_reconnect_attempts(mut self, attempts: usize) -> Self {
-        self.max_reconnect_attempts = Some(attempts);
-        self
-    }
-
-    /// How many bytes may wait to be sent before a publish waits too. Default: 256 KiB.
-    pub fn outbox_size(mut self, bytes: usize) -> Self {
-        self.outbox.high_water = bytes;
-        self
-    }
-
-    /// How many bytes of messages are kept for the next connection while there is none; then
-    /// publishing fails. Default: 8 MiB. 0 lets it fail at once.
-    pub fn reconnect_buffer(mut self, bytes: usize) -> Self {
-        self.outbox.reconnect_buffer = bytes;
-        self
-    }
-
-    /// How many messages wait for the reader of a subscription before some are dropped, where the
-    /// subscription does not say so itself. Default: 65,536.
-    pub fn subscription_messages(mut self, messages: usize) -> Self {
-        self.queue.messages = messages;
-        self
-    }
-
-    /// How many bytes of messages wait for the reader of a subscription before some are dropped,
-    /// where the subscription does not say so itself. Default: 64 MiB.
-    pub fn subscription_bytes(mut self, bytes: usize) -> Self {
-        self.queue.bytes = bytes;
-        self
-    }
-
-    /// Secures `wss://` and `tls://` with this configuration, used as it is. Default: the
-    /// platform's root certificates, read when they are first needed.
-    #[cfg(feature = "tls")]
-    pub fn tls_config(mut self, config: impl Into<std::sync::Arc<rustls::ClientConfig>>) -> Self {
-        self.tls.config = Some(config.into());
-        self
+    /// Keeps the first mistake.
+    fn mistaken(&mut self, fault: OptionsFault) {
+        self.fault.get_or_insert(fault);
     }
 }
 
@@ -239,12 +257,13 @@ impl ConnectOptions {
 impl fmt::Debug for ConnectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectOptions")
+            .field("servers", &self.servers)
             .field("name", &self.name)
             .field("no_echo", &self.no_echo)
             .field("inbox_prefix", &self.inbox_prefix)
             .field("ping_interval", &self.ping_interval)
             .field("timeout", &self.timeout)
-            .field("reconnect", &self.reconnect)
+            .field("reconnect", &self.reconnect.enabled)
             .finish_non_exhaustive()
     }
 }
@@ -255,7 +274,17 @@ mod tests {
 
     #[test]
     fn credentials_do_not_show() {
-        let options = ConnectOptions::new().user("canary-u", "canary-p").token("canary-t");
+        let options = ConnectOptions::new()
+            .servers("ws://canary-u:canary-p@a")
+            .user("canary-u", "canary-p")
+            .token("canary-t")
+            .proxy("http://canary:canary@proxy");
         assert!(!format!("{options:?}").contains("canary"));
+    }
+
+    #[test]
+    fn zero_means_the_default_where_zero_would_make_no_sense() {
+        let options = ConnectOptions::new().ping_interval(Duration::ZERO).max_pings_out(0);
+        assert_eq!((options.ping_interval, options.max_pings_out), (Duration::from_secs(120), 2));
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::connection::Connection;
 use crate::driver::{Body, Refused};
@@ -45,6 +45,10 @@ pub enum PublishError {
         /// The size of the buffer, [`ConnectOptions::reconnect_buffer`](crate::ConnectOptions::reconnect_buffer).
         max: usize,
     },
+    /// So much waits to be sent that this message would have to wait too, which
+    /// [`try_send`](Publish::try_send) does not.
+    #[error("the message would have to wait, since much waits to be sent")]
+    WouldBlock,
     /// The message that was to be answered has no reply subject.
     #[error("the message asks for no reply")]
     NoReplySubject,
@@ -62,6 +66,7 @@ impl From<Refused> for PublishError {
             Refused::PayloadTooLarge { len, max } => Self::PayloadTooLarge { len, max },
             Refused::HeadersUnsupported => Self::HeadersUnsupported,
             Refused::BufferFull { max } => Self::BufferFull { max },
+            Refused::WouldBlock => Self::WouldBlock,
             Refused::Disconnected => Self::BufferFull { max: 0 },
             Refused::Draining => Self::Draining,
             Refused::Closed => Self::Closed,
@@ -123,6 +128,20 @@ impl<'a> Publish<'a> {
     }
 }
 
+impl<'a> Publish<'a> {
+    /// Publishes now or not at all, without waiting: for code that is not `async`.
+    ///
+    /// # Errors
+    /// [`PublishError::WouldBlock`] where the message would have to wait, and whatever else can go
+    /// wrong; nothing is sent then.
+    pub fn try_send(self) -> Result<(), PublishError> {
+        match self.into_future().poll_with(None) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(PublishError::WouldBlock),
+        }
+    }
+}
+
 impl<'a> IntoFuture for Publish<'a> {
     type Output = Result<(), PublishError>;
     type IntoFuture = PublishFuture<'a>;
@@ -146,10 +165,8 @@ impl<'a> IntoFuture for Publish<'a> {
 #[must_use = "nothing is published until this is awaited"]
 pub struct PublishFuture<'a>(Publish<'a>);
 
-impl Future for PublishFuture<'_> {
-    type Output = Result<(), PublishError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+impl PublishFuture<'_> {
+    fn poll_with(&mut self, waker: Option<&Waker>) -> Poll<Result<(), PublishError>> {
         let publish = &mut self.0;
         if let Some(fault) = publish.fault.take() {
             return Poll::Ready(Err(fault));
@@ -164,7 +181,15 @@ impl Future for PublishFuture<'_> {
             content_type: None,
         };
         let outbox = &connection.shared().outbox;
-        outbox.poll_publish(&head, body(&publish.payload), cx.waker()).map_err(Into::into)
+        outbox.poll_publish(&head, body(&publish.payload), waker).map_err(Into::into)
+    }
+}
+
+impl Future for PublishFuture<'_> {
+    type Output = Result<(), PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_with(Some(cx.waker()))
     }
 }
 

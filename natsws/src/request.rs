@@ -105,7 +105,7 @@ impl<E> RequestError<E> {
         match refused {
             Refused::PayloadTooLarge { len, max } => Self::PayloadTooLarge { len, max },
             Refused::HeadersUnsupported => Self::HeadersUnsupported,
-            Refused::BufferFull { .. } | Refused::Disconnected => {
+            Refused::BufferFull { .. } | Refused::WouldBlock | Refused::Disconnected => {
                 Self::Disconnected { maybe_delivered: false }
             }
             Refused::Draining => Self::Draining,
@@ -215,7 +215,9 @@ impl<C: Borrow<Connection>> Exchange<C> {
                 Some(token) => token,
                 None if session.is_closed() => return (None, refused(Refused::Closed)),
                 None if session.is_draining() => return (None, refused(Refused::Draining)),
-                None if !session.is_connected() => return (None, refused(Refused::Disconnected)),
+                None if !session.takes_requests() => {
+                    return (None, refused(Refused::Disconnected));
+                }
                 None => {
                     let deadline = runtime::now() + timeout;
                     let subject = SubjectHash::of(head.subject);

@@ -8,7 +8,7 @@ mod native;
 
 pub(crate) use native::Instant;
 pub use native::{BoxFuture, MaybeSend, MaybeSync};
-pub(crate) use native::{Sleep, now, sleep_until, spawn};
+pub(crate) use native::{Sleep, now, since_1970, sleep_until, spawn};
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

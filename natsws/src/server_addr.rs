@@ -1,7 +1,7 @@
 //! Server addresses: what a scheme means, which port is the default, and how they are shown.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
@@ -32,6 +32,9 @@ pub struct ServerAddr {
     port: u16,
     path: String,
     userinfo: Option<Userinfo>,
+    /// The name that the certificate must be for, where it is not the host: a discovered server may
+    /// be listed by its IP address.
+    tls_name: Option<String>,
 }
 
 /// What an address says about who is connecting.
@@ -72,6 +75,11 @@ impl Scheme {
             Self::Wss => 443,
             Self::Nats | Self::Tls => 4222,
         }
+    }
+
+    /// Whether everything is sent through TLS.
+    pub fn is_tls(self) -> bool {
+        matches!(self, Self::Wss | Self::Tls)
     }
 
     /// Whether this is a WebSocket.
@@ -117,8 +125,45 @@ pub enum AddrFault {
 impl ServerAddr {
     /// Where a client connects that was given no address: `nats://localhost:4222`.
     pub(crate) fn local() -> Self {
-        let host = "localhost".to_owned();
-        Self { scheme: Scheme::Nats, host, port: 4222, path: String::new(), userinfo: None }
+        Self::on_localhost(4222)
+    }
+
+    /// `nats://localhost` with another port.
+    pub(crate) fn on_localhost(port: u16) -> Self {
+        Self {
+            scheme: Scheme::Nats,
+            host: "localhost".to_owned(),
+            port,
+            path: String::new(),
+            userinfo: None,
+            tls_name: None,
+        }
+    }
+
+    /// The address of another server of the cluster, which this one listed as `host:port`.
+    ///
+    /// It has this address's scheme, path and credentials, so a connection never becomes weaker by
+    /// it. A certificate for an IP address is rare; where the list has one, the certificate may be
+    /// for this address's name instead.
+    pub(crate) fn sibling(&self, listed: &str) -> Result<Self, AddrError> {
+        let bare = listed.split_once("://").map_or(listed, |(_, rest)| rest);
+        let mut addr: Self = format!("{}://{bare}", self.scheme.as_str()).parse()?;
+        addr.path.clone_from(&self.path);
+        addr.userinfo.clone_from(&self.userinfo);
+        if self.scheme.is_tls() && addr.host().parse::<IpAddr>().is_ok() {
+            addr.tls_name = Some(self.tls_name().to_owned());
+        }
+        Ok(addr)
+    }
+
+    /// The name that the server's certificate must be for.
+    pub(crate) fn tls_name(&self) -> &str {
+        self.tls_name.as_deref().unwrap_or_else(|| self.host())
+    }
+
+    /// Whether both are the same server: host and port are what counts.
+    pub(crate) fn is_same_server(&self, other: &Self) -> bool {
+        self.port == other.port && self.host == other.host
     }
 
     /// The transport.
@@ -176,7 +221,7 @@ impl ServerAddr {
             _ => path.to_owned(),
         };
         let userinfo = userinfo.map(parse_userinfo).transpose()?;
-        Ok(Self { scheme, host, port, path, userinfo })
+        Ok(Self { scheme, host, port, path, userinfo, tls_name: None })
     }
 }
 
@@ -411,6 +456,22 @@ mod tests {
         assert!(matches!(addr.userinfo(), Some(Userinfo::Token(token)) if token == "t0ken"));
         let error = "x://me:secret@foo:1".parse::<ServerAddr>().expect_err("a bad address");
         assert!(!format!("{error} {error:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_listed_server_has_the_scheme_path_and_credentials_of_the_one_that_listed_it() {
+        let addr: ServerAddr = "wss://me:secret@broker.example/nats?v=1".parse().expect("good");
+        let sibling = addr.sibling("10.0.0.7:8443").expect("a good address");
+        assert_eq!(sibling.to_string(), "wss://10.0.0.7:8443/nats?v=1");
+        assert_eq!(sibling.tls_name(), "broker.example");
+        assert!(sibling.userinfo() == addr.userinfo());
+        let named = addr.sibling("other.example:443").expect("a good address");
+        assert_eq!(named.tls_name(), "other.example");
+        let next = sibling.sibling("[::1]:1").expect("a good address");
+        assert_eq!((next.host(), next.tls_name()), ("::1", "broker.example"));
+        assert!(addr.sibling("not a server").is_err());
+        let weaker = addr.sibling("ws://plain.example:80").expect("a good address");
+        assert_eq!(weaker.scheme(), Scheme::Wss);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! be done is collected in [`Effects`].
 
 mod keepalive;
+mod moving;
 mod queue;
 mod receive;
 mod requests;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use tokio::sync::oneshot;
 
+pub use queue::Overflow;
 pub(crate) use queue::{Item, Pace, Queue, QueueLimits};
 use requests::{Ended, Requests};
 pub(crate) use requests::{Outcome, SubjectHash};
@@ -50,7 +52,7 @@ pub(crate) struct Effects {
 pub(crate) enum Notice {
     ServerError(ServerError),
     LameDuckMode,
-    SlowConsumer { subject: String },
+    SlowConsumer { subject: String, waiting: usize },
     SlowConsumerRecovered { subject: String, dropped: u64 },
 }
 
@@ -70,6 +72,20 @@ enum Waiter {
     /// A subscription whose UNSUB went before the PING: by the PONG it has got everything.
     Drained(u64),
     Keepalive,
+    /// The connection has been up for long enough; the PONG shows that it is worth something.
+    Proof,
+}
+
+/// How long a connection must have been up before it counts as good.
+const PROOF_AFTER: Duration = Duration::from_secs(5);
+/// How long a subscription may hold up the whole connection.
+const LONGEST_BLOCK: Duration = Duration::from_secs(5);
+
+/// A subscription for which reading from the server waits.
+struct Blocked {
+    queue: Arc<Queue>,
+    subject: String,
+    until: Instant,
 }
 
 struct Pong {
@@ -100,6 +116,16 @@ pub(crate) struct Session {
     timer: Option<(Option<Instant>, Waker)>,
     /// Subscriptions that got something in the block that is being read.
     touched: Vec<u64>,
+    /// Subscriptions that have no room and hold up the connection until they do.
+    blocked: Vec<Blocked>,
+    /// Requests wait for the next connection.
+    keep_requests: bool,
+    /// When the connection is asked to prove itself.
+    proof_at: Option<Instant>,
+    /// The connection has been up for a while and answered since.
+    proved: bool,
+    /// Subscriptions that the server knows already which the connection is moving to.
+    moved: Vec<u64>,
     /// How many accepted messages are known to have reached the server.
     confirmed: u64,
     in_msgs: u64,
@@ -111,6 +137,7 @@ impl Session {
         inbox: Arc<str>,
         ping_interval: Duration,
         max_pings_out: usize,
+        keep_requests: bool,
         now: Instant,
     ) -> Self {
         Self {
@@ -129,6 +156,11 @@ impl Session {
             first_deadline: None,
             timer: None,
             touched: Vec::new(),
+            blocked: Vec::new(),
+            keep_requests,
+            proof_at: None,
+            proved: false,
+            moved: Vec::new(),
             confirmed: 0,
             in_msgs: 0,
             in_bytes: 0,
@@ -141,10 +173,6 @@ impl Session {
 
     pub(crate) fn inbox(&self) -> &Arc<str> {
         &self.inbox
-    }
-
-    pub(crate) fn is_connected(&self) -> bool {
-        self.connected
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -173,21 +201,66 @@ impl Session {
         self.requests.len()
     }
 
+    /// Whether requests are taken: while there is a connection, or where they may wait for one.
+    pub(crate) fn takes_requests(&self) -> bool {
+        self.connected || self.keep_requests
+    }
+
+    /// Whether a request has no outcome yet.
+    pub(crate) fn is_waiting(&self, token: u64) -> bool {
+        self.requests.is_waiting(token)
+    }
+
+    /// Ends requests that will not be sent.
+    pub(crate) fn never_sent(&mut self, tokens: &[u64], effects: &mut Effects) {
+        for token in tokens {
+            let outcome = Outcome::Disconnected { maybe_delivered: false };
+            let ended = self.requests.complete(*token, outcome);
+            self.after(ended, effects);
+        }
+    }
+
     /// Moves what the block brought into the queues, one lock for each that got something.
-    fn hand_over(&mut self, effects: &mut Effects) {
+    fn hand_over(&mut self, now: Instant, effects: &mut Effects) {
         let mut touched = std::mem::take(&mut self.touched);
         for sid in touched.drain(..) {
-            if let Some(route) = self.routes.get_mut(sid) {
-                hand_over(route, effects);
+            let Some(route) = self.routes.get_mut(sid) else { continue };
+            let Target::Queue(queue) = &route.target else { continue };
+            match hand_over(queue, &route.subject, &mut route.batch, effects) {
+                Some(Pace::Blocked) => {
+                    let (queue, subject) = (Arc::clone(queue), route.subject.clone());
+                    if !self.blocked.iter().any(|known| Arc::ptr_eq(&known.queue, &queue)) {
+                        let until = now + LONGEST_BLOCK;
+                        self.blocked.push(Blocked { queue, subject, until });
+                    }
+                }
+                Some(Pace::Closed) => self.unsubscribe(sid, effects),
+                _ => {}
             }
         }
         self.touched = touched;
     }
 
+    /// Whether more may be read from the server. The waker is for when a subscription that holds
+    /// it up has room; when its time is over, [`timeout`](Self::timeout) gives way.
+    pub(crate) fn poll_may_read(&mut self, waker: &Waker, effects: &mut Effects) -> bool {
+        self.blocked.retain(|blocked| {
+            let has_room = blocked.queue.poll_room(waker).is_ready();
+            if let (true, Some(dropped)) = (has_room, blocked.queue.recover()) {
+                let subject = blocked.subject.clone();
+                effects.notices.push(Notice::SlowConsumerRecovered { subject, dropped });
+            }
+            !has_room
+        });
+        self.blocked.is_empty()
+    }
+
     /// Takes a subscription out; its reader gets what is there and then the end.
     fn end_route(&mut self, sid: u64, effects: &mut Effects) {
         let Some(mut route) = self.routes.remove(sid) else { return };
-        hand_over(&mut route, effects);
+        if let Target::Queue(queue) = &route.target {
+            hand_over(queue, &route.subject, &mut route.batch, effects);
+        }
         if let Some(queue) = route.queue() {
             effects.wakers.extend(queue.end());
             if matches!(route.target, Target::Handler { .. }) {
@@ -345,6 +418,21 @@ impl Session {
         if !self.connected {
             return Ok(());
         }
+        self.blocked.retain(|blocked| {
+            if blocked.until <= now {
+                blocked.queue.give_way();
+            }
+            blocked.until > now
+        });
+        if self.proof_at.is_some_and(|at| at <= now) {
+            self.proof_at = None;
+            effects.control.extend_from_slice(encode::PING);
+            self.pongs.push_back(Pong { waiter: Waiter::Proof, accepted });
+        }
+        if !self.blocked.is_empty() {
+            // Nothing is read, so nothing says whether the server is there.
+            self.keepalive.received(now);
+        }
         match self.keepalive.due(now) {
             Due::Nothing => Ok(()),
             Due::Ping => {
@@ -378,8 +466,10 @@ impl Session {
     /// an earlier time.
     pub(crate) fn poll_timeout(&mut self, waker: &Waker) -> Option<Instant> {
         let keepalive = self.connected.then(|| self.keepalive.next());
-        let next =
-            [keepalive, self.requests.earliest(), self.first_deadline].into_iter().flatten().min();
+        let blocked = self.blocked.iter().map(|blocked| blocked.until).min();
+        let all =
+            [keepalive, self.requests.earliest(), self.first_deadline, self.proof_at, blocked];
+        let next = all.into_iter().flatten().min();
         match &mut self.timer {
             Some((at, known)) if known.will_wake(waker) => *at = next,
             timer => *timer = Some((next, waker.clone())),
@@ -398,15 +488,27 @@ impl Session {
 
     /// A server has answered: writes every subscription, with what is left of its `max`.
     pub(crate) fn resume(&mut self, info: ServerInfo, now: Instant, out: &mut BytesMut) {
-        self.info = Arc::new(info);
-        self.keepalive = Keepalive::new(self.ping_interval, self.max_pings_out, now);
-        self.connected = true;
+        self.use_server(info, now);
         for (sid, route) in self.routes.iter_mut() {
             route.write(sid, out);
         }
     }
 
-    /// The connection is lost: nothing that waits for the server may go on waiting.
+    fn use_server(&mut self, info: ServerInfo, now: Instant) {
+        self.info = Arc::new(info);
+        self.keepalive = Keepalive::new(self.ping_interval, self.max_pings_out, now);
+        self.connected = true;
+        self.proof_at = Some(now + PROOF_AFTER);
+        self.proved = false;
+    }
+
+    /// Whether the connection has been up for a while and answered since.
+    pub(crate) fn has_proved_itself(&self) -> bool {
+        self.proved
+    }
+
+    /// The connection is lost: nothing that waits for the server may go on waiting, but for requests
+    /// where they are to.
     ///
     /// `unsent` says which requests never left, `accepted` how many messages were accepted in all,
     /// `kept` how many of them wait for the next connection. Gives back how many are unconfirmed.
@@ -418,15 +520,19 @@ impl Session {
         effects: &mut Effects,
     ) -> u64 {
         self.connected = false;
+        self.proof_at = None;
+        self.blocked.clear();
         let sent = accepted.saturating_sub(kept);
         let unconfirmed = sent.saturating_sub(self.confirmed);
         // They are reported, so the next connection's account starts without them.
         self.confirmed = sent;
         self.end_pongs(Unanswered::Disconnected { unconfirmed }, effects);
-        let ended = self.requests.end(|token, _| {
-            Some(Outcome::Disconnected { maybe_delivered: !unsent.contains(&token) })
-        });
-        self.after(ended, effects);
+        if !self.keep_requests {
+            let ended = self.requests.end(|token, _| {
+                Some(Outcome::Disconnected { maybe_delivered: !unsent.contains(&token) })
+            });
+            self.after(ended, effects);
+        }
         unconfirmed
     }
 
@@ -434,6 +540,8 @@ impl Session {
     pub(crate) fn close(&mut self, effects: &mut Effects) {
         self.closed = true;
         self.connected = false;
+        self.proof_at = None;
+        self.blocked.clear();
         self.end_pongs(Unanswered::Closed, effects);
         let ended = self.requests.end(|_, _| Some(Outcome::Closed));
         self.after(ended, effects);
@@ -448,23 +556,33 @@ impl Session {
             match pong.waiter {
                 Waiter::Flush(waiter) => drop(waiter.send(Err(answer))),
                 Waiter::Drained(sid) => self.end_route(sid, effects),
-                Waiter::Keepalive => {}
+                Waiter::Keepalive | Waiter::Proof => {}
             }
         }
     }
 }
 
-/// Moves a subscription's part of a block into its queue.
-fn hand_over(route: &mut Route, effects: &mut Effects) {
-    let Target::Queue(queue) = &route.target else { return };
-    let (waker, pace) = queue.push(&mut route.batch);
+/// Moves a subscription's part of a block into its queue; gives back what the session has to do.
+fn hand_over(
+    queue: &Queue,
+    subject: &str,
+    batch: &mut Vec<Item>,
+    effects: &mut Effects,
+) -> Option<Pace> {
+    let (waker, paces) = queue.push(batch);
     effects.wakers.extend(waker);
-    let subject = || route.subject.clone();
-    match pace {
-        Pace::Unchanged => {}
-        Pace::TooSlow => effects.notices.push(Notice::SlowConsumer { subject: subject() }),
-        Pace::Recovered { dropped } => {
-            effects.notices.push(Notice::SlowConsumerRecovered { subject: subject(), dropped });
+    let mut last = None;
+    for pace in paces {
+        let subject = subject.to_owned();
+        match pace {
+            Pace::TooSlow { waiting } => {
+                effects.notices.push(Notice::SlowConsumer { subject, waiting });
+            }
+            Pace::Recovered { dropped } => {
+                effects.notices.push(Notice::SlowConsumerRecovered { subject, dropped });
+            }
+            Pace::Blocked | Pace::Closed => last = Some(pace),
         }
     }
+    last
 }

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use crate::connection::{Connection, FlushError, WeakConnection};
+use crate::connection::{Connection, WeakConnection};
+use crate::drain::FlushError;
 use crate::event::State;
 use crate::header::HeaderError;
 use crate::msg::{Msg, RawMsg, Unusable};
 use crate::protocol::ServerError;
 use crate::runtime;
-use crate::session::{Handler, Item, Queue, QueueLimits, Route, Target, Unanswered};
+use crate::session::{Handler, Item, Overflow, Queue, QueueLimits, Route, Target, Unanswered};
 use crate::subject::{SubjectError, check_filter, check_queue_group};
 
 /// Why a subscription could not be made.
@@ -65,6 +66,9 @@ pub enum SubscriptionError {
         /// The message as it came.
         raw: Box<RawMsg>,
     },
+    /// The reader was too slow, and the subscription [closes](Overflow::Close) then. It is over.
+    #[error("the subscription was closed, because its messages were not read fast enough")]
+    TooSlow,
     /// No first message came within the subscription's timeout. The subscription is over.
     #[error("no message came in time")]
     TimedOut,
@@ -128,15 +132,22 @@ impl<'a> Subscribe<'a> {
         self
     }
 
-    /// How many messages may wait to be read before some are dropped.
+    /// How many messages may wait to be read before the reader counts as too slow.
     pub fn pending_messages(mut self, messages: usize) -> Self {
         self.terms.limits.messages = messages;
         self
     }
 
-    /// How many bytes of messages may wait to be read before some are dropped.
+    /// How many bytes of messages may wait to be read before the reader counts as too slow.
     pub fn pending_bytes(mut self, bytes: usize) -> Self {
         self.terms.limits.bytes = bytes;
+        self
+    }
+
+    /// What happens when more waits to be read than may. Default:
+    /// [`ConnectOptions::overflow`](crate::ConnectOptions::overflow).
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.terms.limits.overflow = overflow;
         self
     }
 
@@ -242,6 +253,7 @@ fn read(
             }
         }),
         Item::Lagged { dropped } => Err(SubscriptionError::Lagged { dropped }),
+        Item::Overflowed => Err(SubscriptionError::TooSlow),
         Item::Denied(error) => Err(SubscriptionError::Denied(error)),
         Item::TimedOut => Err(SubscriptionError::TimedOut),
     }

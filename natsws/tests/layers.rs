@@ -21,10 +21,10 @@ const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("grammar", &["protocol"]),
-    ("platform", &["runtime"]),
+    ("platform", &["runtime", "auth"]),
     ("session", &["session"]),
     ("transport", &["transport"]),
-    ("life", &["options", "connect_error", "event", "driver"]),
+    ("life", &["options", "connect_error", "event", "drain", "driver"]),
     // These four are one thing to their users: a message answers over its connection, and a
     // connection hands out the builders that hold it.
     ("handles", &["connection", "publish", "msg", "request", "subscription"]),

@@ -86,7 +86,9 @@ everywhere! {
 
 #[tokio::test]
 async fn a_server_that_breaks_the_protocol_is_left_and_the_subscription_restored() {
-    let (scripted, mut peer, nc) = scripted_as(&info(), quick()).await;
+    // A server that breaks so often is waited for longer and longer otherwise.
+    let options = quick().reconnect_delay(|_| std::time::Duration::ZERO);
+    let (scripted, mut peer, nc) = scripted_as(&info(), options).await;
     let mut events = nc.events();
     let mut sub = nc.subscribe("a").queue("g").max(50).unconfirmed().await.expect("subscribed");
     assert_eq!(peer.expect_line("SUB").await, "SUB a g 1");

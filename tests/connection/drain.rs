@@ -55,16 +55,23 @@ everywhere! {
             }
             read
         });
-        within("the drain", nc.drain()).await.expect("drained");
+        let report = within("the drain", nc.drain()).await.expect("drained");
         let expected: Vec<_> = (0..100).map(|number: u32| number.to_string()).collect();
         assert_eq!(within("the reader", reader).await.expect("no panic"), expected);
         for number in &expected {
             assert_eq!(text(&mut answers).await, *number);
         }
         assert_eq!(nc.state(), State::Closed);
-        assert!(nc.closed().await.is_none());
-        let result = nc.drain().await;
-        assert_eq!(result, Err(DrainError::Closed));
+        assert!(nc.closed().await.is_ok());
+        assert_eq!((report.delivered, report.dropped), (100, 0));
+        assert_eq!(nc.drain().await, Ok(report));
+    }
+
+    async fn a_connection_that_was_closed_cannot_be_drained(target: Target) {
+        let place = target.start().await;
+        let nc = place.connect().await;
+        nc.close().await;
+        assert_eq!(nc.drain().await, Err(DrainError::Closed));
     }
 
     async fn while_draining_all_that_is_new_is_refused_by_name(target: Target) {
@@ -73,17 +80,18 @@ everywhere! {
         let mut sub = nc.subscribe("a").await.expect("subscribed");
         nc.publish("a", "1").await.expect("published");
         nc.flush().await.expect("flushed");
-        let (drained, ()) = tokio::join!(nc.drain(), async {
+        let (drained, again, ()) = tokio::join!(nc.drain(), nc.drain(), async {
             eventually("draining", async || (nc.state() == State::Draining).then_some(())).await;
             let result = nc.subscribe("b").await.map(drop);
             assert!(matches!(result, Err(SubscribeError::Draining)), "{result:?}");
             let result = nc.request("b", "").await;
             assert!(matches!(result, Err(RequestError::Draining)), "{result:?}");
-            assert_eq!(nc.drain().await, Err(DrainError::Draining));
             nc.publish("b", "an answer").await.expect("published");
             assert_eq!(rest(&mut sub).await, ["1"]);
         });
-        drained.expect("drained");
+        let report = drained.expect("drained");
+        assert_eq!((report.delivered, report.dropped), (1, 0));
+        assert_eq!((again, nc.drain().await), (Ok(report), Ok(report)));
         let result = nc.publish("b", "").await;
         assert!(matches!(result, Err(PublishError::Closed)), "{result:?}");
         let result = nc.subscribe("b").await.map(drop);
@@ -101,7 +109,7 @@ everywhere! {
             nc.publish("a", "1").await.expect("published");
         }
         let result = within("the drain", nc.drain()).await;
-        assert_eq!(result, Err(DrainError::TimedOut { unread: 3 }));
+        assert_eq!(result, Err(DrainError::TimedOut { unread: 3, unsent: 0 }));
         assert_eq!(nc.state(), State::Closed);
     }
 

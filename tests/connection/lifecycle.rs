@@ -36,10 +36,10 @@ everywhere! {
         });
         tokio::join!(nc.close(), nc.close());
         nc.close().await;
-        assert!(within("the end", waiting).await.expect("no panic").is_none());
+        assert!(within("the end", waiting).await.expect("no panic").is_ok());
         assert_eq!(nc.state(), State::Closed);
         let unconfirmed = event(&mut events, |event| match event {
-            Event::Closed { unconfirmed } => Some(unconfirmed),
+            Event::Closed { unconfirmed, error: None } => Some(unconfirmed),
             _ => None,
         }).await;
         assert_eq!(unconfirmed, 0);
@@ -142,8 +142,10 @@ async fn a_flush_that_is_never_answered_counts_what_is_unconfirmed() {
     })
     .await;
     assert_eq!(unconfirmed, 3);
-    let reason = within("the end", nc.closed()).await.expect("nobody asked for it");
-    assert_eq!(reason.to_string(), "the connection broke");
+    let reason = within("the end", nc.closed()).await.expect_err("nobody asked for it");
+    assert_eq!(reason.to_string(), "the connection was lost");
+    let source = std::error::Error::source(&reason).expect("a reason").to_string();
+    assert_eq!(source, "the connection broke");
     assert_eq!(nc.flush().await, Err(FlushError::Closed));
 }
 
@@ -211,7 +213,7 @@ async fn every_listener_hears_that_the_server_is_a_lame_duck() {
     let ldm = natsws_tests::info_with(serde_json::json!({ "ldm": true }));
     peer.send(format!("INFO {ldm} \r\n")).await;
     for events in [&mut first, &mut second] {
-        event(events, |event| matches!(event, Event::LameDuckMode).then_some(())).await;
+        event(events, |event| matches!(event, Event::LameDuckMode { .. }).then_some(())).await;
     }
     assert!(nc.server_info().lame_duck_mode);
 }

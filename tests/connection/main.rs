@@ -20,9 +20,12 @@ mod subjects;
 mod subscribe;
 mod tls;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use natsws::{ConnectOptions, Connection, Event, Events, Msg, Subscription};
+use natsws::{
+    AttemptError, ConnectError, ConnectOptions, Connection, Event, Events, Msg, Subscription,
+};
 use natsws_tests::{Peer, Scripted, info, within};
 use serde_json::Value;
 
@@ -34,9 +37,21 @@ async fn connect(url: &str) -> Connection {
     connect_with(url, quick()).await
 }
 
-/// Options of a client that is back soon.
+/// Options of a client that is back soon, and tries servers in the order in which they are given.
 fn quick() -> ConnectOptions {
-    ConnectOptions::new().reconnect_time_wait(Duration::from_millis(20))
+    ConnectOptions::new()
+        .reconnect_time_wait(Duration::from_millis(20))
+        .reconnect_jitter(Duration::ZERO)
+        .reconnect_jitter_tls(Duration::ZERO)
+        .no_randomize(true)
+}
+
+/// Why the last server that was tried could not be connected to.
+fn attempt(error: ConnectError) -> Arc<AttemptError> {
+    let ConnectError::NoServer { mut attempts } = error else {
+        unreachable!("not that error: {error:?}")
+    };
+    attempts.pop().expect("one attempt").1
 }
 
 /// The next message, where nothing went wrong before it.

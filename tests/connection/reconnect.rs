@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use natsws::{ConnectOptions, Connection, Disconnect, Event, PublishError, RequestError, State};
+use natsws::{
+    CloseError, ConnectOptions, Connection, Disconnect, Event, PublishError, RequestError, State,
+};
 use natsws_tests::{Scripted, Server, Transport, eventually, info, within};
 
 use crate::{event, next, quick, rest, scripted_as};
@@ -127,14 +129,18 @@ async fn a_server_that_stays_away_is_given_up_with_the_reason() {
     let mut sub = nc.subscribe("a").unconfirmed().await.expect("subscribed");
     drop(scripted);
     peer.reset();
-    let reason = within("the end", nc.closed()).await.expect("nobody asked for it");
-    assert!(matches!(reason, Disconnect::Transport(_)), "{reason:?}");
+    let reason = within("the end", nc.closed()).await.expect_err("nobody asked for it");
+    let CloseError::GaveUp { lost: Some(lost), attempts } = &reason else {
+        unreachable!("not that: {reason:?}")
+    };
+    assert!(matches!(lost, Disconnect::Transport(_)), "{lost:?}");
+    assert_eq!(attempts.len(), 1);
     assert!(rest(&mut sub).await.is_empty());
     let mut failed = 0;
     let unconfirmed = loop {
         match within("the event", events.next()).await.expect("an event") {
             Event::ConnectFailed { .. } => failed += 1,
-            Event::Closed { unconfirmed } => break unconfirmed,
+            Event::Closed { unconfirmed, error: Some(_) } => break unconfirmed,
             _ => {}
         }
     };
@@ -147,8 +153,9 @@ async fn without_reconnect_a_loss_is_the_end() {
     let mut events = nc.events();
     peer.send("-ERR 'Stale Connection'\r\n").await;
     peer.close().await;
-    let reason = within("the end", nc.closed()).await.expect("nobody asked for it");
-    let stale = matches!(reason, Disconnect::Server(natsws::ServerError::StaleConnection));
+    let reason = within("the end", nc.closed()).await.expect_err("nobody asked for it");
+    let stale = natsws::ServerError::StaleConnection;
+    let stale = matches!(&reason, CloseError::Lost(Disconnect::Server(error)) if *error == stale);
     assert!(stale, "{reason:?}");
     let error = event(&mut events, |event| match event {
         Event::ServerError(error) => Some(error),
@@ -168,7 +175,7 @@ async fn closing_ends_the_attempts() {
     peer.close().await;
     down(&nc).await;
     within("the end", nc.close()).await;
-    assert!(nc.closed().await.is_none());
+    assert!(nc.closed().await.is_ok());
 }
 
 #[tokio::test]
@@ -239,7 +246,7 @@ async fn credentials_that_are_no_longer_right_end_the_attempts_with_the_reason()
     })
     .await;
     assert_eq!(error.to_string(), "the server refused the credentials");
-    within("the end", nc.closed()).await.expect("nobody asked for it");
+    within("the end", nc.closed()).await.expect_err("nobody asked for it");
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ everywhere! {
         nc.flush().await.expect("flushed");
         assert_eq!((slow.pending(), slow.received(), slow.dropped()), (2, 5, 3));
         let subject = event(&mut events, |event| match event {
-            Event::SlowConsumer { subject } => Some(subject),
+            Event::SlowConsumer { subject, waiting: 2 } => Some(subject),
             _ => None,
         }).await;
         assert_eq!(subject, "a");

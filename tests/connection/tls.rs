@@ -1,17 +1,10 @@
 //! TLS on every way to a server, and what must not pass for it.
 
-use natsws::{AttemptError, ConnectError, Connection, TransportError};
+use natsws::{AttemptError, Connection, TransportError};
 use natsws_tests::{Certificates, Scripted, Server, Transport, info, info_with};
 use serde_json::json;
 
-use crate::{quick, text};
-
-fn attempt(result: Result<Connection, ConnectError>) -> AttemptError {
-    let Err(ConnectError::NoServer { mut attempts }) = result else {
-        unreachable!("not that error: {result:?}")
-    };
-    attempts.pop().expect("one attempt").1
-}
+use crate::{attempt, quick, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_travel_over_tls_on_each_transport() {
@@ -43,17 +36,22 @@ async fn a_certificate_for_another_host_or_of_a_stranger_is_refused() {
     let right = Server::builder().tls(&certificates).start();
     let stranger = Certificates::new();
     for transport in Transport::ALL {
-        for (url, config) in [
-            (other.url(transport), certificates.client_config()),
-            (right.url(transport), stranger.client_config()),
+        for (url, config, expected) in [
+            (
+                other.url(transport),
+                certificates.client_config(),
+                "the server's certificate is not for `localhost`: ",
+            ),
+            (
+                right.url(transport),
+                stranger.client_config(),
+                "the server's certificate is not trusted: ",
+            ),
         ] {
             let result = Connection::connect_with(&url, quick().tls_config(config)).await;
-            let error = result.expect_err("the certificate is wrong");
-            let shown = error.to_string();
-            let start = format!("no server could be reached: {url} (TLS failed: ");
-            assert!(shown.starts_with(&start) && shown.contains("certificate"), "{shown}");
-            let error = attempt(Err(error));
-            assert!(matches!(error, AttemptError::Transport(TransportError::Tls(_))), "{error:?}");
+            let shown = result.expect_err("the certificate is wrong").to_string();
+            let start = format!("no server could be reached: {url} ({expected}");
+            assert!(shown.starts_with(&start), "{shown}");
         }
     }
 }
@@ -68,8 +66,8 @@ async fn a_server_that_wants_a_client_certificate_gets_it() {
         nc.flush().await.expect("flushed");
         let options = quick().tls_config(certificates.client_config());
         let result = Connection::connect_with(server.url(transport), options).await;
-        let error = result.expect_err("there is no client certificate").to_string();
-        assert!(error.starts_with("no server could be reached: "), "{error}");
+        let error = attempt(result.expect_err("there is no client certificate"));
+        assert_eq!(error.to_string(), "the server requires a client certificate");
     }
 }
 
@@ -79,12 +77,12 @@ async fn a_server_that_speaks_tls_alone_is_not_reached_in_the_clear() {
     let server = Server::builder().tls(&certificates).start();
     let url = format!("ws://{}", server.addr(Transport::Ws));
     let error = Connection::connect_with(&url, quick()).await.expect_err("it speaks TLS");
-    let shown = error.to_string();
-    assert!(shown.starts_with(&format!("no server could be reached: {url} (")), "{shown}");
-    let error = attempt(Err(error));
-    // The server answers in HTTP/1.0 that it speaks TLS, which is no WebSocket's answer.
-    let refused = matches!(error, AttemptError::Transport(TransportError::WebSocket(_)));
-    assert!(refused, "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "no server could be reached: {url} (this port speaks TLS: use `wss://` or `tls://`)"
+        )
+    );
 }
 
 #[tokio::test]
@@ -101,8 +99,8 @@ async fn data_in_the_clear_behind_info_is_refused_before_anything_is_said() {
             peer.read_to_end().await
         });
         assert_eq!(said, b"");
-        let error = attempt(connected);
-        let early = matches!(error, AttemptError::Transport(TransportError::DataBeforeTls));
+        let error = attempt(connected.expect_err("it is refused"));
+        let early = matches!(*error, AttemptError::Transport(TransportError::DataBeforeTls));
         assert!(early, "{error:?}");
     }
 }
@@ -115,7 +113,7 @@ async fn credentials_never_go_in_the_clear_where_tls_is_asked_for() {
     let options = quick().tls_config(certificates.client_config()).user("canary", "canary");
     let (connected, said) = tokio::join!(Connection::connect_with(&url, options), async {
         let mut peer = scripted.accept().await;
-        peer.send(format!("INFO {} \r\n", info())).await;
+        peer.send(format!("INFO {} \r\n", info_with(json!({ "tls_available": true })))).await;
         // A TLS client hello, which a server without TLS does not understand.
         let said = peer.read_available().await;
         peer.close().await;
@@ -123,6 +121,21 @@ async fn credentials_never_go_in_the_clear_where_tls_is_asked_for() {
     });
     assert_eq!(said.first(), Some(&22), "a TLS handshake record");
     assert!(!said.windows(6).any(|part| part == b"canary"));
-    let error = attempt(connected);
-    assert!(matches!(error, AttemptError::Transport(_)), "{error:?}");
+    let error = attempt(connected.expect_err("it is refused"));
+    assert!(matches!(*error, AttemptError::Transport(TransportError::Tls(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_has_no_tls_is_told_nothing_where_tls_is_asked_for() {
+    let scripted = Scripted::start();
+    let url = scripted.url().replace("nats", "tls");
+    let options = quick().user("canary", "canary");
+    let (connected, said) = tokio::join!(Connection::connect_with(&url, options), async {
+        let mut peer = scripted.accept().await;
+        peer.send(format!("INFO {} \r\n", info())).await;
+        peer.read_to_end().await
+    });
+    assert_eq!(said, b"");
+    let error = attempt(connected.expect_err("it is refused"));
+    assert_eq!(error.to_string(), "this port does not speak TLS");
 }

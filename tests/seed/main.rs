@@ -99,7 +99,7 @@ async fn the_admin_service_answers_and_stops_by_draining() {
     let reply = client.request("admin.stop", "").timeout(Duration::from_secs(5)).await;
     assert_eq!(reply.expect("a reply").text(), Ok("stopping...."));
 
-    assert!(within("the service to close", nc.closed()).await.is_none());
+    assert!(within("the service to close", nc.closed()).await.is_ok());
     assert_eq!(within("the time loop", times).await.expect("no panic"), 1);
     within("the admin loop", admins).await.expect("no panic");
     let gone = client.request("time", "").await;

@@ -10,8 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream};
 
+use super::outbox::Batch;
 use super::shared::Shared;
+use super::trace;
 use crate::event::Disconnect;
+use crate::options::ConnectOptions;
 use crate::protocol::decode::{Decoder, Limits};
 use crate::protocol::op::ServerOp;
 use crate::protocol::{ProtocolError, ServerError};
@@ -28,9 +31,12 @@ const LAST_WRITE: Duration = Duration::from_secs(1);
 
 /// The largest message that is accepted from a server. The server's own limit is for what clients
 /// publish, and it may have been larger when a message was stored.
-pub(super) fn message_limit(max_payload: usize) -> usize {
+pub(super) fn message_limit(options: &ConnectOptions, max_payload: usize) -> usize {
     const LEAST: usize = 1024 * 1024;
     const SLACK: usize = 64 * 1024;
+    if let Some(max) = options.max_message_size {
+        return max;
+    }
     max_payload.max(LEAST).saturating_add(SLACK).min(Limits::LARGEST_MESSAGE)
 }
 
@@ -47,10 +53,18 @@ pub(super) struct Link {
     timer_at: Instant,
     /// What the server reported last; it often says why before it closes the connection.
     last_error: Option<ServerError>,
+    /// The server is about to shut down.
+    lame_duck: bool,
+    debug: bool,
 }
 
 impl Link {
-    pub(super) fn new(transport: BoxTransport, decoder: Decoder) -> Self {
+    pub(super) fn new(
+        transport: BoxTransport,
+        decoder: Decoder,
+        lame_duck: bool,
+        debug: bool,
+    ) -> Self {
         let now = runtime::now();
         Self {
             transport,
@@ -61,7 +75,25 @@ impl Link {
             timer: Box::pin(runtime::sleep_until(now)),
             timer_at: now,
             last_error: None,
+            lame_duck,
+            debug,
         }
+    }
+
+    /// Whether the server is about to shut down.
+    pub(super) fn is_lame_duck(&self) -> bool {
+        self.lame_duck
+    }
+
+    /// Sends this behind what is being sent.
+    pub(super) fn send_last(&mut self, batch: Batch, last: Bytes) {
+        self.sending.extend(batch.chunks);
+        self.sending.push_back(last);
+    }
+
+    /// The transport, and what was read and is not whole.
+    pub(super) fn into_parts(self) -> (BoxTransport, Decoder) {
+        (self.transport, self.decoder)
     }
 
     /// The four steps. Each is bounded, and none waits for another: reading goes on while writing
@@ -77,13 +109,31 @@ impl Link {
         }
     }
 
+    /// As [`poll`](Self::poll), but nothing more is taken to be sent.
+    pub(super) fn poll_last(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Disconnect> {
+        let steps = self
+            .receive(shared, cx)
+            .and_then(|()| self.timers(shared, cx))
+            .and_then(|()| self.flush(cx).map(drop));
+        match steps {
+            Ok(()) => Poll::Pending,
+            Err(reason) => Poll::Ready(reason),
+        }
+    }
+
     fn receive(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Disconnect> {
         // What came behind the handshake's PONG is in the decoder already.
         self.dispatch(shared)?;
         for _ in 0..ROUNDS {
+            if !shared.may_read(cx.waker()) {
+                return Ok(());
+            }
             match Pin::new(&mut self.transport).poll_next(cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Some(Ok(chunk))) => {
+                    if self.debug {
+                        trace::received(&chunk);
+                    }
                     self.decoder.push(chunk);
                     self.dispatch(shared)?;
                 }
@@ -130,7 +180,8 @@ impl Link {
         let now = runtime::now();
         let received = shared.session().receive(self.ops.drain(..), now, &mut effects);
         if let Some(info) = &effects.info {
-            self.decoder.limit_messages(message_limit(info.max_payload));
+            self.decoder.limit_messages(message_limit(&shared.options, info.max_payload));
+            self.lame_duck = info.lame_duck_mode;
         }
         shared.apply(effects);
         received.map_err(|fault| Disconnect::Protocol(ProtocolError { fault, at: 0 }))
@@ -158,24 +209,8 @@ impl Link {
 
     fn transmit(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Disconnect> {
         for _ in 0..ROUNDS {
-            while !self.sending.is_empty() {
-                match Pin::new(&mut self.transport).poll_ready(cx) {
-                    Poll::Pending => return Ok(()),
-                    Poll::Ready(ready) => ready.map_err(|error| self.broken(error))?,
-                }
-                if let Some(chunk) = self.sending.pop_front() {
-                    let sent = Pin::new(&mut self.transport).start_send(chunk);
-                    sent.map_err(|error| self.broken(error))?;
-                    self.unflushed = true;
-                }
-            }
-            if self.unflushed {
-                match Pin::new(&mut self.transport).poll_flush(cx) {
-                    // What waits meanwhile is still to be taken when this is done.
-                    Poll::Pending => return Ok(()),
-                    Poll::Ready(flushed) => flushed.map_err(|error| self.broken(error))?,
-                }
-                self.unflushed = false;
+            if self.flush(cx)?.is_pending() {
+                return Ok(());
             }
             match shared.outbox.poll_take(cx.waker()) {
                 Poll::Pending => return Ok(()),
@@ -184,6 +219,33 @@ impl Link {
         }
         cx.waker().wake_by_ref();
         Ok(())
+    }
+
+    /// Sends what was taken; ready when all of it is on its way.
+    fn flush(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Disconnect> {
+        while !self.sending.is_empty() {
+            match Pin::new(&mut self.transport).poll_ready(cx) {
+                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Ready(ready) => ready.map_err(|error| self.broken(error))?,
+            }
+            if let Some(chunk) = self.sending.pop_front() {
+                if self.debug {
+                    trace::sent(&chunk);
+                }
+                let sent = Pin::new(&mut self.transport).start_send(chunk);
+                sent.map_err(|error| self.broken(error))?;
+                self.unflushed = true;
+            }
+        }
+        if self.unflushed {
+            match Pin::new(&mut self.transport).poll_flush(cx) {
+                // What waits meanwhile is still to be taken when this is done.
+                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Ready(flushed) => flushed.map_err(|error| self.broken(error))?,
+            }
+            self.unflushed = false;
+        }
+        Ok(Poll::Ready(()))
     }
 
     /// The reason that a broken connection is reported with.

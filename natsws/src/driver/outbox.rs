@@ -24,6 +24,7 @@ pub(crate) enum Refused {
     PayloadTooLarge { len: usize, max: usize },
     HeadersUnsupported,
     BufferFull { max: usize },
+    WouldBlock,
     Disconnected,
     Draining,
     Closed,
@@ -56,7 +57,7 @@ enum Gate {
 enum Kind {
     Control,
     Message { size: usize, headers: bool },
-    Request { token: u64 },
+    Request { token: u64, size: usize, headers: bool },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +82,15 @@ pub(crate) struct Left {
     pub(crate) kept: u64,
     /// How many messages were accepted ever.
     pub(crate) accepted: u64,
+}
+
+/// What waited and will not be sent after all.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Misfits {
+    /// How many messages the server does not accept.
+    pub(crate) messages: u64,
+    /// The tokens of requests that it does not accept.
+    pub(crate) requests: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -136,12 +146,13 @@ impl Outbox {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a message, or leaves the waker where the buffer is over its high-water mark.
+    /// Appends a message, or leaves the waker where the buffer is over its high-water mark. Without
+    /// a waker it is refused then.
     pub(crate) fn poll_publish(
         &self,
         head: &PublishHead<'_>,
         body: Body<'_>,
-        waker: &Waker,
+        waker: Option<&Waker>,
     ) -> Poll<Result<(), Refused>> {
         let mut inner = self.lock();
         let head = &inner.understood(head);
@@ -151,12 +162,14 @@ impl Outbox {
         }
         match inner.gate {
             Gate::Connected if inner.len >= inner.limits.high_water => {
+                let Some(waker) = waker else { return Poll::Ready(Err(Refused::WouldBlock)) };
                 inner.publishers.push(waker.clone());
                 return Poll::Pending;
             }
-            Gate::Disconnected if inner.len + size > inner.limits.reconnect_buffer => {
-                let max = inner.limits.reconnect_buffer;
-                return Poll::Ready(Err(Refused::BufferFull { max }));
+            Gate::Disconnected => {
+                if let Err(refused) = inner.has_room(size) {
+                    return Poll::Ready(Err(refused));
+                }
             }
             _ => {}
         }
@@ -182,16 +195,22 @@ impl Outbox {
         let size = head.headers_len() + body.as_slice().len();
         let accepted = match inner.check(head, size) {
             Err(refused) => Poll::Ready(Err(refused)),
-            Ok(()) if inner.gate == Gate::Disconnected => Poll::Ready(Err(Refused::Disconnected)),
-            Ok(()) if inner.len >= inner.limits.high_water => {
+            Ok(()) if inner.gate == Gate::Disconnected && !inner.limits.keep_requests => {
+                Poll::Ready(Err(Refused::Disconnected))
+            }
+            Ok(()) if inner.gate == Gate::Connected && inner.len >= inner.limits.high_water => {
                 inner.publishers.push(waker.clone());
                 Poll::Pending
             }
-            Ok(()) => {
-                inner.message(head, body, Kind::Request { token }, size);
-                Poll::Ready(Ok(()))
-            }
+            Ok(()) => Poll::Ready(match inner.gate {
+                Gate::Disconnected => inner.has_room(size),
+                _ => Ok(()),
+            }),
         };
+        if let Poll::Ready(Ok(())) = accepted {
+            let headers = head.headers_len() > 0;
+            inner.message(head, body, Kind::Request { token, size, headers }, size);
+        }
         wake(inner);
         accepted
     }
@@ -209,6 +228,11 @@ impl Outbox {
     /// Messages accepted since the connection was first made.
     pub(crate) fn accepted(&self) -> u64 {
         self.lock().accepted
+    }
+
+    /// Messages that wait.
+    pub(crate) fn unsent(&self) -> u64 {
+        self.lock().messages()
     }
 
     /// Messages and bytes accepted, requests among them.
@@ -234,16 +258,30 @@ impl Outbox {
         Poll::Ready(batch)
     }
 
-    /// The connection is lost: requests and control operations go, messages stay.
+    /// Takes everything that waits, where it is the last that goes to this server. Gives back how
+    /// many messages had been accepted by then.
+    pub(crate) fn take_all(&self) -> (Batch, u64) {
+        let mut inner = self.lock();
+        let all = (inner.take(), inner.accepted);
+        let publishers = std::mem::take(&mut inner.publishers);
+        drop(inner);
+        publishers.into_iter().for_each(Waker::wake);
+        all
+    }
+
+    /// The connection is lost: control operations go, messages stay, and so do requests where they
+    /// are to.
     pub(crate) fn disconnected(&self) -> Left {
         let mut inner = self.lock();
         if inner.gate != Gate::Closed {
             inner.gate = Gate::Disconnected;
         }
         let mut requests = Vec::new();
+        let keep_requests = inner.limits.keep_requests;
         let kept = inner.retain(|kind| match kind {
             Kind::Message { .. } => true,
-            Kind::Request { token } => {
+            Kind::Request { .. } if keep_requests => true,
+            Kind::Request { token, .. } => {
                 requests.push(token);
                 false
             }
@@ -256,37 +294,39 @@ impl Outbox {
         Left { requests, kept, accepted }
     }
 
-    /// A server has answered: `control` goes before everything that waits. Gives back how many of
-    /// the messages that waited this server does not accept.
-    pub(crate) fn connected(&self, info: &ServerInfo, control: BytesMut) -> u64 {
+    /// A server has answered: `control` goes before everything that waits. Requests that nobody
+    /// waits for any more are not sent.
+    pub(crate) fn connected(
+        &self,
+        info: &ServerInfo,
+        control: BytesMut,
+        is_waiting: impl Fn(u64) -> bool,
+    ) -> Misfits {
         let mut inner = self.lock();
         inner.gate = Gate::Connected;
-        inner.max_payload = if info.max_payload == 0 { usize::MAX } else { info.max_payload };
-        inner.headers = info.headers;
-        let (max, takes_headers) = (inner.max_payload, inner.headers);
-        let before = inner.messages();
-        let kept = inner.retain(|kind| match kind {
-            Kind::Message { size, headers } => size <= max && (takes_headers || !headers),
-            Kind::Request { .. } | Kind::Control => false,
+        let misfits = inner.use_server(info, |kind| match kind {
+            Kind::Message { .. } => true,
+            Kind::Request { token, .. } => is_waiting(token),
+            Kind::Control => false,
         });
-        let len = control.len();
-        if len > 0 {
-            inner.chunks.push_front(control.freeze());
-            inner.len += len;
-            for entry in &mut inner.entries {
-                entry.end += len;
-            }
-            inner.entries.insert(0, Entry { end: len, kind: Kind::Control });
-        }
+        inner.put_first(control);
         wake(inner);
-        before - kept
+        misfits
+    }
+
+    /// The connection has moved to another server: `control` goes before everything that waits,
+    /// control operations included, which were said to the connection and not to a server.
+    pub(crate) fn moved(&self, info: &ServerInfo, control: BytesMut) -> Misfits {
+        let mut inner = self.lock();
+        let misfits = inner.use_server(info, |_| true);
+        inner.put_first(control);
+        wake(inner);
+        misfits
     }
 
     /// The server changed what it accepts.
     pub(crate) fn update(&self, info: &ServerInfo) {
-        let mut inner = self.lock();
-        inner.max_payload = if info.max_payload == 0 { usize::MAX } else { info.max_payload };
-        inner.headers = info.headers;
+        self.lock().limit(info);
     }
 
     /// Nothing more is accepted; what waits is still sent.
@@ -375,6 +415,53 @@ impl Inner {
         self.open.extend_from_slice(control);
         self.len += control.len();
         self.entries.push(Entry { end: self.len, kind: Kind::Control });
+    }
+
+    /// Whether there is room while there is no connection.
+    fn has_room(&self, size: usize) -> Result<(), Refused> {
+        let max = self.limits.reconnect_buffer;
+        if self.len + size > max { Err(Refused::BufferFull { max }) } else { Ok(()) }
+    }
+
+    fn limit(&mut self, info: &ServerInfo) {
+        self.max_payload = if info.max_payload == 0 { usize::MAX } else { info.max_payload };
+        self.headers = info.headers;
+    }
+
+    /// Keeps what `keep` says, as far as the server accepts it.
+    fn use_server(&mut self, info: &ServerInfo, keep: impl Fn(Kind) -> bool) -> Misfits {
+        self.limit(info);
+        let (max, takes_headers) = (self.max_payload, self.headers);
+        let fits = |size: usize, headers: bool| size <= max && (takes_headers || !headers);
+        let mut misfits = Misfits::default();
+        self.retain(|kind| {
+            if !keep(kind) {
+                return false;
+            }
+            match kind {
+                Kind::Message { size, headers } if !fits(size, headers) => misfits.messages += 1,
+                Kind::Request { token, size, headers } if !fits(size, headers) => {
+                    misfits.requests.push(token);
+                }
+                _ => return true,
+            }
+            false
+        });
+        misfits
+    }
+
+    /// Puts control operations before everything else.
+    fn put_first(&mut self, control: BytesMut) {
+        let len = control.len();
+        if len == 0 {
+            return;
+        }
+        self.chunks.push_front(control.freeze());
+        self.len += len;
+        for entry in &mut self.entries {
+            entry.end += len;
+        }
+        self.entries.insert(0, Entry { end: len, kind: Kind::Control });
     }
 
     fn seal(&mut self) {

@@ -1,92 +1,147 @@
-//! Which server to try, and when.
+//! Trying one server after the other until one answers.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Shared;
 use super::handshake::{Established, establish};
-use crate::connect_error::ConnectError;
+use super::servers::{Patience, Turn};
+use crate::connect_error::AttemptError;
 use crate::event::Event;
-use crate::options::ConnectOptions;
-use crate::runtime;
+use crate::runtime::{self, Instant};
 use crate::server_addr::ServerAddr;
 
-/// The servers that may be connected to; the next to try is the first.
-pub(super) struct Pool {
-    servers: VecDeque<Candidate>,
-    wait: Duration,
-    max_attempts: Option<usize>,
+/// How long to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Persistence {
+    /// Each server is tried once, and goes where it cannot be reached.
+    Once,
+    /// Each server is tried again, until it is given up after so many failures in a row.
+    Persist { max_failures: Option<usize> },
 }
 
-struct Candidate {
-    addr: Arc<ServerAddr>,
-    /// Failed attempts in a row.
-    failures: usize,
-    /// It has been tried, so the next attempt waits.
-    tried: bool,
+/// A server that has answered.
+pub(super) struct Found {
+    pub(super) server: Arc<ServerAddr>,
+    pub(super) established: Established,
 }
 
-impl Pool {
-    pub(super) fn new(servers: Vec<ServerAddr>, options: &ConnectOptions) -> Self {
-        let candidate = |addr| Candidate { addr: Arc::new(addr), failures: 0, tried: false };
-        Self {
-            servers: servers.into_iter().map(candidate).collect(),
-            wait: options.reconnect_time_wait,
-            max_attempts: options.max_reconnect_attempts,
-        }
-    }
+/// The last attempt at each server.
+pub(super) type Failures = Vec<(Arc<ServerAddr>, Arc<AttemptError>)>;
 
-    /// Tries each server once; a server that cannot be reached then is not tried again later.
-    pub(super) async fn first(
-        &mut self,
-        options: &ConnectOptions,
-    ) -> Result<(Arc<ServerAddr>, Established), ConnectError> {
-        let mut attempts = Vec::new();
-        while let Some(candidate) = self.servers.front_mut() {
-            candidate.tried = true;
-            let addr = Arc::clone(&candidate.addr);
-            match establish(&addr, options).await {
-                Ok(established) => {
-                    self.servers.rotate_left(1);
-                    return Ok((addr, established));
-                }
-                Err(error) => {
-                    attempts.push(((*addr).clone(), error));
-                    self.servers.pop_front();
-                }
-            }
-        }
-        Err(ConnectError::NoServer { attempts })
-    }
-
-    /// Tries the servers in turn until one answers; `None` when all have been given up.
-    pub(super) async fn next(&mut self, shared: &Shared) -> Option<(Arc<ServerAddr>, Established)> {
-        while let Some(candidate) = self.servers.front_mut() {
-            let server = Arc::clone(&candidate.addr);
-            if candidate.tried {
-                runtime::sleep(self.wait).await;
-            }
-            candidate.tried = true;
+/// Tries the servers in turn, but for `but`.
+pub(super) async fn connect(
+    shared: &Shared,
+    persistence: Persistence,
+    but: Option<&ServerAddr>,
+) -> Result<Found, Failures> {
+    let mut given_up = Failures::new();
+    loop {
+        let Some(server) = next(shared, but).await else {
+            let mut failures = shared.servers().failures();
+            failures.retain(|(addr, _)| but.is_none_or(|but| !addr.is_same_server(but)));
+            given_up.extend(failures);
+            return Err(given_up);
+        };
+        if persistence != Persistence::Once {
             shared.tell(Event::Reconnecting { server: Arc::clone(&server) });
-            match establish(&server, &shared.options).await {
-                Ok(established) => {
-                    candidate.failures = 0;
-                    self.servers.rotate_left(1);
-                    return Some((server, established));
+        }
+        match attempt(shared, &server).await {
+            Ok(established) => return Ok(Found { server, established }),
+            Err(error) => {
+                let reconnect = &shared.options.reconnect;
+                let max_failures = match persistence {
+                    Persistence::Once => Some(1),
+                    Persistence::Persist { max_failures } => max_failures,
+                };
+                let refused_twice = !reconnect.ignore_auth_error_abort;
+                let patience = Patience { max_failures, refused_twice };
+                if shared.servers().failed(&server, &error, patience, &shared.waits()) {
+                    given_up.push((Arc::clone(&server), Arc::clone(&error)));
                 }
-                Err(error) => {
-                    candidate.failures += 1;
-                    let given_up = self.max_attempts.is_some_and(|max| candidate.failures >= max);
-                    shared.tell(Event::ConnectFailed { server, error: Arc::new(error) });
-                    if given_up {
-                        self.servers.pop_front();
-                    } else {
-                        self.servers.rotate_left(1);
-                    }
+                if persistence != Persistence::Once {
+                    shared.tell(Event::ConnectFailed { server, error });
                 }
             }
         }
-        None
+    }
+}
+
+/// Makes one attempt at a server.
+pub(super) async fn attempt(
+    shared: &Shared,
+    server: &Arc<ServerAddr>,
+) -> Result<Established, Arc<AttemptError>> {
+    let discovered = {
+        let mut servers = shared.servers();
+        servers.dialling(server, runtime::now());
+        servers.is_discovered(server)
+    };
+    let established = establish(server, discovered, &shared.options).await.map_err(Arc::new)?;
+    shared.servers().connected(server);
+    Ok(established)
+}
+
+/// Waits for the next server's turn; `None` where there is none.
+async fn next(shared: &Shared, but: Option<&ServerAddr>) -> Option<Arc<ServerAddr>> {
+    let mut nudges = shared.nudges();
+    loop {
+        let now = runtime::now();
+        let (mut turn, chosen) = match chosen(shared, now) {
+            Some((turn, server)) => (turn, Some(server)),
+            None => (shared.servers().turn(now, but), None),
+        };
+        if let (Turn::Wait(until), Some(server)) = (&turn, &chosen) {
+            // What the application chose is what is dialled, when its time has come.
+            if !interrupted(*until, &mut nudges).await {
+                turn = Turn::Dial(Arc::clone(server));
+            }
+        }
+        match turn {
+            Turn::Dial(server) => return Some(server),
+            Turn::Nobody => return None,
+            Turn::Wait(_) if chosen.is_some() => {}
+            Turn::Wait(until) => {
+                interrupted(until, &mut nudges).await;
+            }
+        }
+    }
+}
+
+/// Waits; `true` where something has changed meanwhile.
+async fn interrupted(until: Instant, nudges: &mut tokio::sync::watch::Receiver<u64>) -> bool {
+    tokio::select! {
+        () = runtime::sleep_until(until) => false,
+        // It never ends while somebody waits here.
+        _ = nudges.changed() => true,
+    }
+}
+
+/// What the application chooses, where it has a say and uses it.
+fn chosen(shared: &Shared, now: Instant) -> Option<(Turn, Arc<ServerAddr>)> {
+    let choose = shared.options.reconnect.choose.as_ref()?;
+    let list = shared.servers().list();
+    if list.is_empty() {
+        return None;
+    }
+    let info = Arc::clone(shared.session().info());
+    let is_known = !info.server_id.is_empty();
+    // The application's function runs while nothing is locked.
+    match choose.choose(&list, is_known.then_some(&*info)) {
+        Ok(None) => None,
+        Ok(Some(next)) => {
+            let turn = match next.delay {
+                _ if !list.iter().any(|known| known.addr.is_same_server(&next.addr)) => None,
+                Some(delay) => Some(Turn::Wait(now + delay)),
+                None => shared.servers().turn_of(&next.addr, now),
+            };
+            if turn.is_none() {
+                shared.tell(Event::NextServerIgnored);
+            }
+            turn.map(|turn| (turn, next.addr))
+        }
+        Err(()) => {
+            shared.tell(Event::NextServerIgnored);
+            None
+        }
     }
 }

@@ -5,52 +5,86 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
 use super::outbox::Outbox;
-use crate::event::{Disconnect, Event, State};
+use super::servers::Servers;
+use crate::drain::{DrainError, DrainReport};
+use crate::event::{CloseError, Event, Listener, Listeners, State};
 use crate::options::ConnectOptions;
+use crate::protocol::ServerInfo;
 use crate::runtime;
 use crate::server_addr::ServerAddr;
 use crate::session::{Effects, Session};
 
-/// Events that a listener may fall behind before it misses some.
-const EVENTS: usize = 256;
-
 /// What the handles and the driver of a connection share. Where both locks are held, the session's
-/// was taken first.
+/// was taken first; the servers are locked alone.
 pub(crate) struct Shared {
     session: Mutex<Session>,
     pub(crate) outbox: Outbox,
     pub(crate) options: ConnectOptions,
-    pub(crate) events: broadcast::Sender<Event>,
+    servers: Mutex<Servers>,
+    listeners: Listeners,
     state: watch::Sender<State>,
     server: Mutex<Arc<ServerAddr>>,
     reconnects: Mutex<u64>,
     stop: watch::Sender<bool>,
+    /// How draining went; locked by whoever drains.
+    pub(crate) drained: tokio::sync::Mutex<Option<Drained>>,
+    /// How often a new connection was asked for.
+    reconnect: watch::Sender<u64>,
+    /// How often something changed that a wait between attempts is to end for.
+    nudge: watch::Sender<u64>,
     /// Why the connection was closed, where nobody asked for it.
-    closed_by: Mutex<Option<Disconnect>>,
+    closed_by: Mutex<Option<CloseError>>,
+}
+
+/// How draining went.
+pub(crate) type Drained = Result<DrainReport, DrainError>;
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    pub(crate) fn new(options: ConnectOptions, inbox: Arc<str>, server: ServerAddr) -> Self {
+    pub(crate) fn new(
+        options: ConnectOptions,
+        inbox: Arc<str>,
+        server: ServerAddr,
+        servers: Vec<ServerAddr>,
+    ) -> Self {
         let now = runtime::now();
-        let session = Session::new(inbox, options.ping_interval, options.max_pings_out, now);
+        let keep_requests = options.outbox.keep_requests;
+        let session =
+            Session::new(inbox, options.ping_interval, options.max_pings_out, keep_requests, now);
         Self {
             session: Mutex::new(session),
             outbox: Outbox::new(options.outbox),
+            servers: Mutex::new(Servers::new(servers, !options.reconnect.no_randomize)),
             options,
-            events: broadcast::Sender::new(EVENTS),
+            listeners: Listeners::default(),
             state: watch::Sender::new(State::Connecting),
             server: Mutex::new(Arc::new(server)),
             reconnects: Mutex::new(0),
             stop: watch::Sender::new(false),
+            drained: tokio::sync::Mutex::new(None),
+            reconnect: watch::Sender::new(0),
+            nudge: watch::Sender::new(0),
             closed_by: Mutex::new(None),
         }
     }
 
     pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.session)
+    }
+
+    pub(crate) fn servers(&self) -> MutexGuard<'_, Servers> {
+        lock(&self.servers)
+    }
+
+    /// How long to wait before a server is tried again.
+    pub(super) fn waits(&self) -> impl Fn(u32, &ServerAddr) -> std::time::Duration {
+        |failures, server| self.options.reconnect.wait(failures, server.scheme().is_tls())
     }
 
     /// Changes the session and sends what that calls for. What the session asks to be sent is
@@ -70,22 +104,33 @@ impl Shared {
         result
     }
 
+    /// Whether more may be read from the server; the waker is for when it may again.
+    pub(super) fn may_read(&self, waker: &Waker) -> bool {
+        let mut effects = Effects::default();
+        let may_read = self.session().poll_may_read(waker, &mut effects);
+        if !effects.notices.is_empty() {
+            self.apply(effects);
+        }
+        may_read
+    }
+
     /// Does what the session wants done outside its lock.
     pub(super) fn apply(&self, mut effects: Effects) {
         self.outbox.control(&effects.control);
         if let Some(info) = effects.info.take() {
             self.outbox.update(&info);
+            self.cluster(&info);
         }
         for (handler, item) in effects.calls {
             // The handler is the user's, and its panic must not take the connection down. It is
             // called again with the next message, as a task that is spawned again would be.
-            let call = || (handler.lock().unwrap_or_else(PoisonError::into_inner))(item);
+            let call = || (lock(&handler))(item);
             if catch_unwind(AssertUnwindSafe(call)).is_err() {
                 self.tell(Event::HandlerPanicked);
             }
         }
         for notice in effects.notices {
-            self.tell(notice.into());
+            self.tell(Event::noticed(notice, || self.server()));
         }
         for flushed in effects.flushed {
             // Whoever waited may have gone.
@@ -94,10 +139,61 @@ impl Shared {
         effects.wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// Takes over what the server says of its cluster.
+    pub(super) fn cluster(&self, info: &ServerInfo) {
+        let current = self.server();
+        if info.lame_duck_mode {
+            self.servers().lame_duck(&current);
+        }
+        if self.options.reconnect.ignore_cluster_updates {
+            return;
+        }
+        let changes = self.servers().cluster(&info.connect_urls, &current);
+        for listed in changes.unusable {
+            self.tell(Event::ServerUnusable { listed });
+        }
+        if !(changes.added.is_empty() && changes.removed.is_empty()) {
+            let (added, removed) = (changes.added, changes.removed);
+            self.tell(Event::ServersChanged { added, removed });
+            self.nudge();
+        }
+    }
+
+    /// Replaces the servers; a wait between attempts ends by it.
+    pub(crate) fn set_servers(&self, servers: Vec<ServerAddr>) {
+        self.servers().set(servers);
+        self.nudge();
+    }
+
+    /// Ends the waits between attempts.
+    fn nudge(&self) {
+        self.nudge.send_modify(|nudges| *nudges = nudges.wrapping_add(1));
+    }
+
+    pub(super) fn nudges(&self) -> watch::Receiver<u64> {
+        self.nudge.subscribe()
+    }
+
+    /// Asks for a new connection, at once.
+    pub(crate) fn reconnect(&self) {
+        self.servers().hurry();
+        self.reconnect.send_modify(|orders| *orders = orders.wrapping_add(1));
+        self.nudge();
+    }
+
+    pub(super) fn reconnect_orders(&self) -> watch::Receiver<u64> {
+        self.reconnect.subscribe()
+    }
+
     /// Tells those who listen, if anybody does.
     pub(super) fn tell(&self, event: Event) {
         tracing::debug!(?event, "nats connection");
-        drop(self.events.send(event));
+        self.listeners.tell(&event);
+    }
+
+    /// Listens to what happens from now on.
+    pub(crate) fn listen(&self) -> Listener {
+        self.listeners.listen(self.state() == State::Closed)
     }
 
     pub(crate) fn state(&self) -> State {
@@ -122,29 +218,29 @@ impl Shared {
     }
 
     pub(crate) fn server(&self) -> Arc<ServerAddr> {
-        Arc::clone(&self.server.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.server))
     }
 
     pub(super) fn set_server(&self, server: Arc<ServerAddr>) {
-        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = server;
+        *lock(&self.server) = server;
     }
 
-    pub(crate) fn closed_by(&self) -> Option<Disconnect> {
-        self.closed_by.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn closed_by(&self) -> Option<CloseError> {
+        lock(&self.closed_by).clone()
     }
 
     pub(crate) fn reconnects(&self) -> u64 {
-        *self.reconnects.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.reconnects)
     }
 
     /// Counts a connection that was made again.
     pub(super) fn count_reconnect(&self) {
-        *self.reconnects.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *lock(&self.reconnects) += 1;
     }
 
     /// Notes why the connection is closed.
-    pub(super) fn set_closed_by(&self, reason: Disconnect) {
-        *self.closed_by.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    pub(super) fn set_closed_by(&self, reason: CloseError) {
+        lock(&self.closed_by).get_or_insert(reason);
     }
 
     /// Ready when the driver is to end.

@@ -107,6 +107,12 @@ pub(crate) struct Connect<'a> {
     pub(crate) pass: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) auth_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) jwt: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nkey: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sig: Option<&'a str>,
 }
 
 impl Connect<'_> {

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::{Duration, SystemTime};
 
 /// `tokio`'s instant, so that tests can pause the clock.
 pub(crate) type Instant = tokio::time::Instant;
@@ -22,6 +23,11 @@ impl<T: Sync + ?Sized> MaybeSync for T {}
 
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// What the clock on the wall says: for comparing with times that others set.
+pub(crate) fn since_1970() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 pub(crate) fn sleep_until(deadline: Instant) -> Sleep {

@@ -15,35 +15,56 @@ pub(crate) enum Item {
     Lagged {
         dropped: u64,
     },
+    /// The reader was too slow, and the subscription is over by it.
+    Overflowed,
     /// The server does not let this user subscribe.
     Denied(ServerError),
     /// No first message came in time.
     TimedOut,
 }
 
-/// How much a queue holds before messages are dropped.
+/// What happens when the reader of a subscription is too slow, and more waits for it than may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// What comes is dropped until there is room. The reader is told where, and how many.
+    #[default]
+    DropNewest,
+    /// What has waited longest is dropped, so that the reader gets the latest. It is told how many.
+    DropOldest,
+    /// Nothing more is read from the server until there is room. That holds up the **whole**
+    /// connection, answers to its requests and PINGs among them, so it is for connections with one
+    /// purpose. After 5 s what comes is dropped as with [`DropNewest`](Self::DropNewest).
+    Block,
+    /// The subscription ends: the reader gets what had come, and then an error.
+    Close,
+}
+
+/// How much a queue holds before its reader is too slow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct QueueLimits {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
+    pub(crate) overflow: Overflow,
 }
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        Self { messages: 65_536, bytes: 64 * 1024 * 1024 }
+        Self { messages: 65_536, bytes: 64 * 1024 * 1024, overflow: Overflow::default() }
     }
 }
 
 /// What pushing a batch changed about the queue.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
-    Unchanged,
-    /// The first message was dropped.
-    TooSlow,
-    /// The first message was kept again.
-    Recovered {
-        dropped: u64,
-    },
+    /// The reader is too slow from here on.
+    TooSlow { waiting: usize },
+    /// There is room again.
+    Recovered { dropped: u64 },
+    /// Reading from the server must wait until there is room.
+    Blocked,
+    /// The subscription is over by it.
+    Closed,
 }
 
 /// Filled by the connection once per block that was read, emptied by the subscription in batches.
@@ -58,8 +79,14 @@ struct Inner {
     items: VecDeque<Item>,
     bytes: usize,
     limits: QueueLimits,
-    /// Messages dropped since the last one that was kept.
+    /// Messages dropped since the last one that was kept, which are still to be told.
     gap: u64,
+    /// While the reader is too slow: how many were dropped since it is.
+    slow: Option<u64>,
+    /// The connection was held up for long enough; now messages are dropped.
+    gave_way: bool,
+    /// The subscription is over, because its reader was too slow.
+    overflowed: bool,
     dropped: u64,
     received: u64,
     /// Messages go to a handler, and only their number comes here.
@@ -74,6 +101,8 @@ struct Inner {
     finished: bool,
     reader: Option<Waker>,
     drainer: Option<Waker>,
+    /// Who waits for room.
+    blocked: Option<Waker>,
 }
 
 /// How many items a reader takes in one lock at most. More would be counted as read before they
@@ -88,6 +117,9 @@ impl Queue {
                 bytes: 0,
                 limits,
                 gap: 0,
+                slow: None,
+                gave_way: false,
+                overflowed: false,
                 dropped: 0,
                 received: 0,
                 handled: false,
@@ -97,6 +129,7 @@ impl Queue {
                 finished: false,
                 reader: None,
                 drainer: None,
+                blocked: None,
             }),
         }
     }
@@ -105,21 +138,45 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends what was read, dropping what is over the limits; gives back whom to wake.
-    pub(crate) fn push(&self, batch: &mut Vec<Item>) -> (Option<Waker>, Pace) {
+    /// Appends what was read, as far as the limits allow; gives back whom to wake, and what changed
+    /// in the order in which it did.
+    pub(crate) fn push(&self, batch: &mut Vec<Item>) -> (Option<Waker>, Vec<Pace>) {
         let mut inner = self.lock();
-        if inner.finished {
+        if inner.finished || inner.overflowed {
             inner.received += batch.len() as u64;
-            batch.clear();
-            return (None, Pace::Unchanged);
-        }
-        let mut pace = Pace::Unchanged;
-        for item in batch.drain(..) {
-            if let Some(change) = inner.push(item) {
-                pace = change;
+            if inner.overflowed {
+                inner.dropped += batch.len() as u64;
             }
+            batch.clear();
+            return (None, Vec::new());
         }
-        (inner.reader.take(), pace)
+        let mut paces = Vec::new();
+        for item in batch.drain(..) {
+            inner.push(item, &mut paces);
+        }
+        (inner.reader.take(), paces)
+    }
+
+    /// Waits until there is room, or nobody reads any more.
+    pub(crate) fn poll_room(&self, waker: &Waker) -> Poll<()> {
+        let mut inner = self.lock();
+        if inner.finished || inner.ended || !inner.is_full(0) {
+            inner.blocked = None;
+            return Poll::Ready(());
+        }
+        inner.blocked = Some(waker.clone());
+        Poll::Pending
+    }
+
+    /// Says that there was room; gives back how many messages were dropped meanwhile, where the
+    /// reader was too slow.
+    pub(crate) fn recover(&self) -> Option<u64> {
+        self.lock().slow.take()
+    }
+
+    /// Messages are dropped from now on while there is no room.
+    pub(crate) fn give_way(&self) {
+        self.lock().gave_way = true;
     }
 
     /// Counts messages that went to a handler instead of the queue.
@@ -150,10 +207,11 @@ impl Queue {
         if dropped > 0 && !inner.finished {
             inner.items.push_back(Item::Lagged { dropped });
         }
-        let waiting = if inner.is_read() { inner.drainer.take() } else { None };
+        let drainer = if inner.is_read() { inner.drainer.take() } else { None };
+        let blocked = inner.blocked.take();
         let reader = inner.reader.take();
         drop(inner);
-        waiting.into_iter().for_each(Waker::wake);
+        drainer.into_iter().chain(blocked).for_each(Waker::wake);
         reader
     }
 
@@ -166,9 +224,9 @@ impl Queue {
                 inner.reader = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            let drainer = inner.finish();
+            let wakers = inner.finish();
             drop(inner);
-            drainer.into_iter().for_each(Waker::wake);
+            wakers.into_iter().flatten().for_each(Waker::wake);
             return Poll::Ready(false);
         }
         if inner.items.len() <= BATCH {
@@ -179,6 +237,9 @@ impl Queue {
             let taken: usize = local.iter().map(Item::size).sum();
             inner.bytes = inner.bytes.saturating_sub(taken);
         }
+        let blocked = if inner.is_full(0) { None } else { inner.blocked.take() };
+        drop(inner);
+        blocked.into_iter().for_each(Waker::wake);
         Poll::Ready(true)
     }
 
@@ -186,10 +247,10 @@ impl Queue {
     pub(crate) fn abandon(&self) {
         let mut inner = self.lock();
         let dropped = std::mem::take(&mut inner.items);
-        let drainer = inner.finish();
+        let wakers = inner.finish();
         drop(inner);
         drop(dropped);
-        drainer.into_iter().for_each(Waker::wake);
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
     /// Waits until nothing more will come and the reader is done with what came. A reader that
@@ -227,38 +288,113 @@ impl Queue {
 }
 
 impl Inner {
-    fn push(&mut self, item: Item) -> Option<Pace> {
+    /// Whether a message of this size is over the limits. One that is larger than the whole limit
+    /// still gets through when nothing else waits.
+    fn is_full(&self, size: usize) -> bool {
+        self.items.len() >= self.limits.messages
+            || (self.bytes > 0 && self.bytes.saturating_add(size) > self.limits.bytes)
+    }
+
+    fn push(&mut self, item: Item, paces: &mut Vec<Pace>) {
         let Item::Delivery(delivery) = &item else {
             self.items.push_back(item);
-            return None;
+            return;
         };
         self.received += 1;
         let size = delivery.size();
-        // A message larger than the whole limit still gets through when nothing else waits.
-        let full = self.items.len() >= self.limits.messages
-            || (self.bytes > 0 && self.bytes.saturating_add(size) > self.limits.bytes);
-        if full {
-            self.gap += 1;
+        if self.overflowed {
             self.dropped += 1;
-            return (self.gap == 1).then_some(Pace::TooSlow);
+        } else if !self.is_full(size) {
+            if let Some(dropped) = self.slow.take() {
+                self.gave_way = false;
+                paces.push(Pace::Recovered { dropped });
+            }
+            self.append(item, size);
+        } else {
+            self.overflow(item, size, paces);
         }
+    }
+
+    fn append(&mut self, item: Item, size: usize) {
         let dropped = std::mem::take(&mut self.gap);
         if dropped > 0 {
             self.items.push_back(Item::Lagged { dropped });
         }
         self.bytes += size;
         self.items.push_back(item);
-        (dropped > 0).then_some(Pace::Recovered { dropped })
+    }
+
+    /// Does what is to be done with a message that is over the limits.
+    fn overflow(&mut self, item: Item, size: usize, paces: &mut Vec<Pace>) {
+        if self.slow.is_none() {
+            self.slow = Some(0);
+            paces.push(Pace::TooSlow { waiting: self.items.len() });
+        }
+        match self.limits.overflow {
+            Overflow::Block if !self.gave_way => {
+                // It has been read already, so it is kept; nothing more will be read.
+                self.append(item, size);
+                if paces.last() != Some(&Pace::Blocked) {
+                    paces.push(Pace::Blocked);
+                }
+            }
+            Overflow::DropNewest | Overflow::Block => {
+                self.gap += 1;
+                self.count_dropped(1);
+            }
+            Overflow::DropOldest => {
+                self.make_room(size);
+                self.append(item, size);
+            }
+            Overflow::Close => {
+                self.overflowed = true;
+                self.count_dropped(1);
+                self.items.push_back(Item::Overflowed);
+                paces.push(Pace::Closed);
+            }
+        }
+    }
+
+    fn count_dropped(&mut self, messages: u64) {
+        self.dropped += messages;
+        self.slow = self.slow.map(|dropped| dropped + messages);
+    }
+
+    /// Drops from the front, where the gap is then told.
+    fn make_room(&mut self, size: usize) {
+        let mut gap = 0;
+        let mut now = 0;
+        // The gap's own item takes a place, too.
+        while self.items.len() + 1 >= self.limits.messages || self.is_full(size) {
+            match self.items.pop_front() {
+                Some(Item::Delivery(delivery)) => {
+                    self.bytes = self.bytes.saturating_sub(delivery.size());
+                    now += 1;
+                }
+                Some(Item::Lagged { dropped }) => gap += dropped,
+                Some(other) => {
+                    self.items.push_front(other);
+                    break;
+                }
+                None => break,
+            }
+        }
+        self.count_dropped(now);
+        if let Some(Item::Lagged { dropped }) = self.items.front() {
+            gap += dropped;
+            self.items.pop_front();
+        }
+        self.items.push_front(Item::Lagged { dropped: gap + now });
     }
 
     fn is_read(&self) -> bool {
         self.finished || (self.ended && self.items.is_empty() && !self.reading)
     }
 
-    fn finish(&mut self) -> Option<Waker> {
+    fn finish(&mut self) -> [Option<Waker>; 2] {
         self.finished = true;
         self.bytes = 0;
-        self.drainer.take()
+        [self.drainer.take(), self.blocked.take()]
     }
 }
 
@@ -289,6 +425,18 @@ mod tests {
         Item::Delivery(Delivery::new(Bytes::from_static(payload.as_bytes()), at))
     }
 
+    fn limits(messages: usize, bytes: usize) -> QueueLimits {
+        QueueLimits { messages, bytes, ..QueueLimits::default() }
+    }
+
+    fn with(overflow: Overflow) -> Queue {
+        Queue::new(QueueLimits { overflow, ..limits(3, 100) })
+    }
+
+    fn pushed(queue: &Queue, payloads: &[&'static str]) -> Vec<Pace> {
+        queue.push(&mut payloads.iter().map(|payload| message(payload)).collect()).1
+    }
+
     fn shown(queue: &Queue) -> Vec<String> {
         let mut local = VecDeque::new();
         let mut cx = Context::from_waker(Waker::noop());
@@ -306,18 +454,18 @@ mod tests {
 
     #[test]
     fn a_gap_is_an_item_where_it_happened() {
-        let queue = Queue::new(QueueLimits { messages: 2, bytes: 100 });
+        let queue = Queue::new(limits(2, 100));
         let mut batch = vec![message("a"), message("b"), message("c"), message("d")];
-        assert_eq!(queue.push(&mut batch).1, Pace::TooSlow);
+        assert_eq!(queue.push(&mut batch).1, [Pace::TooSlow { waiting: 2 }]);
         assert_eq!(shown(&queue), ["a", "b"]);
-        assert_eq!(queue.push(&mut vec![message("e")]).1, Pace::Recovered { dropped: 2 });
+        assert_eq!(pushed(&queue, &["e"]), [Pace::Recovered { dropped: 2 }]);
         assert_eq!(shown(&queue), ["Lagged { dropped: 2 }", "e"]);
         assert_eq!((queue.received(), queue.dropped()), (5, 2));
     }
 
     #[test]
     fn a_gap_at_the_end_is_not_lost() {
-        let queue = Queue::new(QueueLimits { messages: 1, bytes: 100 });
+        let queue = Queue::new(limits(1, 100));
         queue.push(&mut vec![message("a"), message("b")]);
         assert!(queue.end().is_none());
         assert_eq!(shown(&queue), ["a", "Lagged { dropped: 1 }"]);
@@ -326,12 +474,55 @@ mod tests {
 
     #[test]
     fn bytes_are_limited_too_but_never_shut_out_a_single_message() {
-        let queue = Queue::new(QueueLimits { messages: 10, bytes: 4 });
+        let queue = Queue::new(limits(10, 4));
         queue.push(&mut vec![message("123456"), message("x")]);
         assert_eq!(shown(&queue), ["123456"]);
         queue.push(&mut vec![message("1234"), message("5")]);
         assert_eq!(shown(&queue), ["Lagged { dropped: 1 }", "1234"]);
         assert_eq!(queue.dropped(), 2);
+    }
+
+    #[test]
+    fn the_oldest_are_dropped_and_the_gap_is_told_in_front() {
+        let queue = with(Overflow::DropOldest);
+        assert_eq!(pushed(&queue, &["a", "b", "c"]), []);
+        assert_eq!(pushed(&queue, &["d"]), [Pace::TooSlow { waiting: 3 }]);
+        assert_eq!(pushed(&queue, &["e"]), []);
+        assert_eq!(shown(&queue), ["Lagged { dropped: 3 }", "d", "e"]);
+        assert_eq!((queue.received(), queue.dropped()), (5, 3));
+        assert_eq!(pushed(&queue, &["f"]), [Pace::Recovered { dropped: 3 }]);
+        assert_eq!(shown(&queue), ["f"]);
+        let one = Queue::new(QueueLimits { overflow: Overflow::DropOldest, ..limits(1, 100) });
+        pushed(&one, &["a", "b", "c"]);
+        assert_eq!(shown(&one), ["Lagged { dropped: 2 }", "c"]);
+    }
+
+    #[test]
+    fn a_blocking_queue_keeps_everything_until_it_has_to_give_way() {
+        let queue = with(Overflow::Block);
+        let slow = [Pace::TooSlow { waiting: 3 }, Pace::Blocked];
+        assert_eq!(pushed(&queue, &["a", "b", "c", "d", "e"]), slow);
+        assert!(queue.poll_room(Waker::noop()).is_pending());
+        queue.give_way();
+        assert_eq!(pushed(&queue, &["f"]), []);
+        assert_eq!(shown(&queue), ["a", "b", "c", "d", "e"]);
+        assert!(queue.poll_room(Waker::noop()).is_ready());
+        assert_eq!(pushed(&queue, &["g"]), [Pace::Recovered { dropped: 1 }]);
+        assert_eq!(shown(&queue), ["Lagged { dropped: 1 }", "g"]);
+        assert_eq!(pushed(&queue, &["h", "i", "j", "k"]), slow);
+        assert_eq!(shown(&queue), ["h", "i", "j", "k"]);
+        assert_eq!((queue.recover(), queue.recover()), (Some(0), None));
+    }
+
+    #[test]
+    fn a_queue_that_closes_says_so_behind_what_had_come() {
+        let queue = with(Overflow::Close);
+        let closed = [Pace::TooSlow { waiting: 3 }, Pace::Closed];
+        assert_eq!(pushed(&queue, &["a", "b", "c", "d", "e"]), closed);
+        assert_eq!(pushed(&queue, &["f"]), []);
+        queue.end();
+        assert_eq!(shown(&queue), ["a", "b", "c", "Overflowed"]);
+        assert_eq!((queue.received(), queue.dropped()), (6, 3));
     }
 
     #[test]

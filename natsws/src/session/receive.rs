@@ -26,7 +26,7 @@ impl Session {
                 ServerOp::Ping => effects.control.extend_from_slice(encode::PONG),
                 ServerOp::Pong => {
                     // Whoever waits for it finds what came before it.
-                    self.hand_over(effects);
+                    self.hand_over(now, effects);
                     self.pong(effects);
                 }
                 ServerOp::Ok => {}
@@ -37,8 +37,18 @@ impl Session {
                 ServerOp::Err(text) => self.server_error(ServerError::parse(&text), effects),
             }
         }
-        self.hand_over(effects);
+        self.hand_over(now, effects);
         result
+    }
+
+    /// Takes a message or an error that came from a server beside the one that is in use.
+    pub(crate) fn receive_aside(&mut self, op: ServerOp, now: Instant, effects: &mut Effects) {
+        match op {
+            ServerOp::Msg { sid, delivery } => self.deliver(sid, delivery, effects),
+            ServerOp::Err(text) => self.server_error(ServerError::parse(&text), effects),
+            _ => {}
+        }
+        self.hand_over(now, effects);
     }
 
     fn deliver(&mut self, sid: u64, delivery: Delivery, effects: &mut Effects) {
@@ -95,12 +105,13 @@ impl Session {
         match pong.waiter {
             Waiter::Flush(waiter) => effects.flushed.push(waiter),
             Waiter::Drained(sid) => self.end_route(sid, effects),
+            Waiter::Proof => self.proved = true,
             Waiter::Keepalive => {}
         }
     }
 
     fn update(&mut self, info: ServerInfo, effects: &mut Effects) {
-        if info.lame_duck_mode {
+        if info.lame_duck_mode && !self.info.lame_duck_mode {
             effects.notices.push(Notice::LameDuckMode);
         }
         self.info = Arc::new(info);

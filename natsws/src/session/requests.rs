@@ -86,6 +86,14 @@ impl Requests {
             .then_some(slot)
     }
 
+    /// Whether the request has no outcome yet.
+    pub(crate) fn is_waiting(&self, token: u64) -> bool {
+        let index = usize::try_from(token & ((1 << INDEX_BITS) - 1)).ok();
+        index.and_then(|index| self.slots.get(index)).is_some_and(|slot| {
+            slot.generation == token >> INDEX_BITS && matches!(slot.state, State::Waiting(_))
+        })
+    }
+
     /// Notes the subscription that is this request's alone.
     pub(crate) fn owns(&mut self, token: u64, sid: u64) {
         if let Some(slot) = self.slot(token) {

@@ -40,6 +40,8 @@ pub(crate) struct Route {
     pub(crate) deadline: Option<Instant>,
     /// What came for it in the block that is being read.
     pub(crate) batch: Vec<Item>,
+    /// The server that the connection is moving to knows it already.
+    pub(crate) moved: bool,
 }
 
 impl Route {
@@ -54,7 +56,14 @@ impl Route {
             draining: false,
             deadline: None,
             batch: Vec::new(),
+            moved: false,
         }
+    }
+
+    /// Whether two servers may know the subscription at once, without a message that comes twice:
+    /// a queue group gives each message to one member, and a request takes the first reply.
+    pub(crate) fn may_overlap(&self) -> bool {
+        self.queue_group.is_some() || matches!(self.target, Target::Inbox | Target::Request(_))
     }
 
     pub(crate) fn queue(&self) -> Option<&Arc<Queue>> {

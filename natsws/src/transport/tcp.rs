@@ -13,7 +13,7 @@ use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::{BoxTransport, TlsOptions, TransportError, socket};
+use super::{BoxTransport, Phase, Progress, TransportError, TransportOptions, shown, socket};
 use crate::protocol::ServerInfo;
 use crate::server_addr::{Scheme, ServerAddr};
 
@@ -23,27 +23,38 @@ const READ: usize = 64 * 1024;
 const LEAST_ROOM: usize = 8 * 1024;
 /// Bytes that may wait in a sink before it asks to be flushed.
 const WRITE_AHEAD: usize = 256 * 1024;
+/// How a TLS server begins that was spoken to in the clear: an alert record.
+pub(super) const TLS_ALERT: &[u8] = &[0x15, 0x03];
 /// Chunks written by one system call.
 const SLICES: usize = 32;
 
 /// Connects to a `nats://` or `tls://` address.
 pub(super) async fn dial(
     addr: &ServerAddr,
-    tls: &TlsOptions,
+    options: &TransportOptions,
+    progress: &Progress,
 ) -> Result<BoxTransport, TransportError> {
-    let mut stream = socket::open(addr).await?;
+    let mut stream = socket::open(addr, options, progress).await?;
+    if options.tls.first {
+        return upgrade(stream, Bytes::new(), addr, options, progress).await;
+    }
+    progress.reached(Phase::Info);
     let first = read_info(&mut stream).await?;
     let line_end = memchr(b'\n', &first).map_or(first.len(), |at| at + 1);
     let json = first.get(b"INFO".len()..line_end).unwrap_or_default();
     // An INFO that does not parse is the handshake's to report; TLS is then what the address says.
-    let required = ServerInfo::parse(json).is_ok_and(|info| info.tls_required);
+    let info = ServerInfo::parse(json);
+    let required = info.as_ref().is_ok_and(|info| info.tls_required);
     if addr.scheme() != Scheme::Tls && !required {
         return Ok(Box::new(Tcp::new(stream, first)));
     }
     if line_end != first.len() {
         return Err(TransportError::DataBeforeTls);
     }
-    upgrade(stream, first, addr, tls).await
+    if info.is_ok_and(|info| !info.tls_required && !info.tls_available) {
+        return Err(TransportError::NoTls);
+    }
+    upgrade(stream, first, addr, options, progress).await
 }
 
 #[cfg(feature = "tls")]
@@ -51,9 +62,10 @@ async fn upgrade(
     stream: TcpStream,
     first: Bytes,
     addr: &ServerAddr,
-    tls: &TlsOptions,
+    options: &TransportOptions,
+    progress: &Progress,
 ) -> Result<BoxTransport, TransportError> {
-    let stream = super::tls::wrap(stream, addr.host(), tls).await?;
+    let stream = super::tls::wrap(stream, addr, &options.tls, progress).await?;
     Ok(Box::new(Tcp::new(stream, first)))
 }
 
@@ -62,7 +74,8 @@ async fn upgrade(
     _stream: TcpStream,
     _first: Bytes,
     addr: &ServerAddr,
-    _tls: &TlsOptions,
+    _options: &TransportOptions,
+    _progress: &Progress,
 ) -> Result<BoxTransport, TransportError> {
     Err(TransportError::FeatureMissing { scheme: addr.scheme(), feature: "tls-ring" })
 }
@@ -73,14 +86,18 @@ async fn read_info(stream: &mut TcpStream) -> Result<Bytes, TransportError> {
     let mut first = BytesMut::with_capacity(4096);
     while memchr(b'\n', &first).is_none() {
         let read = stream.read_buf(&mut first).await?;
+        if read == 0 && first.is_empty() {
+            return Err(TransportError::Closed);
+        }
         let known = first.len().min(5);
         let is_info = first.get(..known).is_some_and(|start| {
             start.eq_ignore_ascii_case(b"INFO ".get(..known).unwrap_or_default())
         });
+        if first.starts_with(TLS_ALERT) {
+            return Err(TransportError::SpeaksTls);
+        }
         if !is_info || first.len() > LONGEST {
-            let start = first.get(..first.len().min(40)).unwrap_or_default();
-            let start = String::from_utf8_lossy(start).into_owned();
-            return Err(TransportError::NotNats { start });
+            return Err(TransportError::NotNats { start: shown(&first) });
         }
         if read == 0 {
             return Err(TransportError::Closed);

@@ -69,7 +69,7 @@ impl<M: EncodeMessage> Future for PublishMessageFuture<'_, M> {
         // Where it has to wait for room it is encoded again: that is rare, and keeping the encoded
         // message would cost every message.
         let accepted = encoded(publish.message, &publish.headers, |head, payload| {
-            outbox.poll_publish(head, Body::Borrowed(payload), cx.waker())
+            outbox.poll_publish(head, Body::Borrowed(payload), Some(cx.waker()))
         });
         match accepted {
             Ok(accepted) => accepted.map_err(Into::into),

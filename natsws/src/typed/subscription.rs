@@ -9,7 +9,8 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use super::message::{DecodeError, DecodeMessage};
-use crate::connection::{Connection, FlushError};
+use crate::connection::Connection;
+use crate::drain::FlushError;
 use crate::header::Headers;
 use crate::msg::Msg;
 use crate::subscription::{Subscribe, SubscribeError, Subscription, SubscriptionError, Terms};

@@ -33,10 +33,11 @@ struct Client {
 
 impl Client {
     fn new() -> Self {
-        let limits = OutboxLimits { high_water: 1 << 20, reconnect_buffer: 1 << 20 };
+        let limits =
+            OutboxLimits { high_water: 1 << 20, reconnect_buffer: 1 << 20, keep_requests: false };
         let now = runtime::now();
         let mut client = Self {
-            session: Session::new(PREFIX.into(), Duration::from_secs(60), 2, now),
+            session: Session::new(PREFIX.into(), Duration::from_secs(60), 2, false, now),
             outbox: Outbox::new(limits),
             queue: Arc::new(Queue::new(QueueLimits::default())),
             sid: 0,
@@ -48,7 +49,8 @@ impl Client {
     fn connect(&mut self) -> u64 {
         let mut control = BytesMut::new();
         self.session.resume(info(), runtime::now(), &mut control);
-        self.outbox.connected(&info(), control)
+        let session = &self.session;
+        self.outbox.connected(&info(), control, |token| session.is_waiting(token)).messages
     }
 
     /// Cut: gives back how many messages are unconfirmed.
@@ -71,7 +73,7 @@ impl Client {
         let none = Headers::new();
         let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
         let body = Body::Borrowed(payload.as_bytes());
-        assert_eq!(self.outbox.poll_publish(&head, body, Waker::noop()), Poll::Ready(Ok(())));
+        assert_eq!(self.outbox.poll_publish(&head, body, Some(Waker::noop())), Poll::Ready(Ok(())));
     }
 
     fn request(&mut self) -> u64 {

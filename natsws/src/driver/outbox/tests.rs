@@ -2,9 +2,13 @@ use super::*;
 use crate::header::Headers;
 use crate::protocol::encode::Reply;
 
+fn outbox(keep_requests: bool) -> Outbox {
+    Outbox::new(OutboxLimits { high_water: 100, reconnect_buffer: 60, keep_requests })
+}
+
 fn connected(info: &ServerInfo) -> Outbox {
-    let outbox = Outbox::new(OutboxLimits { high_water: 100, reconnect_buffer: 60 });
-    assert_eq!(outbox.connected(info, BytesMut::new()), 0);
+    let outbox = outbox(false);
+    assert_eq!(outbox.connected(info, BytesMut::new(), |_| true), Misfits::default());
     outbox
 }
 
@@ -15,7 +19,7 @@ fn info() -> ServerInfo {
 fn publish(outbox: &Outbox, payload: &[u8]) -> Poll<Result<(), Refused>> {
     let none = Headers::new();
     let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
-    outbox.poll_publish(&head, Body::Borrowed(payload), Waker::noop())
+    outbox.poll_publish(&head, Body::Borrowed(payload), Some(Waker::noop()))
 }
 
 fn request(outbox: &Outbox, token: u64) -> Poll<Result<(), Refused>> {
@@ -66,8 +70,8 @@ fn a_lost_connection_keeps_messages_and_drops_requests_and_control_operations() 
     assert_eq!(outbox.disconnected(), Left { requests: vec![7], kept: 2, accepted: 2 });
     assert_eq!(request(&outbox, 8), Poll::Ready(Err(Refused::Disconnected)));
     assert!(publish(&outbox, b"3").is_ready());
-    let discarded = outbox.connected(&info(), BytesMut::from(&b"SUB a 1\r\n"[..]));
-    assert_eq!(discarded, 0);
+    let discarded = outbox.connected(&info(), BytesMut::from(&b"SUB a 1\r\n"[..]), |_| true);
+    assert_eq!(discarded, Misfits::default());
     assert_eq!(taken(&outbox), "SUB a 1\r\nPUB a 1\r\n1\r\nPUB a 1\r\n2\r\nPUB a 1\r\n3\r\n");
 }
 
@@ -77,18 +81,19 @@ fn messages_that_the_next_server_does_not_take_are_discarded_one_by_one() {
     let mut headers = Headers::new();
     headers.append("k", "v").expect("valid");
     let head = PublishHead { subject: "h", reply: None, headers: &headers, content_type: None };
-    assert!(outbox.poll_publish(&head, Body::Borrowed(b""), Waker::noop()).is_ready());
+    assert!(outbox.poll_publish(&head, Body::Borrowed(b""), Some(Waker::noop())).is_ready());
     assert!(publish(&outbox, b"12345").is_ready());
     assert!(publish(&outbox, b"1").is_ready());
     outbox.disconnected();
     let smaller = ServerInfo { max_payload: 4, headers: false, ..ServerInfo::default() };
-    assert_eq!(outbox.connected(&smaller, BytesMut::new()), 2);
+    let misfits = outbox.connected(&smaller, BytesMut::new(), |_| true);
+    assert_eq!(misfits, Misfits { messages: 2, requests: vec![] });
     assert_eq!(taken(&outbox), "PUB a 1\r\n1\r\n");
     assert_eq!(
         publish(&outbox, b"12345"),
         Poll::Ready(Err(Refused::PayloadTooLarge { len: 5, max: 4 }))
     );
-    let poll = outbox.poll_publish(&head, Body::Borrowed(b""), Waker::noop());
+    let poll = outbox.poll_publish(&head, Body::Borrowed(b""), Some(Waker::noop()));
     assert!(matches!(poll, Poll::Ready(Err(Refused::PayloadTooLarge { .. }))));
 }
 
@@ -98,7 +103,7 @@ fn a_large_shared_payload_is_not_copied() {
     let payload = Bytes::from(vec![b'x'; LARGE_PAYLOAD]);
     let none = Headers::new();
     let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
-    assert!(outbox.poll_publish(&head, Body::Shared(&payload), Waker::noop()).is_ready());
+    assert!(outbox.poll_publish(&head, Body::Shared(&payload), Some(Waker::noop())).is_ready());
     let Poll::Ready(batch) = outbox.poll_take(Waker::noop()) else { panic!("it waits") };
     assert_eq!(batch.chunks.len(), 3);
     assert_eq!(batch.chunks[1].as_ptr(), payload.as_ptr());
@@ -115,4 +120,53 @@ fn after_draining_and_closing_nothing_is_accepted() {
     assert_eq!(outbox.close(), 1);
     assert_eq!(publish(&outbox, b"2"), Poll::Ready(Err(Refused::Closed)));
     assert_eq!(taken(&outbox), "");
+}
+
+#[test]
+fn requests_that_may_wait_are_kept_for_the_next_connection_unless_their_time_is_over() {
+    let outbox = outbox(true);
+    assert_eq!(outbox.connected(&info(), BytesMut::new(), |_| true), Misfits::default());
+    assert!(publish(&outbox, b"1").is_ready());
+    assert_eq!(request(&outbox, 7), Poll::Ready(Ok(())));
+    assert_eq!(outbox.disconnected(), Left { requests: vec![], kept: 1, accepted: 1 });
+    assert_eq!(request(&outbox, 8), Poll::Ready(Ok(())));
+    assert_eq!(request(&outbox, 9), Poll::Ready(Err(Refused::BufferFull { max: 60 })));
+    let misfits = outbox.connected(&info(), BytesMut::new(), |token| token != 7);
+    assert_eq!(misfits, Misfits::default());
+    assert_eq!(taken(&outbox), "PUB a 1\r\n1\r\nPUB r i.8 1\r\n?\r\n");
+}
+
+#[test]
+fn what_waits_goes_to_the_server_that_is_moved_to_as_it_was_said() {
+    let outbox = connected(&info());
+    assert!(publish(&outbox, b"1").is_ready());
+    let (batch, accepted) = outbox.take_all();
+    assert_eq!((batch.chunks.len(), accepted), (1, 1));
+    outbox.control(&BytesMut::from(&b"SUB b 2\r\n"[..]));
+    assert_eq!(request(&outbox, 7), Poll::Ready(Ok(())));
+    assert!(publish(&outbox, b"12345").is_ready());
+    let smaller = ServerInfo { max_payload: 4, ..info() };
+    let misfits = outbox.moved(&smaller, BytesMut::from(&b"SUB a 1\r\n"[..]));
+    assert_eq!(misfits, Misfits { messages: 1, requests: vec![] });
+    let expected = "SUB a 1\r\nSUB b 2\r\nSUB i.* 1\r\nPUB r i.7 1\r\n?\r\n";
+    assert_eq!(taken(&outbox), expected);
+    let too_small = ServerInfo { max_payload: 1, headers: true, ..ServerInfo::default() };
+    let none = Headers::new();
+    let reply = Some(Reply::Inbox { prefix: "i.", token: 8 });
+    let head = PublishHead { subject: "r", reply, headers: &none, content_type: None };
+    let sent =
+        outbox.poll_request(&BytesMut::new(), &head, Body::Borrowed(b"12"), 8, Waker::noop());
+    assert!(sent.is_ready());
+    let misfits = outbox.moved(&too_small, BytesMut::new());
+    assert_eq!(misfits, Misfits { messages: 0, requests: vec![8] });
+}
+
+#[test]
+fn without_a_waker_a_full_buffer_refuses() {
+    let outbox = connected(&info());
+    assert!(publish(&outbox, &[b'x'; 100]).is_ready());
+    let none = Headers::new();
+    let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
+    let refused = outbox.poll_publish(&head, Body::Borrowed(b"1"), None);
+    assert_eq!(refused, Poll::Ready(Err(Refused::WouldBlock)));
 }

@@ -1,0 +1,69 @@
+//! Moving to another server while the connection to this one is still up.
+//!
+//! Queue groups, the inbox and single requests are subscribed at the new server first: for a while
+//! both servers know them, and no message comes twice by it. The old server then forgets all other
+//! subscriptions, and what it had sent before its PONG is still delivered. Only then does the new
+//! server get those, since both would send each message.
+
+use bytes::BytesMut;
+use tokio::sync::oneshot;
+
+use super::{Pong, Session, Unanswered, Waiter};
+use crate::protocol::{ServerInfo, encode};
+use crate::runtime::Instant;
+
+impl Session {
+    /// Writes for the new server what both servers may know.
+    pub(crate) fn move_first(&mut self, out: &mut BytesMut) {
+        for (sid, route) in self.routes.iter_mut() {
+            if route.may_overlap() && !route.draining {
+                route.write(sid, out);
+                route.moved = true;
+                self.moved.push(sid);
+            }
+        }
+    }
+
+    /// Writes for the old server the end of all subscriptions, but for those that replies come to,
+    /// and a PING whose PONG says that nothing more will come.
+    pub(crate) fn leave(
+        &mut self,
+        accepted: u64,
+        left: oneshot::Sender<Result<(), Unanswered>>,
+        out: &mut BytesMut,
+    ) {
+        for (sid, route) in self.routes.iter() {
+            let is_for_replies = route.queue_group.is_none() && route.may_overlap();
+            if !is_for_replies && !route.draining {
+                encode::unsubscribe(out, sid, None);
+            }
+        }
+        out.extend_from_slice(encode::PING);
+        self.pongs.push_back(Pong { waiter: Waiter::Flush(left), accepted });
+    }
+
+    /// Writes for the new server what it does not know yet, and uses it from now on.
+    pub(crate) fn arrive(&mut self, info: ServerInfo, now: Instant, out: &mut BytesMut) {
+        for sid in std::mem::take(&mut self.moved) {
+            if self.routes.get(sid).is_none() {
+                // It ended meanwhile, which the old server alone was told.
+                encode::unsubscribe(out, sid, None);
+            }
+        }
+        for (sid, route) in self.routes.iter_mut() {
+            if !std::mem::take(&mut route.moved) {
+                route.write(sid, out);
+            }
+        }
+        self.use_server(info, now);
+    }
+
+    /// The connection does not move after all.
+    pub(crate) fn stay(&mut self) {
+        for sid in std::mem::take(&mut self.moved) {
+            if let Some(route) = self.routes.get_mut(sid) {
+                route.moved = false;
+            }
+        }
+    }
+}

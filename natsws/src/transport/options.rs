@@ -1,0 +1,57 @@
+//! What a transport is told: TLS, the upgrade's headers, a proxy.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::HeaderProvider;
+use super::proxy::ProxyRule;
+
+/// How to open a transport.
+#[derive(Clone, Default)]
+pub(crate) struct TransportOptions {
+    pub(crate) tls: TlsOptions,
+    pub(crate) upgrade: UpgradeOptions,
+    pub(crate) proxy: ProxyRule,
+    /// Several addresses of one name are tried in the order they come.
+    pub(crate) keep_order: bool,
+}
+
+/// How to secure a connection.
+#[derive(Clone, Default)]
+pub(crate) struct TlsOptions {
+    /// Used as it is where given; else what follows makes one.
+    #[cfg(feature = "tls")]
+    pub(crate) config: Option<Arc<rustls::ClientConfig>>,
+    /// Certificate authorities besides the platform's.
+    pub(crate) authorities: Vec<Pem>,
+    /// A certificate with those that it was issued by, and its key.
+    pub(crate) identity: Option<(Pem, Pem)>,
+    /// TLS begins before the server's INFO, on TCP.
+    pub(crate) first: bool,
+    /// Whoever answers is believed.
+    pub(crate) accept_any_certificate: bool,
+}
+
+/// Where a PEM text is: files are read for each connection, so that they can be replaced.
+#[derive(Clone)]
+pub(crate) enum Pem {
+    File(std::path::PathBuf),
+    Text(Arc<[u8]>),
+}
+
+/// Names the file; a text may be a key.
+impl fmt::Display for Pem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Text(_) => f.write_str("the given PEM text"),
+        }
+    }
+}
+
+/// What is added to the WebSocket handshake.
+#[derive(Clone, Default)]
+pub(crate) struct UpgradeOptions {
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) providers: Vec<Arc<dyn HeaderProvider>>,
+}
