@@ -39,12 +39,30 @@ pub(crate) struct Connect {
     /// Log in with a token
     #[arg(long, value_name = "TOKEN", global = true)]
     pub(crate) token: Option<String>,
-    /// Log in with a credentials file (not built yet)
+    /// Log in with a credentials file
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) creds: Option<PathBuf>,
-    /// Log in with an NKEY seed file (not built yet)
+    /// Log in with the NKEY whose seed is in this file
     #[arg(long, value_name = "SEED_FILE", global = true)]
     pub(crate) nkey: Option<PathBuf>,
+    /// Trust the certificate authorities in this PEM file, besides the system's
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) tls_ca: Option<PathBuf>,
+    /// Show the server the certificate in this PEM file
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of the certificate, a PEM file
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Begin TLS before the server says anything
+    #[arg(long, global = true)]
+    pub(crate) tls_first: bool,
+    /// Add a header to the WebSocket handshake; can be given several times
+    #[arg(long = "ws-header", value_name = "K:V", value_parser = header, global = true)]
+    pub(crate) ws_headers: Vec<(String, String)>,
+    /// Connect through this HTTP proxy; `env` takes it from the environment
+    #[arg(long, value_name = "URL", global = true, hide_env_values = true)]
+    pub(crate) proxy: Option<String>,
     /// The name that the server shows for this connection
     #[arg(long, value_name = "NAME", global = true)]
     pub(crate) name: Option<String>,

@@ -1,6 +1,7 @@
 //! From the command line to a connection.
 
 use std::error::Error;
+use std::fs;
 use std::time::Duration;
 
 use natsws::{ConnectError, ConnectOptions, Connection};
@@ -8,12 +9,6 @@ use natsws::{ConnectError, ConnectOptions, Connection};
 use crate::args::Connect;
 
 pub(crate) async fn connect(args: &Connect) -> Result<Connection, Box<dyn Error>> {
-    if args.creds.is_some() {
-        return Err("--creds is not built yet: natsws has no credentials files so far".into());
-    }
-    if args.nkey.is_some() {
-        return Err("--nkey is not built yet: natsws has no NKEY authentication so far".into());
-    }
     let mut options = ConnectOptions::new();
     if let Some(name) = &args.name {
         options = options.name(name);
@@ -25,10 +20,39 @@ pub(crate) async fn connect(args: &Connect) -> Result<Connection, Box<dyn Error>
         (_, _, Some(_)) => return Err("log in with --token, or with --user and --password".into()),
         _ => return Err("--user and --password go together".into()),
     };
+    if let Some(path) = &args.creds {
+        options = options.creds_file(path);
+    }
+    if let Some(path) = &args.nkey {
+        let seed = fs::read_to_string(path)
+            .map_err(|error| format!("--nkey {}: {error}", path.display()))?;
+        options = options.nkey(seed);
+    }
+    options = secured(options, args)?;
+    for (name, value) in &args.ws_headers {
+        options = options.upgrade_header(name, value);
+    }
+    options = match args.proxy.as_deref() {
+        None => options,
+        Some("env") => options.proxy_from_env(),
+        Some(proxy) => options.proxy(proxy),
+    };
     if let Some(timeout) = args.timeout.map(Duration::from_millis) {
         options = options.timeout(timeout).request_timeout(timeout);
     }
     let servers: Vec<&str> = args.servers.iter().map(String::as_str).collect();
     let connected: Result<_, ConnectError> = Connection::connect_with(servers, options).await;
     Ok(connected?)
+}
+
+fn secured(mut options: ConnectOptions, args: &Connect) -> Result<ConnectOptions, Box<dyn Error>> {
+    if let Some(path) = &args.tls_ca {
+        options = options.tls_ca_file(path);
+    }
+    options = match (&args.tls_cert, &args.tls_key) {
+        (None, None) => options,
+        (Some(certificate), Some(key)) => options.tls_client_auth_files(certificate, key),
+        _ => return Err("--tls-cert and --tls-key go together".into()),
+    };
+    Ok(options.tls_first(args.tls_first))
 }

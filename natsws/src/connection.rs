@@ -268,7 +268,7 @@ impl Connection {
     pub async fn drain(&self) -> Result<DrainReport, DrainError> {
         let shared = self.shared();
         let mut drained = shared.drained.lock().await;
-        if let Some(result) = drained.clone() {
+        if let Some(result) = *drained {
             return result;
         }
         let queues = shared.with_session(|session, effects| {
@@ -313,7 +313,7 @@ impl Connection {
                 Err(DrainError::TimedOut { unread, unsent })
             }
         };
-        *drained = Some(result.clone());
+        *drained = Some(result);
         self.close().await;
         result
     }

@@ -42,7 +42,7 @@ use reconnect::{Failures, Found, Persistence};
 enum End {
     Lost(Disconnect),
     /// A server that the connection moves to is ready.
-    Move(Found),
+    Move(Box<Found>),
     Stopped,
 }
 
@@ -136,7 +136,7 @@ impl Driver {
     ) {
         let (link, _) = self.adopt(&server, established);
         self.shared.set_state(State::Connected);
-        self.shared.tell(Event::Connected { server });
+        self.shared.tell(&Event::Connected { server });
         self.report(first, Ok(()));
         Box::pin(self.keep(link)).await;
         self.closed();
@@ -147,7 +147,7 @@ impl Driver {
         loop {
             match self.serve(&mut link).await {
                 End::Stopped => return link.finish(&self.shared).await,
-                End::Move(found) => link = self.move_to(link, found).await,
+                End::Move(found) => link = self.move_to(link, *found).await,
                 End::Lost(reason) => {
                     drop(link);
                     self.lost(reason.clone());
@@ -193,7 +193,7 @@ impl Driver {
                 });
             }
             match moving.as_mut().map(|moving| moving.as_mut().poll(cx)) {
-                Some(Poll::Ready(Some(found))) => Poll::Ready(End::Move(found)),
+                Some(Poll::Ready(Some(found))) => Poll::Ready(End::Move(Box::new(found))),
                 Some(Poll::Ready(None)) => {
                     moving = None;
                     shared.session().stay();
@@ -228,7 +228,7 @@ impl Driver {
         runtime::spawn(moving::linger(transport, decoder, Arc::clone(&self.shared)));
         let (link, misfits) = self.arrive(&server, established, false);
         self.shared.count_reconnect();
-        self.shared.tell(Event::Moved { from, to: server, discarded: misfits });
+        self.shared.tell(&Event::Moved { from, to: server, discarded: misfits });
         link
     }
 
@@ -262,7 +262,7 @@ impl Driver {
     fn reconnected(&self, server: Arc<ServerAddr>, discarded: u64) {
         self.shared.count_reconnect();
         self.shared.set_state(State::Connected);
-        self.shared.tell(Event::Reconnected { server, discarded });
+        self.shared.tell(&Event::Reconnected { server, discarded });
     }
 
     /// Takes a new connection into use: subscriptions first, then what waits to be sent. Gives back
@@ -336,7 +336,7 @@ impl Driver {
         // There is no connection that control operations could go to.
         effects.control.clear();
         self.shared.set_state(State::Disconnected);
-        self.shared.tell(Event::Disconnected { server, reason, unconfirmed });
+        self.shared.tell(&Event::Disconnected { server, reason, unconfirmed });
         self.shared.apply(effects);
     }
 
@@ -356,7 +356,7 @@ impl Driver {
         self.shared.apply(effects);
         self.shared.set_state(State::Closed);
         let error = self.shared.closed_by();
-        self.shared.tell(Event::Closed { unconfirmed, error });
+        self.shared.tell(&Event::Closed { unconfirmed, error });
     }
 }
 

@@ -70,6 +70,7 @@
 //! | `tls-aws-lc-rs` | | TLS with aws-lc-rs, which is used where both are on |
 //! | `json` | yes | the codec `Json` |
 //! | `msgpack` | | the codec `MsgPack` |
+//! | `nkeys` | | logging in with NKEYs, JWTs and creds files |
 //! | `derive` | yes | `#[derive(Subject)]` |
 //! | `embedded` | | the broker in your own process |
 

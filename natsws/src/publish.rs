@@ -128,7 +128,7 @@ impl<'a> Publish<'a> {
     }
 }
 
-impl<'a> Publish<'a> {
+impl Publish<'_> {
     /// Publishes now or not at all, without waiting: for code that is not `async`.
     ///
     /// # Errors

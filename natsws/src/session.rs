@@ -94,6 +94,7 @@ struct Pong {
     accepted: u64,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each comes true at a time of its own")]
 pub(crate) struct Session {
     routes: Routes,
     requests: Requests,

@@ -43,7 +43,7 @@ pub(super) async fn connect(
             return Err(given_up);
         };
         if persistence != Persistence::Once {
-            shared.tell(Event::Reconnecting { server: Arc::clone(&server) });
+            shared.tell(&Event::Reconnecting { server: Arc::clone(&server) });
         }
         match attempt(shared, &server).await {
             Ok(established) => return Ok(Found { server, established }),
@@ -59,7 +59,7 @@ pub(super) async fn connect(
                     given_up.push((Arc::clone(&server), Arc::clone(&error)));
                 }
                 if persistence != Persistence::Once {
-                    shared.tell(Event::ConnectFailed { server, error });
+                    shared.tell(&Event::ConnectFailed { server, error });
                 }
             }
         }
@@ -135,12 +135,12 @@ fn chosen(shared: &Shared, now: Instant) -> Option<(Turn, Arc<ServerAddr>)> {
                 None => shared.servers().turn_of(&next.addr, now),
             };
             if turn.is_none() {
-                shared.tell(Event::NextServerIgnored);
+                shared.tell(&Event::NextServerIgnored);
             }
             turn.map(|turn| (turn, next.addr))
         }
         Err(()) => {
-            shared.tell(Event::NextServerIgnored);
+            shared.tell(&Event::NextServerIgnored);
             None
         }
     }

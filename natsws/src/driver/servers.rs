@@ -124,7 +124,7 @@ impl Servers {
     }
 
     /// The others come before this one.
-    fn to_the_end(&mut self, addr: &ServerAddr) {
+    fn put_last(&mut self, addr: &ServerAddr) {
         if let Some(server) = self.find(addr).and_then(|at| self.list.remove(at)) {
             self.list.push_back(server);
         }
@@ -217,7 +217,7 @@ impl Servers {
         if given_up {
             self.remove(addr);
         } else {
-            self.to_the_end(addr);
+            self.put_last(addr);
         }
         given_up
     }
@@ -245,7 +245,7 @@ impl Servers {
                 server.refused = Some(error.clone());
             }
         }
-        self.to_the_end(addr);
+        self.put_last(addr);
     }
 
     /// A server said that it is about to shut down.

@@ -126,11 +126,11 @@ impl Shared {
             // called again with the next message, as a task that is spawned again would be.
             let call = || (lock(&handler))(item);
             if catch_unwind(AssertUnwindSafe(call)).is_err() {
-                self.tell(Event::HandlerPanicked);
+                self.tell(&Event::HandlerPanicked);
             }
         }
         for notice in effects.notices {
-            self.tell(Event::noticed(notice, || self.server()));
+            self.tell(&Event::noticed(notice, || self.server()));
         }
         for flushed in effects.flushed {
             // Whoever waited may have gone.
@@ -150,11 +150,11 @@ impl Shared {
         }
         let changes = self.servers().cluster(&info.connect_urls, &current);
         for listed in changes.unusable {
-            self.tell(Event::ServerUnusable { listed });
+            self.tell(&Event::ServerUnusable { listed });
         }
         if !(changes.added.is_empty() && changes.removed.is_empty()) {
             let (added, removed) = (changes.added, changes.removed);
-            self.tell(Event::ServersChanged { added, removed });
+            self.tell(&Event::ServersChanged { added, removed });
             self.nudge();
         }
     }
@@ -186,9 +186,9 @@ impl Shared {
     }
 
     /// Tells those who listen, if anybody does.
-    pub(super) fn tell(&self, event: Event) {
+    pub(super) fn tell(&self, event: &Event) {
         tracing::debug!(?event, "nats connection");
-        self.listeners.tell(&event);
+        self.listeners.tell(event);
     }
 
     /// Listens to what happens from now on.

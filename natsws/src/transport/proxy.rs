@@ -55,12 +55,12 @@ impl Proxy {
     /// What asks for a tunnel to a server.
     pub(crate) fn request(&self, server: &ServerAddr) -> String {
         let target = server.authority();
-        let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
-        if let Some((user, password)) = &self.user {
+        let login = self.user.as_ref().map(|(user, password)| {
             let basic = data_encoding::BASE64.encode(format!("{user}:{password}").as_bytes());
-            request += &format!("Proxy-Authorization: Basic {basic}\r\n");
-        }
-        request + "\r\n"
+            format!("Proxy-Authorization: Basic {basic}\r\n")
+        });
+        let login = login.unwrap_or_default();
+        format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login}\r\n")
     }
 }
 

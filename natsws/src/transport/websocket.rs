@@ -77,12 +77,12 @@ async fn request(
 
 fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), TransportError> {
     check_header(name, value)?;
-    let fault = |_| TransportError::UpgradeHeader {
+    let fault = || TransportError::UpgradeHeader {
         name: name.to_owned(),
         fault: "it is no header of HTTP",
     };
-    let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| fault(()))?;
-    let mut value = HeaderValue::from_str(value).map_err(|_| fault(()))?;
+    let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| fault())?;
+    let mut value = HeaderValue::from_str(value).map_err(|_| fault())?;
     value.set_sensitive(true);
     headers.append(header, value);
     Ok(())
