@@ -3,17 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+use rcgen::ExtendedKeyUsagePurpose::{self, ClientAuth, ServerAuth};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert};
 use tempfile::TempDir;
 
-/// A certificate authority with certificates for a server, for another server and for a client.
+/// A certificate authority with certificates for servers and for a client.
 ///
 /// The files live as long as any clone of this.
 #[derive(Debug, Clone)]
@@ -22,7 +24,9 @@ pub struct Certificates(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     directory: TempDir,
-    authority: CertificateDer<'static>,
+    authority: CertifiedIssuer<'static, KeyPair>,
+    /// How many certificates were issued by name.
+    issued: AtomicU32,
     client: (CertificateDer<'static>, PrivateKeyDer<'static>),
 }
 
@@ -39,26 +43,22 @@ impl Certificates {
     /// The host name in the certificate of [`other_host`](Self::other_host).
     pub const OTHER_HOST: &str = "evil.test";
 
+    /// The subject of the certificate of [`client`](Self::client), as the server names a user.
+    pub const CLIENT_SUBJECT: &str = "CN=client";
+
     /// Makes a new authority and its certificates.
     pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let authority = authority();
         fs::write(directory.path().join("ca.pem"), authority.pem()).expect("ca.pem is written");
 
-        let server = ExtendedKeyUsagePurpose::ServerAuth;
         let issue = |name, hosts: &[&str], usage| {
-            let (certificate, key) = leaf(&authority, name, hosts, usage);
-            let identity = identity(directory.path(), name);
-            fs::write(identity.certificate, certificate.pem()).expect("a certificate is written");
-            fs::write(identity.key, key.serialize_pem()).expect("a key is written");
-            (certificate.der().clone(), PrivateKeyDer::from(key))
+            issue(&authority, &identity(directory.path(), name), &leaf(name, hosts, usage))
         };
-        issue("server", &["localhost", "127.0.0.1"], server.clone());
-        issue("other-host", &[Self::OTHER_HOST], server);
-        let client = issue("client", &[], ExtendedKeyUsagePurpose::ClientAuth);
-
-        let authority = authority.der().clone();
-        Self(Arc::new(Inner { directory, authority, client }))
+        issue("server", &["localhost", "127.0.0.1"], ServerAuth);
+        issue("other-host", &[Self::OTHER_HOST], ServerAuth);
+        let client = issue("client", &[], ClientAuth);
+        Self(Arc::new(Inner { directory, authority, issued: AtomicU32::new(0), client }))
     }
 
     /// The PEM file of the authority's own certificate.
@@ -76,7 +76,21 @@ impl Certificates {
         identity(self.0.directory.path(), "other-host")
     }
 
-    /// For a client.
+    /// For a server that has these names and addresses, and no others: without `127.0.0.1`, a
+    /// client that was told an address may not accept it.
+    pub fn for_names(&self, names: &[&str]) -> Identity {
+        self.issue(&leaf("named", names, ServerAuth))
+    }
+
+    /// For `localhost` and `127.0.0.1`, but only in the year 2000.
+    pub fn expired(&self) -> Identity {
+        let mut params = leaf("expired", &["localhost", "127.0.0.1"], ServerAuth);
+        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_after = date_time_ymd(2000, 12, 31);
+        self.issue(&params)
+    }
+
+    /// For a client, whose name is [`CLIENT_SUBJECT`](Self::CLIENT_SUBJECT).
     pub fn client(&self) -> Identity {
         identity(self.0.directory.path(), "client")
     }
@@ -94,9 +108,16 @@ impl Certificates {
         Arc::new(config.expect("the key belongs to the certificate"))
     }
 
+    fn issue(&self, params: &CertificateParams) -> Identity {
+        let number = self.0.issued.fetch_add(1, Ordering::Relaxed);
+        let identity = identity(self.0.directory.path(), &format!("issued-{number}"));
+        issue(&self.0.authority, &identity, params);
+        identity
+    }
+
     fn trusting(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
         let mut roots = RootCertStore::empty();
-        roots.add(self.0.authority.clone()).expect("the authority is well formed");
+        roots.add(self.0.authority.der().clone()).expect("the authority is well formed");
         ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has them all")
@@ -124,16 +145,23 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, new_key()).expect("an authority")
 }
 
-fn leaf(
+/// Issues a certificate, and writes its files.
+fn issue(
     authority: &CertifiedIssuer<'_, KeyPair>,
-    name: &str,
-    hosts: &[&str],
-    usage: ExtendedKeyUsagePurpose,
-) -> (rcgen::Certificate, KeyPair) {
+    identity: &Identity,
+    params: &CertificateParams,
+) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+    let key = new_key();
+    let certificate = params.signed_by(&key, authority).expect("a certificate");
+    fs::write(&identity.certificate, certificate.pem()).expect("a certificate is written");
+    fs::write(&identity.key, key.serialize_pem()).expect("a key is written");
+    (certificate.der().clone(), PrivateKeyDer::from(key))
+}
+
+fn leaf(name: &str, hosts: &[&str], usage: ExtendedKeyUsagePurpose) -> CertificateParams {
     let mut params = named(name, hosts);
     params.extended_key_usages = vec![usage];
-    let key = new_key();
-    (params.signed_by(&key, authority).expect("a certificate"), key)
+    params
 }
 
 fn named(name: &str, hosts: &[&str]) -> CertificateParams {

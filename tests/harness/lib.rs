@@ -3,10 +3,13 @@
 //! | To have | use |
 //! |---|---|
 //! | a real `nats-server` | [`Server::start`], [`Server::builder`] |
+//! | several of them that are one to clients | [`Cluster`] |
 //! | the same test over each way to the server | [`Transport`] |
 //! | TLS with a private certificate authority | [`Certificates`] |
-//! | a server that says exactly what the test wants | [`Scripted`] |
-//! | connections that break or stand still | [`Proxy`] |
+//! | users who prove themselves with a key | [`Nkey`], [`Operator`] |
+//! | a server that says exactly what the test wants, with TLS or a WebSocket too | [`Scripted`] |
+//! | connections that break, stand still or are slow | [`Proxy`] |
+//! | a proxy that clients know of | [`HttpProxy`] |
 //! | something that happens some time later | [`eventually`], [`within`] |
 //!
 //! Nothing listens anywhere but on 127.0.0.1, and nothing waits for longer than [`DEADLINE`].
@@ -22,8 +25,12 @@
 
 mod binary;
 mod certificates;
+mod cluster;
 mod compiler;
 mod eventually;
+mod http_proxy;
+mod nkey;
+mod operator;
 mod ports;
 mod proxy;
 mod scripted;
@@ -31,11 +38,16 @@ mod server;
 
 pub use binary::nats_server;
 pub use certificates::{Certificates, Identity};
+pub use cluster::Cluster;
 pub use compiler::words_are_pinned;
 pub use eventually::{DEADLINE, eventually, within};
+pub use http_proxy::{HttpProxy, ProxyRequest};
+pub use nkey::Nkey;
+pub use operator::{Operator, User};
 pub use proxy::Proxy;
-pub use scripted::{Peer, Scripted, info, info_with};
+pub use scripted::{Peer, Scripted, Upgrade, info, info_with};
 pub use server::{Server, ServerBuilder, Transport};
+pub use tokio_tungstenite::tungstenite::Message;
 
 /// The code of the README, each block a program of its own.
 #[cfg(doctest)]

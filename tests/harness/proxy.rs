@@ -1,15 +1,19 @@
 //! A TCP proxy that breaks connections on demand.
 
-use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+mod direction;
+#[cfg(test)]
+mod tests;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use self::direction::Direction;
 
 /// Forwards connections to a server until it is told to disturb them.
 ///
@@ -26,9 +30,9 @@ struct Shared {
     target: SocketAddr,
     connections: AtomicUsize,
     cuts: watch::Sender<()>,
-    stalled: watch::Sender<bool>,
-    /// How many bytes may still go to clients, see [`Proxy::cut_after`].
-    allowance: Mutex<Option<usize>>,
+    refusing: AtomicBool,
+    to_server: Direction,
+    to_client: Direction,
 }
 
 impl Proxy {
@@ -39,8 +43,9 @@ impl Proxy {
             target,
             connections: AtomicUsize::new(0),
             cuts: watch::Sender::new(()),
-            stalled: watch::Sender::new(false),
-            allowance: Mutex::new(None),
+            refusing: AtomicBool::new(false),
+            to_server: Direction::default(),
+            to_client: Direction::default(),
         });
         let accepting = tokio::spawn(accept(listener, shared.clone()));
         Self { addr, shared, accepting }
@@ -51,7 +56,7 @@ impl Proxy {
         format!("{scheme}://{}", self.addr)
     }
 
-    /// How many connections were ever made.
+    /// How many connections were ever made, those included that were refused.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
@@ -64,12 +69,55 @@ impl Proxy {
     /// Forwards nothing in either direction, while all connections stay open and new ones are
     /// accepted: what a partition looks like from both ends.
     pub fn stall(&self) {
-        self.shared.stalled.send_replace(true);
+        self.freeze_to_server();
+        self.freeze_to_client();
     }
 
-    /// Ends [`stall`](Self::stall); what was sent meanwhile arrives now.
+    /// Forwards nothing from clients to the server, while the server is still heard.
+    pub fn freeze_to_server(&self) {
+        self.shared.to_server.frozen.send_replace(true);
+    }
+
+    /// Forwards nothing from the server to clients, while clients are still heard.
+    pub fn freeze_to_client(&self) {
+        self.shared.to_client.frozen.send_replace(true);
+    }
+
+    /// Ends [`stall`](Self::stall), or the half of it; what was sent meanwhile arrives now.
     pub fn resume(&self) {
-        self.shared.stalled.send_replace(false);
+        for direction in self.shared.directions() {
+            direction.frozen.send_replace(false);
+        }
+    }
+
+    /// Lets no more than this many bytes a second through, in each direction of each connection.
+    ///
+    /// # Panics
+    ///
+    /// With 0, which is a [`stall`](Self::stall).
+    #[track_caller]
+    pub fn throttle(&self, bytes_per_second: usize) {
+        assert!(bytes_per_second > 0, "a connection without any speed is stalled");
+        for direction in self.shared.directions() {
+            direction.speed.send_replace(Some(bytes_per_second));
+        }
+    }
+
+    /// Ends [`throttle`](Self::throttle).
+    pub fn full_speed(&self) {
+        for direction in self.shared.directions() {
+            direction.speed.send_replace(None);
+        }
+    }
+
+    /// Closes new connections at once, as if the server were down, while all others go on.
+    pub fn refuse(&self) {
+        self.shared.refusing.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends [`refuse`](Self::refuse).
+    pub fn accept_again(&self) {
+        self.shared.refusing.store(false, Ordering::SeqCst);
     }
 
     /// Lets exactly this many more bytes through to clients, and then closes the connection that
@@ -77,8 +125,14 @@ impl Proxy {
     ///
     /// With 0 the connection is closed when the first byte would have gone to a client.
     pub fn cut_after(&self, bytes_to_client: usize) {
-        *self.shared.allowance.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(bytes_to_client);
+        let allowance = &self.shared.to_client.allowance;
+        *allowance.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes_to_client);
+    }
+}
+
+impl Shared {
+    fn directions(&self) -> [&Direction; 2] {
+        [&self.to_server, &self.to_client]
     }
 }
 
@@ -86,24 +140,6 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();
         self.cut();
-    }
-}
-
-impl Shared {
-    /// How many of these bytes may go to the client, and whether the connection ends with them.
-    fn allow(&self, bytes: usize) -> (usize, bool) {
-        let mut allowance = self.allowance.lock().unwrap_or_else(PoisonError::into_inner);
-        match *allowance {
-            Some(left) if left <= bytes => {
-                *allowance = None;
-                (left, true)
-            }
-            Some(left) => {
-                *allowance = Some(left - bytes);
-                (bytes, false)
-            }
-            None => (bytes, false),
-        }
     }
 }
 
@@ -118,6 +154,9 @@ pub(crate) fn listen() -> (TcpListener, SocketAddr) {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         shared.connections.fetch_add(1, Ordering::SeqCst);
+        if shared.refusing.load(Ordering::SeqCst) {
+            continue;
+        }
         let cuts = shared.cuts.subscribe();
         tokio::spawn(carry(client, cuts, shared.clone()));
     }
@@ -131,8 +170,8 @@ async fn carry(mut client: TcpStream, mut cuts: watch::Receiver<()>, shared: Arc
             let (from_server, to_server) = server.split();
             // The end of either direction by an error is the end of the connection.
             let _ = tokio::try_join!(
-                pump(from_client, to_server, &shared, None),
-                pump(from_server, to_client, &shared, Some(&shared)),
+                shared.to_server.pump(from_client, to_server),
+                shared.to_client.pump(from_server, to_client),
             );
         }
         // Closing with unread bytes would reset, and the client might lose what it was sent.
@@ -144,30 +183,3 @@ async fn carry(mut client: TcpStream, mut cuts: watch::Receiver<()>, shared: Arc
         _ = cuts.changed() => { let _ = client.set_zero_linger(); }
     }
 }
-
-/// Forwards one direction until its end; `allowing` has the allowance for it.
-async fn pump(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
-    shared: &Shared,
-    allowing: Option<&Shared>,
-) -> io::Result<()> {
-    let mut stalled = shared.stalled.subscribe();
-    let mut chunk = vec![0; 16 * 1024];
-    loop {
-        let read = from.read(&mut chunk).await?;
-        // Asked after reading, so that nothing passes which arrives during a stall.
-        let _ = stalled.wait_for(|stalled| !stalled).await;
-        if read == 0 {
-            return to.shutdown().await;
-        }
-        let (allowed, last) = allowing.map_or((read, false), |it| it.allow(read));
-        to.write_all(&chunk[..allowed]).await?;
-        if last {
-            return Err(ErrorKind::ConnectionAborted.into());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

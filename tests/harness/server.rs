@@ -1,8 +1,12 @@
 //! A real `nats-server`, one for each test.
 
 mod builder;
+mod monitor;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::fs::{self, OpenOptions};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -110,15 +114,25 @@ impl Server {
         self.child.as_ref().expect("the server runs").id()
     }
 
+    /// Whether the server's process is there: it ends by itself as well, after
+    /// [`lame_duck`](Self::lame_duck).
+    pub fn is_running(&mut self) -> bool {
+        let status = self.child.as_mut().map(|child| child.try_wait().expect("the child is ours"));
+        status == Some(None)
+    }
+
     /// What the server has logged, over all its restarts.
     pub fn log(&self) -> String {
         fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
     }
 
-    /// Asks the server to end, which it tells its clients, and waits for it.
+    /// Asks the server to end, which it tells its clients, and waits for it; it may have ended by
+    /// itself before.
     #[track_caller]
     pub fn stop(&mut self) {
-        self.signal("term");
+        if self.is_running() {
+            self.signal("term");
+        }
         let child = self.child.as_mut().expect("the server runs");
         let ended = poll_blocking(|| child.try_wait().expect("the child is ours"));
         if ended.is_none() {
@@ -223,10 +237,14 @@ impl Server {
 
     /// `None` while the file is not there or not complete.
     fn read_ports_file(&self) -> Option<Ports> {
-        let text = fs::read_to_string(self.ports_files().next()?).ok()?;
-        let file: Value = serde_json::from_str(&text).ok()?;
+        let file = self.ports_file()?;
         let port = |key: &str| file[key][0].as_str()?.rsplit(':').next()?.parse().ok();
         Some(Ports { tcp: port("nats")?, ws: port("websocket")? })
+    }
+
+    fn ports_file(&self) -> Option<Value> {
+        let text = fs::read_to_string(self.ports_files().next()?).ok()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// Named after the program and its process: `nats-server_PID.ports`.

@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncReadExt;
 
 use super::*;
 use crate::{Peer, Scripted, within};
@@ -69,6 +72,78 @@ async fn a_stall_keeps_what_is_sent_until_resume() {
     peer.expect_line("late").await;
     peer.close().await;
     assert_eq!(rest(&mut client).await.unwrap(), b"late");
+}
+
+#[tokio::test]
+async fn one_direction_freezes_alone() {
+    let (proxy, mut client, mut peer) = connected().await;
+    proxy.freeze_to_server();
+    client.write_all(b"late\r\n").await.unwrap();
+    peer.send("now").await;
+    let mut now = [0; 3];
+    within("the other direction", client.read_exact(&mut now)).await.unwrap();
+    assert_eq!(&now, b"now");
+    let silence = tokio::time::timeout(Duration::from_millis(50), peer.read_available()).await;
+    assert!(silence.is_err());
+    proxy.resume();
+    peer.expect_line("late").await;
+
+    proxy.freeze_to_client();
+    peer.send("late").await;
+    client.write_all(b"now\r\n").await.unwrap();
+    peer.expect_line("now").await;
+    let silence = tokio::time::timeout(Duration::from_millis(50), client.read_u8()).await;
+    assert!(silence.is_err());
+    // The end waits as well.
+    peer.close().await;
+    proxy.resume();
+    assert_eq!(rest(&mut client).await.unwrap(), b"late");
+}
+
+#[tokio::test]
+async fn refuse_closes_new_connections_alone() {
+    let scripted = Scripted::start();
+    let proxy = Proxy::to(scripted.addr());
+    let (mut first, mut first_peer) = connect(&proxy, &scripted).await;
+    proxy.refuse();
+    let mut refused = TcpStream::connect(proxy.addr).await.unwrap();
+    assert_eq!(rest(&mut refused).await.unwrap(), b"");
+    first.write_all(b"PING\r\n").await.unwrap();
+    first_peer.expect_line("PING").await;
+
+    proxy.accept_again();
+    let (_second, _second_peer) = connect(&proxy, &scripted).await;
+    assert_eq!(proxy.connections(), 3);
+}
+
+#[tokio::test]
+async fn throttle_slows_both_directions_until_full_speed() {
+    let (proxy, mut client, mut peer) = connected().await;
+    proxy.throttle(10_000);
+    let begin = Instant::now();
+    client.write_all(&[b'x'; 2_000]).await.unwrap();
+    peer.read_exact(2_000).await;
+    // The last of the four steps of 500 bytes comes after three pauses of 50 ms.
+    assert!(begin.elapsed() >= Duration::from_millis(150), "{:?}", begin.elapsed());
+
+    let begin = Instant::now();
+    peer.send([b'x'; 2_000]).await;
+    within("all of it", client.read_exact(&mut [0; 2_000])).await.unwrap();
+    assert!(begin.elapsed() >= Duration::from_millis(150), "{:?}", begin.elapsed());
+
+    // It would take days.
+    proxy.throttle(1);
+    peer.send(vec![b'x'; 1_000_000]).await;
+    within("the first byte", client.read_exact(&mut [0])).await.unwrap();
+    proxy.full_speed();
+    peer.close().await;
+    assert_eq!(rest(&mut client).await.unwrap().len(), 999_999);
+}
+
+#[tokio::test]
+#[should_panic(expected = "a connection without any speed is stalled")]
+async fn no_speed_at_all_is_refused() {
+    Proxy::to(Scripted::start().addr()).throttle(0);
 }
 
 #[tokio::test]

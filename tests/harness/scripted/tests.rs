@@ -1,3 +1,9 @@
+mod tls;
+mod websocket;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use super::*;
 
 #[tokio::test]

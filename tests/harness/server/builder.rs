@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::time::Duration;
 
+use super::tls::{Clients, Tls};
 use super::{Ports, Server};
 use crate::certificates::{Certificates, Identity};
+use crate::operator::Operator;
 
 /// A server that is yet to start, see [`Server::builder`].
 #[derive(Debug, Clone, Default)]
@@ -14,17 +17,10 @@ pub struct ServerBuilder {
     websocket_config: String,
     max_payload: Option<usize>,
     authorization: Option<String>,
+    operator: Option<String>,
     tls: Option<Tls>,
     jetstream: bool,
     pub(super) fixed_ports: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Tls {
-    /// Keeps the files.
-    certificates: Certificates,
-    identity: Identity,
-    verify_clients: bool,
 }
 
 impl ServerBuilder {
@@ -61,24 +57,78 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets in these users, each with a name, a password, and the lines inside `permissions {}`;
+    /// a user without such lines may do everything.
+    ///
+    /// ```no_run
+    /// # natsws_tests::Server::builder()
+    /// .users(&[("ann", "secret", ""), ("bob", "secret", "publish: { deny: \"greet\" }")])
+    /// # ;
+    /// ```
+    pub fn users(mut self, users: &[(&str, &str, &str)]) -> Self {
+        let users = users.iter().map(|(user, password, permissions)| {
+            let (user, password) = (quoted(user), quoted(password));
+            let permissions = match *permissions {
+                "" => String::new(),
+                lines => format!(", permissions: {{\n{lines}\n}}"),
+            };
+            format!("{{ user: {user}, password: {password}{permissions} }}")
+        });
+        self.authorization = Some(format!("users: [{}]", users.collect::<Vec<_>>().join(", ")));
+        self
+    }
+
+    /// Lets in who has the key pair with this public key, see [`Nkey`](crate::Nkey).
+    pub fn nkey(mut self, public_key: &str) -> Self {
+        self.authorization = Some(format!("users: [{{ nkey: {public_key} }}]"));
+        self
+    }
+
+    /// Lets in the users of this operator.
+    pub fn operator(mut self, operator: &Operator) -> Self {
+        self.operator = Some(operator.config());
+        self
+    }
+
     /// TLS on both ports, with the certificate for `localhost` and `127.0.0.1`.
     pub fn tls(self, certificates: &Certificates) -> Self {
-        self.with_tls(certificates, certificates.server(), false)
+        self.tls_identity(certificates, certificates.server())
     }
 
     /// TLS on both ports, where a client needs a certificate too.
     pub fn tls_verifying_clients(self, certificates: &Certificates) -> Self {
-        self.with_tls(certificates, certificates.server(), true)
+        self.with_tls(certificates, |tls| tls.clients = Clients::WithCertificate)
+    }
+
+    /// TLS on both ports, where a client needs a certificate and no password: the client is the
+    /// user whom [`Certificates::client`] names, and nobody else is let in.
+    pub fn tls_mapping(mut self, certificates: &Certificates) -> Self {
+        let user = quoted(Certificates::CLIENT_SUBJECT);
+        self.authorization = Some(format!("users: [{{ user: {user} }}]"));
+        self.with_tls(certificates, |tls| tls.clients = Clients::Mapped)
+    }
+
+    /// TLS on both ports, which on the TCP port begins before `INFO` as it does on the other one.
+    pub fn tls_first(self, certificates: &Certificates) -> Self {
+        self.with_tls(certificates, |tls| tls.first = true)
     }
 
     /// TLS on both ports, with a certificate for [`Certificates::OTHER_HOST`], which no client may
     /// accept.
     pub fn tls_for_other_host(self, certificates: &Certificates) -> Self {
-        self.with_tls(certificates, certificates.other_host(), false)
+        self.tls_identity(certificates, certificates.other_host())
     }
 
-    fn with_tls(mut self, from: &Certificates, identity: Identity, verify_clients: bool) -> Self {
-        self.tls = Some(Tls { certificates: from.clone(), identity, verify_clients });
+    /// TLS on both ports, with this certificate of theirs.
+    pub fn tls_identity(mut self, certificates: &Certificates, identity: Identity) -> Self {
+        self.tls = Some(Tls::new(certificates, identity));
+        self
+    }
+
+    fn with_tls(mut self, certificates: &Certificates, change: impl FnOnce(&mut Tls)) -> Self {
+        let mut tls = Tls::new(certificates, certificates.server());
+        change(&mut tls);
+        self.tls = Some(tls);
         self
     }
 
@@ -86,6 +136,33 @@ impl ServerBuilder {
     pub fn jetstream(mut self) -> Self {
         self.jetstream = true;
         self
+    }
+
+    /// Has the server tell about itself over HTTP, see [`Server::monitor`].
+    pub fn monitoring(self) -> Self {
+        self.config("http: \"127.0.0.1:-1\"")
+    }
+
+    /// How [`Server::lame_duck`] sends clients away: the first of them `grace` after the signal,
+    /// and the others in what is left of `duration`.
+    ///
+    /// The server takes a `duration` of 30 s or more, and a `grace` that is shorter than that; 0 is
+    /// 10 s to it. With 30 s and 1 s, version 2.15.1 behaves like this:
+    ///
+    /// - At once (within some 10 ms of the signal) it no longer accepts connections, and sends the
+    ///   `INFO` with `ldm: true` to all clients.
+    /// - After the grace of exactly 1 s (to within some ms) it closes the connections, without an
+    ///   `-ERR`: all of them where there is one client, and else one after another, with pauses of
+    ///   up to 1 s. Five clients are gone after some 4 s.
+    /// - It ends when the last client is gone, which is at once where there is none.
+    ///
+    /// A grace of 100 ms is kept to as exactly.
+    pub fn lame_duck(self, duration: Duration, grace: Duration) -> Self {
+        self.config(&format!(
+            "lame_duck_duration: \"{}ms\"\nlame_duck_grace_period: \"{}ms\"",
+            duration.as_millis(),
+            grace.as_millis()
+        ))
     }
 
     /// Ports that nobody else takes while the server is down, as [`Server::restart`] needs them.
@@ -126,15 +203,18 @@ impl ServerBuilder {
         if let Some(authorization) = &self.authorization {
             line(format_args!("authorization {{ {authorization} }}"));
         }
+        if let Some(operator) = &self.operator {
+            line(format_args!("{operator}"));
+        }
         if self.jetstream {
             line(format_args!("jetstream {{ store_dir: {} }}", path(&home.join("jetstream"))));
         }
-        if let Some(tls) = &tls {
-            line(format_args!("{tls}"));
+        if let Some((tls, first)) = &tls {
+            line(format_args!("tls {{ {tls}{first} }}"));
         }
         line(format_args!(
             "websocket {{\nhost: \"127.0.0.1\"\nport: {ws}\n{}\n{}}}\n{}",
-            tls.as_deref().unwrap_or("no_tls: true"),
+            tls.map_or_else(|| "no_tls: true".to_owned(), |(tls, _)| format!("tls {{ {tls} }}")),
             self.websocket_config,
             self.config,
         ));
@@ -142,19 +222,7 @@ impl ServerBuilder {
     }
 }
 
-impl Tls {
-    fn render(&self) -> String {
-        format!(
-            "tls {{ cert_file: {}, key_file: {}, ca_file: {}, verify: {} }}",
-            path(&self.identity.certificate),
-            path(&self.identity.key),
-            path(&self.certificates.authority()),
-            self.verify_clients
-        )
-    }
-}
-
-fn path(path: &Path) -> String {
+pub(super) fn path(path: &Path) -> String {
     quoted(path.to_str().expect("temporary directories have plain names"))
 }
 

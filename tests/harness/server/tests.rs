@@ -1,19 +1,14 @@
-use std::io;
-use std::sync::Arc;
+use std::time::Duration;
 
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::client_async;
 
+use super::testing::{UPGRADE, ask, authenticate, connect, info, line, tls, tls_over, upgrade};
 use super::*;
-use crate::{Certificates, within};
-
-const UPGRADE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
-    Sec-WebSocket-Version: 13\r\n\r\n";
+use crate::{Certificates, Message, within};
 
 #[tokio::test]
 async fn a_server_listens_on_tcp_and_websocket() {
@@ -130,9 +125,8 @@ fn a_server_that_does_not_start_shows_its_log() {
 
 #[tokio::test]
 async fn a_lame_duck_refuses_clients() {
-    let server = Server::builder()
-        .config("lame_duck_duration: \"30s\"\nlame_duck_grace_period: \"1s\"")
-        .start();
+    let second = Duration::from_secs(1);
+    let server = Server::builder().lame_duck(30 * second, second).start();
     server.lame_duck();
     crate::eventually("a refused client", async || {
         TcpStream::connect(server.addr(Transport::Tcp)).await.err()
@@ -190,49 +184,87 @@ async fn a_server_that_verifies_clients_wants_a_certificate() {
     assert!(ask(&mut tcp, r#"CONNECT {"verbose":false}"#).await.is_err());
 }
 
-async fn connect(server: &Server, transport: Transport) -> TcpStream {
-    TcpStream::connect(server.addr(transport)).await.expect("the server listens")
-}
-
-/// TLS as each transport begins it.
-async fn tls(
-    server: &Server,
-    transport: Transport,
-    name: &'static str,
-    config: Arc<ClientConfig>,
-) -> io::Result<TlsStream<TcpStream>> {
-    let mut stream = connect(server, transport).await;
-    if transport == Transport::Tcp {
-        assert!(line(&mut stream).await?.starts_with("INFO "));
+#[tokio::test]
+async fn users_may_do_what_their_permissions_say() {
+    let ann =
+        ("ann", "a \"quoted\" password", "publish: [\"greet.>\"]\nsubscribe: { deny: \"x\" }");
+    let server = Server::builder().users(&[ann, ("bob", "b", "")]).start();
+    for (user, password, allowed) in [("ann", ann.1, false), ("bob", "b", true)] {
+        let connect = |_: &str| json!({ "user": user, "pass": password });
+        let (mut tcp, answer) = authenticate(&server, connect).await;
+        assert_eq!(answer, "PONG");
+        let expected =
+            if allowed { "PONG" } else { "-ERR 'Permissions Violation for Publish to \"a\"'" };
+        assert_eq!(ask(&mut tcp, "PUB greet.a 0\r\n\r\nPUB a 0\r\n").await.unwrap(), expected);
     }
-    let name = ServerName::try_from(name).expect("a host name");
-    within("the TLS handshake", TlsConnector::from(config).connect(name, stream)).await
 }
 
-async fn info(server: &Server) -> Value {
-    let line = line(&mut connect(server, Transport::Tcp).await).await.expect("a line");
-    serde_json::from_str(line.strip_prefix("INFO ").expect("INFO")).expect("JSON")
-}
-
-/// Sends the line and a PING, and returns the first line of the answer.
-async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), text: &str) -> io::Result<String> {
-    stream.write_all(format!("{text}\r\nPING\r\n").as_bytes()).await?;
-    line(stream).await
-}
-
-async fn upgrade(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> String {
-    stream.write_all(UPGRADE.as_bytes()).await.expect("the server reads");
-    read_until(stream, "\r\n\r\n").await.expect("an answer")
-}
-
-async fn line(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<String> {
-    Ok(read_until(stream, "\r\n").await?.trim_end().to_owned())
-}
-
-async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> io::Result<String> {
-    let mut read = Vec::new();
-    while !read.ends_with(end.as_bytes()) {
-        read.push(within("the server's answer", stream.read_u8()).await?);
+#[tokio::test]
+async fn tls_first_begins_at_once_on_both_ports() {
+    let certificates = Certificates::new();
+    let server = Server::builder().tls_first(&certificates).start();
+    for transport in Transport::ALL {
+        let tcp = connect(&server, transport).await;
+        let mut stream = tls_over(tcp, "localhost", certificates.client_config()).await.unwrap();
+        if transport == Transport::Ws {
+            assert!(upgrade(&mut stream).await.starts_with("HTTP/1.1 101 "));
+        } else {
+            assert!(line(&mut stream).await.unwrap().starts_with("INFO "));
+        }
     }
-    Ok(String::from_utf8_lossy(&read).into_owned())
+}
+
+#[tokio::test]
+async fn the_certificate_of_a_client_says_who_it_is() {
+    let certificates = Certificates::new();
+    let server = Server::builder().tls_mapping(&certificates).monitoring().start();
+    let with = certificates.client_config_with_cert();
+    let mut tcp = tls(&server, Transport::Tcp, "localhost", with.clone()).await.unwrap();
+    assert_eq!(ask(&mut tcp, r#"CONNECT {"verbose":false}"#).await.unwrap(), "PONG");
+    let clients = server.monitor("/connz?auth=1");
+    assert_eq!(clients["connections"][0]["authorized_user"], Certificates::CLIENT_SUBJECT);
+    let ws = tls(&server, Transport::Ws, "localhost", with).await.unwrap();
+    let (mut ws, _) = client_async("wss://localhost", ws).await.unwrap();
+    let told = Message::binary("CONNECT {\"verbose\":false}\r\nPING\r\n");
+    ws.send(told).await.unwrap();
+    for begin in ["INFO ", "PONG"] {
+        let said = within("a message", ws.next()).await.unwrap().unwrap().into_data();
+        assert!(said.starts_with(begin.as_bytes()), "{}", said.escape_ascii());
+    }
+
+    let without = certificates.client_config();
+    let mut tcp = tls(&server, Transport::Tcp, "localhost", without).await.unwrap();
+    assert!(ask(&mut tcp, r#"CONNECT {"verbose":false}"#).await.is_err());
+}
+
+#[tokio::test]
+async fn a_certificate_has_the_names_that_were_asked_for() {
+    let certificates = Certificates::new();
+    let identity = certificates.for_names(&["localhost", "nats.test"]);
+    let server = Server::builder().tls_identity(&certificates, identity).start();
+    for transport in Transport::ALL {
+        for name in ["localhost", "nats.test"] {
+            tls(&server, transport, name, certificates.client_config()).await.unwrap();
+        }
+        let config = certificates.client_config();
+        let refused = tls(&server, transport, "127.0.0.1", config).await.unwrap_err();
+        assert!(refused.to_string().contains("not valid for name \"127.0.0.1\""), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_certificate_is_refused() {
+    let certificates = Certificates::new();
+    let server = Server::builder().tls_identity(&certificates, certificates.expired()).start();
+    for transport in Transport::ALL {
+        let config = certificates.client_config();
+        let refused = tls(&server, transport, "localhost", config).await.unwrap_err();
+        assert!(refused.to_string().contains("certificate expired"), "{refused}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "it is asked about itself without monitoring()")]
+fn a_server_without_monitoring_tells_nothing_about_itself() {
+    Server::start().monitor("/varz");
 }
