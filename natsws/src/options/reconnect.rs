@@ -205,7 +205,9 @@ impl ConnectOptions {
     /// ends the connection. Default: off; the connection is then made again when it is lost.
     ///
     /// The new connection is up before the old one ends. Subscriptions of queue groups and requests
-    /// miss nothing; other subscriptions miss what comes during about one round trip.
+    /// miss nothing; other subscriptions miss what comes during about one round trip. Subscribers
+    /// elsewhere may get what was published before the move after what was published behind it,
+    /// since it comes to them by another way.
     pub fn move_on_lame_duck(mut self, moves: bool) -> Self {
         self.reconnect.move_on_lame_duck = moves;
         self

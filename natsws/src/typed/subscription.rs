@@ -13,6 +13,7 @@ use crate::connection::Connection;
 use crate::drain::FlushError;
 use crate::header::Headers;
 use crate::msg::Msg;
+use crate::session::Overflow;
 use crate::subscription::{Subscribe, SubscribeError, Subscription, SubscriptionError, Terms};
 
 /// What a typed subscription has to say between its messages.
@@ -76,6 +77,13 @@ impl<'a, M: DecodeMessage> SubscribeTo<'a, M> {
     /// How many bytes of messages may wait to be read before some are dropped.
     pub fn pending_bytes(mut self, bytes: usize) -> Self {
         self.terms.limits.bytes = bytes;
+        self
+    }
+
+    /// What happens when more waits to be read than may. Default:
+    /// [`ConnectOptions::overflow`](crate::ConnectOptions::overflow).
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.terms.limits.overflow = overflow;
         self
     }
 
@@ -177,6 +185,11 @@ impl<M: DecodeMessage> TypedSubscription<M> {
     /// How many messages were dropped because they were not read fast enough.
     pub fn dropped(&self) -> u64 {
         self.subscriptions.iter().map(Subscription::dropped).sum()
+    }
+
+    /// How many messages wait to be read.
+    pub fn pending(&self) -> usize {
+        self.subscriptions.iter().map(Subscription::pending).sum()
     }
 }
 
