@@ -10,6 +10,7 @@ mod handlers;
 mod headers;
 mod lifecycle;
 mod limits;
+mod options;
 mod permissions;
 mod pressure;
 mod publish;

@@ -15,7 +15,7 @@ async fn server(transport: Transport, options: ConnectOptions) -> (Server, Conne
     (server, nc)
 }
 
-async fn down(nc: &Connection) {
+pub(crate) async fn down(nc: &Connection) {
     eventually("the loss", async || (nc.state() == State::Disconnected).then_some(())).await;
 }
 

@@ -84,9 +84,12 @@ pub(super) async fn attempt(
 /// Waits for the next server's turn; `None` where there is none.
 async fn next(shared: &Shared, but: Option<&ServerAddr>) -> Option<Arc<ServerAddr>> {
     let mut nudges = shared.nudges();
+    // The application is asked once for each attempt, and again when something has changed.
+    let mut ask = true;
     loop {
         let now = runtime::now();
-        let (mut turn, chosen) = match chosen(shared, now) {
+        let chosen = if ask { chosen(shared, now) } else { None };
+        let (mut turn, chosen) = match chosen {
             Some((turn, server)) => (turn, Some(server)),
             None => (shared.servers().turn(now, but), None),
         };
@@ -100,9 +103,7 @@ async fn next(shared: &Shared, but: Option<&ServerAddr>) -> Option<Arc<ServerAdd
             Turn::Dial(server) => return Some(server),
             Turn::Nobody => return None,
             Turn::Wait(_) if chosen.is_some() => {}
-            Turn::Wait(until) => {
-                interrupted(until, &mut nudges).await;
-            }
+            Turn::Wait(until) => ask = interrupted(until, &mut nudges).await,
         }
     }
 }
