@@ -1,20 +1,20 @@
 //! A connection: subjects and bytes, without types.
 
+mod leave;
+mod watch;
+
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_core::Stream;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use crate::connect_error::ConnectError;
-use crate::drain::{DrainError, DrainReport, FlushError};
+use crate::drain::FlushError;
 use crate::driver::{Driver, Shared};
-use crate::event::{CloseError, Event, Listener, State};
+use crate::event::{CloseError, State};
 use crate::options::{ConnectOptions, PoolServer};
 use crate::payload::Payload;
 use crate::protocol::ServerInfo;
@@ -22,10 +22,11 @@ use crate::publish::Publish;
 use crate::request::SendRequest;
 use crate::runtime;
 use crate::server_addr::{AddrError, IntoServers, ServerAddr};
-use crate::session::{Queue, Unanswered};
+use crate::session::Unanswered;
 use crate::stats::Stats;
 use crate::subject::check_subject;
 use crate::subscription::{Subscribe, Terms};
+pub use watch::{Events, StateWatch, WaitError};
 
 /// A connection to NATS, as subjects and bytes. Applications mostly hold a
 /// [`Client`](crate::Client), which adds types to it.
@@ -249,92 +250,6 @@ impl Connection {
         format!("{}{number}", self.0.inboxes)
     }
 
-    /// Closes the connection in good order: no new subscriptions and requests, every subscription
-    /// drained and read to its end, everything published confirmed by the server.
-    ///
-    /// Messages can still be published, to answer what had come, until everything is read. So
-    /// whoever reads the subscriptions must go on reading meanwhile, in another task than this.
-    /// While there is no connection it waits for the next one, within
-    /// [`ConnectOptions::drain_timeout`] like everything else.
-    ///
-    /// A connection that is draining already, or was drained, gives the same result once more.
-    ///
-    /// # Errors
-    /// [`DrainError`] says what could not be done in good order; the connection is closed then all
-    /// the same.
-    ///
-    /// # Cancel safety
-    /// Dropped early, subscriptions drain all the same, but the connection is not closed.
-    pub async fn drain(&self) -> Result<DrainReport, DrainError> {
-        let shared = self.shared();
-        let mut drained = shared.drained.lock().await;
-        if let Some(result) = *drained {
-            return result;
-        }
-        let queues = shared.with_session(|session, effects| {
-            if session.is_closed() {
-                return Err(DrainError::Closed);
-            }
-            session.start_draining();
-            let accepted = shared.outbox.accepted();
-            let subscriptions = session.subscriptions();
-            for (sid, _) in &subscriptions {
-                session.drain(*sid, accepted, effects);
-            }
-            Ok(subscriptions.into_iter().map(|(_, queue)| queue).collect::<Vec<_>>())
-        })?;
-        let read = |queue: &Arc<Queue>| {
-            queue.received().saturating_sub(queue.dropped() + queue.len() as u64)
-        };
-        let dropped = |queue: &Arc<Queue>| queue.dropped();
-        let (read_before, dropped_before): (u64, u64) =
-            (queues.iter().map(read).sum(), queues.iter().map(dropped).sum());
-        if shared.state() == State::Connected {
-            shared.set_state(State::Draining);
-        }
-        let limit = shared.options.drain_timeout;
-        let finished = runtime::timeout(limit, async {
-            for queue in &queues {
-                poll_fn(|cx| queue.poll_read(cx)).await;
-            }
-            shared.outbox.stop_accepting();
-            self.flush_over_reconnects().await
-        });
-        let result = match finished.await {
-            Some(Ok(())) => Ok(DrainReport {
-                delivered: queues.iter().map(read).sum::<u64>() - read_before,
-                dropped: queues.iter().map(dropped).sum::<u64>() - dropped_before,
-            }),
-            Some(Err(error)) => Err(DrainError::Flush(error)),
-            None => {
-                let unfinished = queues.iter().filter(|queue| !queue.is_read());
-                let unread = unfinished.map(|queue| Queue::len(queue)).sum();
-                let unsent = shared.outbox.unsent();
-                Err(DrainError::TimedOut { unread, unsent })
-            }
-        };
-        *drained = Some(result);
-        self.close().await;
-        result
-    }
-
-    /// Flushes, over as many connections as it takes. What the last one did not confirm stays
-    /// unconfirmed.
-    async fn flush_over_reconnects(&self) -> Result<(), FlushError> {
-        let mut lost = 0;
-        loop {
-            // What waits for the next connection is not lost.
-            let mut state = self.shared().watch_state();
-            drop(state.wait_for(|state| *state != State::Disconnected).await);
-            match self.flush().await {
-                Ok(()) if lost == 0 => return Ok(()),
-                Ok(()) => return Err(FlushError::Disconnected { unconfirmed: lost }),
-                Err(FlushError::Closed) => return Err(FlushError::Closed),
-                Err(FlushError::Disconnected { unconfirmed }) => lost += unconfirmed,
-            }
-        }
-    }
-
     /// Closes the connection: what waits is sent if that is quick, and everything ends. Requests
     /// that wait fail, subscriptions end when what had come is read.
     ///
@@ -467,21 +382,6 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Why a connection is not up after all.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum WaitError {
-    /// It did not come up in time.
-    #[error("the connection was not up within {after:?}")]
-    TimedOut {
-        /// How long was waited.
-        after: Duration,
-    },
-    /// It is closed for good; says why, where nobody asked for it.
-    #[error("the connection is closed")]
-    Closed(#[source] Option<CloseError>),
-}
-
 /// Why the servers were not replaced.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -492,62 +392,6 @@ pub enum SetServersError {
     /// There is none.
     #[error("there must be a server to connect to")]
     Empty,
-}
-
-/// The state of a connection as it changes, as [`Connection::status`] gives it. It does not keep
-/// the connection alive.
-#[derive(Debug, Clone)]
-pub struct StateWatch(watch::Receiver<State>);
-
-impl StateWatch {
-    /// The state now.
-    pub fn current(&self) -> State {
-        *self.0.borrow()
-    }
-
-    /// Waits for another state than the one that was seen last; `None` when the connection is gone.
-    ///
-    /// # Cancel safety
-    /// Dropped early, nothing is lost.
-    pub async fn changed(&mut self) -> Option<State> {
-        self.0.changed().await.ok()?;
-        Some(*self.0.borrow_and_update())
-    }
-
-    /// Waits for a state that is wanted, and gives it. A connection that is gone is closed, wanted
-    /// or not.
-    ///
-    /// # Cancel safety
-    /// Dropped early, nothing is lost.
-    pub async fn wait_for(&mut self, mut wanted: impl FnMut(State) -> bool) -> State {
-        let ends = |state: &State| *state == State::Closed || wanted(*state);
-        self.0.wait_for(ends).await.map_or(State::Closed, |state| *state)
-    }
-}
-
-/// What happens to a connection, as a stream that ends with it.
-///
-/// A listener that falls more than 256 events behind [misses](Event::Missed) some, but never one
-/// that says that the connection was made, lost, moved or closed, or which servers there are.
-#[derive(Debug)]
-pub struct Events(Listener);
-
-impl Events {
-    /// The next event; `None` when the connection is gone.
-    ///
-    /// # Cancel safety
-    /// Dropped early, nothing is lost.
-    pub async fn next(&mut self) -> Option<Event> {
-        poll_fn(|cx| self.0.poll_next(cx)).await
-    }
-}
-
-impl Stream for Events {
-    type Item = Event;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.0.poll_next(cx)
-    }
 }
 
 /// 128 random bits from the system, as 22 letters and digits.

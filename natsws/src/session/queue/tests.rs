@@ -1,0 +1,145 @@
+//! What a queue keeps, drops and tells, for each policy.
+
+use bytes::Bytes;
+
+use super::*;
+use crate::delivery::Offsets;
+
+fn message(payload: &'static str) -> Item {
+    let at = Offsets {
+        subject_end: 0,
+        reply_start: 0,
+        reply_end: 0,
+        headers_start: 0,
+        payload_start: 0,
+    };
+    Item::Delivery(Delivery::new(Bytes::from_static(payload.as_bytes()), at))
+}
+
+fn limits(messages: usize, bytes: usize) -> QueueLimits {
+    QueueLimits { messages, bytes, ..QueueLimits::default() }
+}
+
+fn with(overflow: Overflow) -> Queue {
+    Queue::new(QueueLimits { overflow, ..limits(3, 100) })
+}
+
+fn pushed(queue: &Queue, payloads: &[&'static str]) -> Vec<Pace> {
+    queue.push(&mut payloads.iter().map(|payload| message(payload)).collect()).1
+}
+
+fn shown(queue: &Queue) -> Vec<String> {
+    let mut local = VecDeque::new();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut all = Vec::new();
+    while let Poll::Ready(true) = queue.poll_take(&mut cx, &mut local) {
+        all.extend(local.drain(..).map(|item| match item {
+            Item::Delivery(delivery) => {
+                String::from_utf8_lossy(delivery.payload_bytes()).into_owned()
+            }
+            other => format!("{other:?}"),
+        }));
+    }
+    all
+}
+
+#[test]
+fn a_gap_is_an_item_where_it_happened() {
+    let queue = Queue::new(limits(2, 100));
+    let mut batch = vec![message("a"), message("b"), message("c"), message("d")];
+    assert_eq!(queue.push(&mut batch).1, [Pace::TooSlow { waiting: 2 }]);
+    assert_eq!(shown(&queue), ["a", "b"]);
+    assert_eq!(pushed(&queue, &["e"]), [Pace::Recovered { dropped: 2 }]);
+    assert_eq!(shown(&queue), ["Lagged { dropped: 2 }", "e"]);
+    assert_eq!((queue.received(), queue.dropped()), (5, 2));
+}
+
+#[test]
+fn a_gap_at_the_end_is_not_lost() {
+    let queue = Queue::new(limits(1, 100));
+    queue.push(&mut vec![message("a"), message("b")]);
+    assert!(queue.end().is_none());
+    assert_eq!(shown(&queue), ["a", "Lagged { dropped: 1 }"]);
+    assert!(queue.is_read());
+}
+
+#[test]
+fn bytes_are_limited_too_but_never_shut_out_a_single_message() {
+    let queue = Queue::new(limits(10, 4));
+    queue.push(&mut vec![message("123456"), message("x")]);
+    assert_eq!(shown(&queue), ["123456"]);
+    queue.push(&mut vec![message("1234"), message("5")]);
+    assert_eq!(shown(&queue), ["Lagged { dropped: 1 }", "1234"]);
+    assert_eq!(queue.dropped(), 2);
+}
+
+#[test]
+fn the_oldest_are_dropped_and_the_gap_is_told_in_front() {
+    let queue = with(Overflow::DropOldest);
+    assert_eq!(pushed(&queue, &["a", "b", "c"]), []);
+    assert_eq!(pushed(&queue, &["d"]), [Pace::TooSlow { waiting: 3 }]);
+    assert_eq!(pushed(&queue, &["e"]), []);
+    assert_eq!(shown(&queue), ["Lagged { dropped: 3 }", "d", "e"]);
+    assert_eq!((queue.received(), queue.dropped()), (5, 3));
+    assert_eq!(pushed(&queue, &["f"]), [Pace::Recovered { dropped: 3 }]);
+    assert_eq!(shown(&queue), ["f"]);
+    let one = Queue::new(QueueLimits { overflow: Overflow::DropOldest, ..limits(1, 100) });
+    pushed(&one, &["a", "b", "c"]);
+    assert_eq!(shown(&one), ["Lagged { dropped: 2 }", "c"]);
+}
+
+#[test]
+fn a_blocking_queue_keeps_everything_until_it_has_to_give_way() {
+    let queue = with(Overflow::Block);
+    let slow = [Pace::TooSlow { waiting: 3 }, Pace::Blocked];
+    assert_eq!(pushed(&queue, &["a", "b", "c", "d", "e"]), slow);
+    assert!(queue.poll_room(Waker::noop()).is_pending());
+    queue.give_way();
+    assert_eq!(pushed(&queue, &["f"]), []);
+    assert_eq!(shown(&queue), ["a", "b", "c", "d", "e"]);
+    assert!(queue.poll_room(Waker::noop()).is_ready());
+    assert_eq!(pushed(&queue, &["g"]), [Pace::Recovered { dropped: 1 }]);
+    assert_eq!(shown(&queue), ["Lagged { dropped: 1 }", "g"]);
+    assert_eq!(pushed(&queue, &["h", "i", "j", "k"]), slow);
+    assert_eq!(shown(&queue), ["h", "i", "j", "k"]);
+    assert_eq!((queue.recover(), queue.recover()), (Some(0), None));
+}
+
+#[test]
+fn a_queue_that_closes_says_so_behind_what_had_come() {
+    let queue = with(Overflow::Close);
+    let closed = [Pace::TooSlow { waiting: 3 }, Pace::Closed];
+    assert_eq!(pushed(&queue, &["a", "b", "c", "d", "e"]), closed);
+    assert_eq!(pushed(&queue, &["f"]), []);
+    queue.end();
+    assert_eq!(shown(&queue), ["a", "b", "c", "Overflowed"]);
+    assert_eq!((queue.received(), queue.dropped()), (6, 3));
+}
+
+#[test]
+fn a_queue_is_read_when_its_reader_comes_back_for_more() {
+    let queue = Queue::new(QueueLimits::default());
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut local = VecDeque::new();
+    queue.push(&mut vec![message("a")]);
+    queue.end();
+    assert!(!queue.is_read());
+    assert_eq!(queue.poll_take(&mut cx, &mut local), Poll::Ready(true));
+    assert!(!queue.is_read(), "the reader is at work");
+    assert_eq!(queue.poll_take(&mut cx, &mut local), Poll::Ready(false));
+    assert!(queue.is_read());
+    let nothing_came = Queue::new(QueueLimits::default());
+    assert!(!nothing_came.is_read());
+    nothing_came.end();
+    assert!(nothing_came.is_read());
+}
+
+#[test]
+fn an_abandoned_queue_keeps_nothing() {
+    let queue = Queue::new(QueueLimits::default());
+    queue.push(&mut vec![message("a")]);
+    queue.abandon();
+    queue.push(&mut vec![message("b")]);
+    assert_eq!((queue.len(), queue.received()), (0, 2));
+    assert!(queue.is_read());
+}
