@@ -247,12 +247,14 @@ impl Session {
     /// it up has room; when its time is over, [`timeout`](Self::timeout) gives way.
     pub(crate) fn poll_may_read(&mut self, waker: &Waker, effects: &mut Effects) -> bool {
         self.blocked.retain(|blocked| {
-            let has_room = blocked.queue.poll_room(waker).is_ready();
-            if let (true, Some(dropped)) = (has_room, blocked.queue.recover()) {
+            if blocked.queue.poll_room(waker).is_pending() {
+                return true;
+            }
+            if let Some(dropped) = blocked.queue.recover() {
                 let subject = blocked.subject.clone();
                 effects.notices.push(Notice::SlowConsumerRecovered { subject, dropped });
             }
-            !has_room
+            false
         });
         self.blocked.is_empty()
     }
