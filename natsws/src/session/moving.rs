@@ -67,3 +67,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
