@@ -252,6 +252,11 @@ impl Driver {
                 self.reconnected(server, misfits);
                 Some(link)
             }
+            // There never was a server to try: the transport had been given.
+            Err(attempts) if attempts.is_empty() => {
+                shared.set_closed_by(CloseError::Lost(reason));
+                None
+            }
             Err(attempts) => {
                 shared.set_closed_by(CloseError::GaveUp { lost: Some(reason), attempts });
                 None

@@ -11,9 +11,27 @@ pub use native::{BoxFuture, MaybeSend, MaybeSync};
 pub(crate) use native::{Sleep, now, since_1970, sleep_until, spawn};
 
 use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
+
+/// Runs the application's code; its panic, in making the future or in running it, is an error here.
+/// What a panic carries may be a secret, and is not kept.
+pub(crate) async fn contained<F: Future>(make: impl FnOnce() -> F) -> Result<F::Output, Panicked> {
+    let made = catch_unwind(AssertUnwindSafe(make));
+    let mut future = Box::pin(made.map_err(|_| Panicked)?);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        polled.map_or(Poll::Ready(Err(Panicked)), |poll| poll.map(Ok))
+    })
+    .await
+}
+
+/// The application's code panicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it panicked")]
+pub(crate) struct Panicked;
 
 /// Waits for a duration.
 pub(crate) fn sleep(duration: Duration) -> Pin<Box<Sleep>> {

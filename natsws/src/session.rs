@@ -46,6 +46,8 @@ pub(crate) struct Effects {
     ended: Vec<Route>,
     /// The server changed what it says of itself.
     pub(crate) info: Option<Arc<ServerInfo>>,
+    /// A subscription has no room, and reading has to wait for it.
+    pub(crate) blocked: bool,
 }
 
 /// Something that listeners want to know.

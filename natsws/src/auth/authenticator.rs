@@ -1,14 +1,11 @@
 //! Credentials that the application makes for each connection.
 
-use std::any::Any;
 use std::error::Error;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::future::Future;
 use std::sync::Arc;
-use std::task::Poll;
 
 use super::{AuthError, Credentials};
-use crate::runtime::{BoxFuture, MaybeSend, MaybeSync};
+use crate::runtime::{self, BoxFuture, MaybeSend, MaybeSync};
 use crate::server_addr::ServerAddr;
 
 /// What an [`Authenticator`] is asked.
@@ -102,22 +99,13 @@ pub(crate) fn boxed(authenticator: impl Authenticator) -> Arc<dyn DynAuthenticat
 impl<A: Authenticator> DynAuthenticator for Contained<A> {
     fn credentials(&self, challenge: Challenge) -> BoxFuture<'_, Result<Credentials, AuthError>> {
         Box::pin(async move {
-            let made = catch_unwind(AssertUnwindSafe(|| self.0.authenticate(challenge)));
-            let mut future = Box::pin(made.map_err(panicked)?);
-            let outcome = poll_fn(|cx| {
-                let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
-                polled.map_or_else(|panic| Poll::Ready(Err(panicked(panic))), |poll| poll.map(Ok))
-            });
-            outcome.await?.map_err(|error| match error.downcast::<AuthError>() {
-                Ok(ours) => *ours,
-                Err(theirs) => AuthError::Authenticator(theirs),
+            let made = runtime::contained(|| self.0.authenticate(challenge)).await;
+            made.map_err(|_| AuthError::Panicked)?.map_err(|error| {
+                match error.downcast::<AuthError>() {
+                    Ok(ours) => *ours,
+                    Err(theirs) => AuthError::Authenticator(theirs),
+                }
             })
         })
     }
-}
-
-/// What a panic carries may be a secret, and is not kept.
-fn panicked(panic: Box<dyn Any + Send>) -> AuthError {
-    drop(panic);
-    AuthError::Panicked
 }

@@ -53,6 +53,8 @@ pub(super) struct Link {
     timer_at: Instant,
     /// What the server reported last; it often says why before it closes the connection.
     last_error: Option<ServerError>,
+    /// A subscription has no room, and more is read when it does.
+    blocked: bool,
     /// The server is about to shut down.
     lame_duck: bool,
     debug: bool,
@@ -75,6 +77,7 @@ impl Link {
             timer: Box::pin(runtime::sleep_until(now)),
             timer_at: now,
             last_error: None,
+            blocked: false,
             lame_duck,
             debug,
         }
@@ -125,9 +128,10 @@ impl Link {
         // What came behind the handshake's PONG is in the decoder already.
         self.dispatch(shared)?;
         for _ in 0..ROUNDS {
-            if !shared.may_read(cx.waker()) {
+            if self.blocked && !shared.may_read(cx.waker()) {
                 return Ok(());
             }
+            self.blocked = false;
             match Pin::new(&mut self.transport).poll_next(cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Some(Ok(chunk))) => {
@@ -171,11 +175,11 @@ impl Link {
     }
 
     fn route(&mut self, shared: &Shared) -> Result<(), Disconnect> {
-        let last_error = self.ops.iter().rev().find_map(|op| match op {
-            ServerOp::Err(text) => Some(ServerError::parse(text)),
+        // Only what is said right before the end says why it ends.
+        self.last_error = self.ops.iter().rev().find_map(|op| match op {
+            ServerOp::Err(text) => Some(ServerError::parse(text)).filter(|it| !it.is_permission()),
             _ => None,
         });
-        self.last_error = last_error.or_else(|| self.last_error.take());
         let mut effects = Effects::default();
         let now = runtime::now();
         let received = shared.session().receive(self.ops.drain(..), now, &mut effects);
@@ -183,6 +187,7 @@ impl Link {
             self.decoder.limit_messages(message_limit(&shared.options, info.max_payload));
             self.lame_duck = info.lame_duck_mode;
         }
+        self.blocked = effects.blocked;
         shared.apply(effects);
         received.map_err(|fault| Disconnect::Protocol(ProtocolError { fault, at: 0 }))
     }

@@ -1,5 +1,6 @@
 //! Options for staying connected.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,14 +30,14 @@ pub(crate) struct ReconnectOptions {
     pub(crate) move_on_lame_duck: bool,
 }
 
-/// The application's own delay.
+/// The application's own delay; `None` where it panics.
 pub(crate) trait Delay: MaybeSend + MaybeSync {
-    fn delay(&self, failures: u32) -> Duration;
+    fn delay(&self, failures: u32) -> Option<Duration>;
 }
 
 impl<F: Fn(u32) -> Duration + MaybeSend + MaybeSync> Delay for F {
-    fn delay(&self, failures: u32) -> Duration {
-        self(failures)
+    fn delay(&self, failures: u32) -> Option<Duration> {
+        catch_unwind(AssertUnwindSafe(|| self(failures))).ok()
     }
 }
 
@@ -63,8 +64,8 @@ impl Default for ReconnectOptions {
 impl ReconnectOptions {
     /// How long to wait after the last attempt at a server that failed this often in a row.
     pub(crate) fn wait(&self, failures: u32, is_tls: bool) -> Duration {
-        if let Some(delay) = &self.delay {
-            return delay.delay(failures);
+        if let Some(delay) = self.delay.as_ref().and_then(|delay| delay.delay(failures)) {
+            return delay;
         }
         let doubled = |wait: Duration| {
             let times = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
@@ -124,7 +125,8 @@ impl ConnectOptions {
 
     /// Decides how long to wait before a server is tried again, in place of
     /// [`reconnect_time_wait`](Self::reconnect_time_wait) and jitter. The function is given how
-    /// often that server failed in a row, and must not block.
+    /// often that server failed in a row, and must not block. Where it panics, the usual wait is
+    /// used.
     pub fn reconnect_delay(
         mut self,
         delay: impl Fn(u32) -> Duration + MaybeSend + MaybeSync + 'static,
@@ -251,5 +253,9 @@ mod tests {
         let options = ConnectOptions::new()
             .reconnect_delay(|failures| Duration::from_millis(u64::from(failures) * 7));
         assert_eq!((wait(&options, 0), wait(&options, 3)), (0, 21));
+        let panics = ConnectOptions::new()
+            .reconnect_jitter(Duration::ZERO)
+            .reconnect_delay(|_| std::panic::resume_unwind(Box::new("the application's own")));
+        assert_eq!(wait(&panics, 2), 4000);
     }
 }

@@ -63,6 +63,11 @@ impl ServerError {
         )
     }
 
+    /// Whether a permission is missing; the connection goes on then.
+    pub fn is_permission(&self) -> bool {
+        matches!(self, Self::PublishDenied { .. } | Self::SubscribeDenied { .. })
+    }
+
     pub(crate) fn parse(text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(text);
         let text = text.trim().trim_matches('\'');

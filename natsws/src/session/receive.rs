@@ -38,6 +38,7 @@ impl Session {
             }
         }
         self.hand_over(now, effects);
+        effects.blocked = !self.blocked.is_empty();
         result
     }
 

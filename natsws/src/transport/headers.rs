@@ -4,7 +4,7 @@ use std::error::Error;
 use std::future::Future;
 
 use super::TransportError;
-use crate::runtime::{BoxFuture, MaybeSend, MaybeSync};
+use crate::runtime::{self, BoxFuture, MaybeSend, MaybeSync};
 use crate::server_addr::ServerAddr;
 
 /// Makes headers for each handshake, for the server that is connected to.
@@ -25,8 +25,7 @@ where
     E: Into<Box<dyn Error + Send + Sync>>,
 {
     fn headers(&self, server: ServerAddr) -> BoxFuture<'_, Provided> {
-        let headers = (self.0)(server);
-        Box::pin(async move { headers.await.map_err(Into::into) })
+        Box::pin(async move { runtime::contained(|| (self.0)(server)).await?.map_err(Into::into) })
     }
 }
 
