@@ -64,6 +64,7 @@ impl From<OptionsFault> for ConnectError {
         match fault {
             OptionsFault::Address(error) => Self::Address(error),
             OptionsFault::Proxy(error) => Self::Proxy(error),
+            #[cfg(feature = "websocket")]
             OptionsFault::UpgradeHeader(reason) => Self::UpgradeHeader { reason },
         }
     }

@@ -87,6 +87,7 @@ pub(crate) enum OptionsFault {
     Address(AddrError),
     Proxy(ProxyError),
     /// What is wrong with a header, in words.
+    #[cfg(feature = "websocket")]
     UpgradeHeader(String),
 }
 

@@ -4,11 +4,16 @@
 //! read is the server's `INFO`.
 
 mod error;
+#[cfg(feature = "websocket")]
 mod headers;
 #[cfg_attr(not(feature = "embedded"), allow(dead_code, reason = "the broker's client side"))]
 pub(crate) mod memory;
 mod options;
 mod phase;
+#[cfg_attr(
+    not(any(feature = "tcp", feature = "websocket")),
+    allow(dead_code, reason = "there is nothing to reach through it")
+)]
 mod proxy;
 #[cfg(any(feature = "tcp", feature = "websocket"))]
 mod socket;
@@ -29,8 +34,11 @@ use crate::server_addr::{Scheme, ServerAddr};
 pub use error::TransportError;
 #[cfg(any(feature = "tcp", feature = "websocket"))]
 use error::shown;
+#[cfg(feature = "websocket")]
 pub(crate) use headers::{HeaderProvider, ProviderFn, check_header};
-pub(crate) use options::{Pem, TransportOptions};
+#[cfg(feature = "tls")]
+pub(crate) use options::Pem;
+pub(crate) use options::TransportOptions;
 pub use phase::Phase;
 pub(crate) use phase::Progress;
 pub use proxy::ProxyError;

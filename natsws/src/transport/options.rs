@@ -1,15 +1,15 @@
 //! What a transport is told: TLS, the upgrade's headers, a proxy.
 
-use std::fmt;
-use std::sync::Arc;
-
+#[cfg(feature = "websocket")]
 use super::HeaderProvider;
 use super::proxy::ProxyRule;
 
 /// How to open a transport.
 #[derive(Clone, Default)]
 pub(crate) struct TransportOptions {
+    #[cfg(feature = "tls")]
     pub(crate) tls: TlsOptions,
+    #[cfg(feature = "websocket")]
     pub(crate) upgrade: UpgradeOptions,
     pub(crate) proxy: ProxyRule,
     /// Several addresses of one name are tried in the order they come.
@@ -17,11 +17,11 @@ pub(crate) struct TransportOptions {
 }
 
 /// How to secure a connection.
+#[cfg(feature = "tls")]
 #[derive(Clone, Default)]
 pub(crate) struct TlsOptions {
     /// Used as it is where given; else what follows makes one.
-    #[cfg(feature = "tls")]
-    pub(crate) config: Option<Arc<rustls::ClientConfig>>,
+    pub(crate) config: Option<std::sync::Arc<rustls::ClientConfig>>,
     /// Certificate authorities besides the platform's.
     pub(crate) authorities: Vec<Pem>,
     /// A certificate with those that it was issued by, and its key.
@@ -33,15 +33,17 @@ pub(crate) struct TlsOptions {
 }
 
 /// Where a PEM text is: files are read for each connection, so that they can be replaced.
+#[cfg(feature = "tls")]
 #[derive(Clone)]
 pub(crate) enum Pem {
     File(std::path::PathBuf),
-    Text(Arc<[u8]>),
+    Text(std::sync::Arc<[u8]>),
 }
 
 /// Names the file; a text may be a key.
-impl fmt::Display for Pem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+#[cfg(feature = "tls")]
+impl std::fmt::Display for Pem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Text(_) => f.write_str("the given PEM text"),
@@ -50,8 +52,9 @@ impl fmt::Display for Pem {
 }
 
 /// What is added to the WebSocket handshake.
+#[cfg(feature = "websocket")]
 #[derive(Clone, Default)]
 pub(crate) struct UpgradeOptions {
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) providers: Vec<Arc<dyn HeaderProvider>>,
+    pub(crate) providers: Vec<std::sync::Arc<dyn HeaderProvider>>,
 }

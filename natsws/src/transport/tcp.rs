@@ -35,6 +35,7 @@ pub(super) async fn dial(
     progress: &Progress,
 ) -> Result<BoxTransport, TransportError> {
     let mut stream = socket::open(addr, options, progress).await?;
+    #[cfg(feature = "tls")]
     if options.tls.first {
         return upgrade(stream, Bytes::new(), addr, options, progress).await;
     }
