@@ -19,8 +19,8 @@ use std::time::Duration;
 /// Runs the application's code; its panic, in making the future or in running it, is an error here.
 /// What a panic carries may be a secret, and is not kept.
 pub(crate) async fn contained<F: Future>(make: impl FnOnce() -> F) -> Result<F::Output, Panicked> {
-    let made = catch_unwind(AssertUnwindSafe(make));
-    let mut future = Box::pin(made.map_err(|_| Panicked)?);
+    let future = catch_unwind(AssertUnwindSafe(make));
+    let mut future = Box::pin(future.map_err(|_| Panicked)?);
     poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
         polled.map_or(Poll::Ready(Err(Panicked)), |poll| poll.map(Ok))

@@ -41,6 +41,7 @@ pub(super) fn message_limit(options: &ConnectOptions, max_payload: usize) -> usi
 }
 
 /// One connection to one server, while it lasts: bytes in, bytes out.
+#[expect(clippy::struct_excessive_bools, reason = "each comes true at a time of its own")]
 pub(super) struct Link {
     transport: BoxTransport,
     decoder: Decoder,
