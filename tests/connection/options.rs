@@ -451,6 +451,14 @@ async fn a_connection_whose_runtime_is_gone_says_so_at_once() {
 }
 
 #[tokio::test]
+async fn a_request_that_says_nothing_waits_as_long_as_the_options_say() {
+    let after = Duration::from_millis(20);
+    let (_scripted, _peer, nc) = scripted_as(&info(), quick().request_timeout(after)).await;
+    let told = nc.request("a", "").await.expect_err("nobody answers");
+    assert!(matches!(told, RequestError::TimedOut { after: told } if told == after), "{told:?}");
+}
+
+#[tokio::test]
 async fn the_whole_attempt_has_one_timeout_which_names_what_it_waited_for() {
     let scripted = Scripted::start();
     let options = quick().timeout(Duration::from_millis(100));

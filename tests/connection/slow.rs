@@ -168,6 +168,21 @@ async fn a_subscription_that_holds_the_connection_up_lets_go_when_it_is_dropped(
 }
 
 #[tokio::test]
+async fn bytes_count_like_messages_for_all_subscriptions_that_say_nothing() {
+    let options = quick().subscription_bytes(4);
+    let (_scripted, mut peer, nc) = scripted_as(&info(), options).await;
+    let sub = nc.subscribe("a").unconfirmed().await.expect("subscribed");
+    let roomy = nc.subscribe("b").pending_bytes(100).unconfirmed().await.expect("subscribed");
+    peer.skip_to_line("SUB b").await;
+    for _ in 0..3 {
+        peer.send("MSG a 1 3\r\nxyz\r\nMSG b 2 3\r\nxyz\r\n").await;
+    }
+    crate::flush(&nc, &mut peer).await;
+    assert_eq!((sub.dropped(), sub.pending()), (2, 1));
+    assert_eq!((roomy.dropped(), roomy.pending()), (0, 3));
+}
+
+#[tokio::test]
 async fn a_slow_listener_misses_no_change_of_the_state() {
     let (scripted, mut peer, nc) =
         scripted_as(&info(), quick().reconnect_delay(|_| Duration::ZERO)).await;
