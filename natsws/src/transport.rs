@@ -3,6 +3,8 @@
 //! A transport says nothing about where messages begin and end. For all of them the first thing
 //! read is the server's `INFO`.
 
+#[cfg(any(feature = "tcp", feature = "websocket"))]
+mod chunks;
 mod error;
 #[cfg(feature = "websocket")]
 mod headers;

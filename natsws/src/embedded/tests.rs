@@ -239,11 +239,16 @@ async fn a_burst_in_one_frame_is_not_too_much_for_a_client_that_reads() {
         .expect("sent");
     read_until(&mut memory, "PONG\r\n").await;
     let message = format!("PUB a 1000000\r\n{}\r\n", "x".repeat(1_000_000));
-    ws.send(Message::binary(format!("{CONNECT}{}", message.repeat(60)))).await.expect("sent");
-    let mut read = 0;
-    while read < 120_000_000 {
-        read += memory.next().await.expect("not cut").expect("a chunk").len();
-    }
+    let burst = Message::binary(format!("{CONNECT}{}", message.repeat(60)));
+    let reading = async {
+        let mut read = 0;
+        while read < 120_000_000 {
+            read += memory.next().await.expect("not cut").expect("a chunk").len();
+        }
+    };
+    // The burst is passed on while it comes.
+    let (sent, ()) = tokio::join!(ws.send(burst), reading);
+    sent.expect("sent");
 }
 
 #[tokio::test]

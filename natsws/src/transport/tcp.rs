@@ -1,18 +1,17 @@
 //! TCP, and TLS where the address or the server's `INFO` asks for it.
 
-use std::collections::VecDeque;
 use std::future::Future;
-use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_sink::Sink;
 use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::chunks::Chunks;
 use super::{BoxTransport, Phase, Progress, TransportError, TransportOptions, shown, socket};
 use crate::protocol::ServerInfo;
 use crate::server_addr::{Scheme, ServerAddr};
@@ -21,12 +20,8 @@ use crate::server_addr::{Scheme, ServerAddr};
 const READ: usize = 64 * 1024;
 /// Below this much room a new block is begun.
 const LEAST_ROOM: usize = 8 * 1024;
-/// Bytes that may wait in a sink before it asks to be flushed.
-const WRITE_AHEAD: usize = 256 * 1024;
 /// How a TLS server begins that was spoken to in the clear: an alert record.
 pub(super) const TLS_ALERT: &[u8] = &[0x15, 0x03];
-/// Chunks written by one system call.
-const SLICES: usize = 32;
 
 /// Connects to a `nats://` or `tls://` address.
 pub(super) async fn dial(
@@ -112,14 +107,13 @@ pub(crate) struct Tcp<S> {
     io: S,
     first: Option<Bytes>,
     block: BytesMut,
-    waiting: VecDeque<Bytes>,
-    waiting_len: usize,
+    waiting: Chunks,
 }
 
 impl<S> Tcp<S> {
     pub(crate) fn new(io: S, first: Bytes) -> Self {
         let first = (!first.is_empty()).then_some(first);
-        Self { io, first, block: BytesMut::new(), waiting: VecDeque::new(), waiting_len: 0 }
+        Self { io, first, block: BytesMut::new(), waiting: Chunks::default() }
     }
 }
 
@@ -144,62 +138,31 @@ impl<S: AsyncRead + Unpin> Stream for Tcp<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Tcp<S> {
-    /// Writes until nothing waits.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        while !self.waiting.is_empty() {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            for (slice, chunk) in slices.iter_mut().zip(&self.waiting) {
-                *slice = IoSlice::new(chunk);
-            }
-            let count = self.waiting.len().min(SLICES);
-            let slices = slices.get(..count).unwrap_or_default();
-            let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, slices))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into()));
-            }
-            self.advance(written);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn advance(&mut self, mut written: usize) {
-        self.waiting_len = self.waiting_len.saturating_sub(written);
-        while let Some(chunk) = self.waiting.front_mut() {
-            if chunk.len() > written {
-                chunk.advance(written);
-                return;
-            }
-            written -= chunk.len();
-            self.waiting.pop_front();
-        }
-    }
-}
-
 impl<S: AsyncWrite + Unpin> Sink<Bytes> for Tcp<S> {
     type Error = TransportError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         let this = self.get_mut();
-        if this.waiting_len < WRITE_AHEAD { Poll::Ready(Ok(())) } else { this.poll_write(cx) }
+        if this.waiting.has_room() {
+            Poll::Ready(Ok(()))
+        } else {
+            this.waiting.poll_write(&mut this.io, cx)
+        }
     }
 
     fn start_send(self: Pin<&mut Self>, chunk: Bytes) -> Result<(), TransportError> {
-        let this = self.get_mut();
-        this.waiting_len += chunk.len();
-        this.waiting.push_back(chunk);
+        self.get_mut().waiting.push(chunk);
         Ok(())
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         let this = self.get_mut();
-        ready!(this.poll_write(cx))?;
-        Pin::new(&mut this.io).poll_flush(cx).map_err(Into::into)
+        this.waiting.poll_flush(&mut this.io, cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         let this = self.get_mut();
-        ready!(this.poll_write(cx))?;
+        ready!(this.waiting.poll_write(&mut this.io, cx))?;
         Pin::new(&mut this.io).poll_shutdown(cx).map_err(Into::into)
     }
 }

@@ -1,32 +1,34 @@
-//! WebSocket through tokio-tungstenite: a binary frame for each chunk that is sent, any framing
-//! accepted on read.
+//! WebSocket: the handshake through tokio-tungstenite, the frames by ourselves.
+//!
+//! A binary frame goes out for each chunk, masked where it lies. What comes in is passed on piece by
+//! piece as it is read, whatever the framing: a server puts all that waits into one frame, which may
+//! have 64 MiB and more. What is limited are NATS messages, in the decoder.
 
+mod frame;
+mod mask;
 mod opening;
 
-use std::pin::Pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_sink::Sink;
 use http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS};
 use http::{HeaderMap, Request, Uri};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::WebSocketStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::chunks::Chunks;
 use super::headers::{check_header, is_credential};
 use super::options::UpgradeOptions;
 use super::{BoxTransport, Phase, Progress, TransportError, TransportOptions, socket};
 use crate::runtime::MaybeSend;
 use crate::server_addr::{Scheme, ServerAddr};
+use frame::{Read, Reader, Role};
 use opening::Opening;
-
-/// A server puts everything that waits into one frame, which is bounded by its `max_pending` of
-/// 64 MiB and one message more. What is limited here are NATS messages, in the decoder.
-const LARGEST_FRAME: usize = 160 * 1024 * 1024;
 
 /// Connects to a `ws://` or `wss://` address.
 pub(super) async fn dial(
@@ -99,8 +101,8 @@ where
 {
     progress.reached(Phase::Upgrade);
     let (stream, seen) = Opening::new(stream);
-    let handshake = tokio_tungstenite::client_async_with_config(request, stream, Some(config()));
-    let (mut stream, response) =
+    let handshake = tokio_tungstenite::client_async(request, stream);
+    let (stream, response) =
         handshake.await.map_err(|error| seen.explained().unwrap_or_else(|| failed(error)))?;
     // Nothing was asked for, so nothing may be agreed on.
     if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
@@ -109,15 +111,9 @@ where
     if response.headers().get_all(SEC_WEBSOCKET_ACCEPT).iter().count() > 1 {
         return Err(TransportError::WebSocket("the server accepted more than once".into()));
     }
-    stream.get_mut().opened();
     progress.reached(Phase::Info);
-    Ok(Box::new(WebSocket { stream }))
-}
-
-fn config() -> WebSocketConfig {
-    WebSocketConfig::default()
-        .max_message_size(Some(LARGEST_FRAME))
-        .max_frame_size(Some(LARGEST_FRAME))
+    let (io, rest) = stream.into_inner().into_parts();
+    Ok(Box::new(WebSocket::new(io, rest, Role::Client)))
 }
 
 fn failed(error: Error) -> TransportError {
@@ -136,32 +132,126 @@ fn failed(error: Error) -> TransportError {
 
 /// A WebSocket as chunks.
 pub(crate) struct WebSocket<S> {
-    stream: WebSocketStream<S>,
+    io: S,
+    role: Role,
+    reader: Reader,
+    /// What was read and is not taken apart yet.
+    block: BytesMut,
+    writer: Writer,
+    /// The other side has closed, or has been told why this side does.
+    ended: bool,
+}
+
+impl<S> WebSocket<S> {
+    fn new(io: S, rest: BytesMut, role: Role) -> Self {
+        let writer = Writer::default();
+        Self { io, role, reader: Reader::new(role), block: rest, writer, ended: false }
+    }
+
+    /// A key for a frame that is sent. It must not be known to whoever chose the payload, so that
+    /// they cannot decide what proxies on the way see.
+    fn key(&self) -> Option<[u8; 4]> {
+        (self.role == Role::Client).then(|| fastrand::u32(..).to_ne_bytes())
+    }
+
+    fn control(&mut self, opcode: u8, payload: &[u8]) {
+        let key = self.key();
+        self.writer.push(opcode, Bytes::copy_from_slice(payload), key);
+    }
+
+    /// Answers a close, once.
+    fn close(&mut self, code: Option<u16>) {
+        if !std::mem::replace(&mut self.ended, true) {
+            match code {
+                Some(code) => self.control(CLOSE, &code.to_be_bytes()),
+                None => self.control(CLOSE, &[]),
+            }
+        }
+    }
 }
 
 #[cfg(feature = "embedded")]
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Answers a client's WebSocket handshake, whatever the path is.
     pub(crate) async fn accept(stream: S) -> Result<Self, TransportError> {
-        let stream = tokio_tungstenite::accept_async_with_config(stream, Some(config())).await;
-        Ok(Self { stream: stream.map_err(failed)? })
+        let (stream, _) = Opening::new(stream);
+        let stream = tokio_tungstenite::accept_async(stream).await.map_err(failed)?;
+        let (io, rest) = stream.into_inner().into_parts();
+        Ok(Self::new(io, rest, Role::Server))
     }
 }
+
+/// Frames on their way into the socket.
+#[derive(Default)]
+struct Writer {
+    chunks: Chunks,
+    /// Room for headers, of which one is a few bytes.
+    headers: BytesMut,
+}
+
+impl Writer {
+    /// Adds a frame. The payload is masked where it lies, unless somebody else holds it too.
+    fn push(&mut self, opcode: u8, payload: Bytes, key: Option<[u8; 4]>) {
+        frame::header(&mut self.headers, opcode, payload.len(), key);
+        self.chunks.push(self.headers.split().freeze());
+        let Some(key) = key else { return self.chunks.push(payload) };
+        let mut payload = payload.try_into_mut().unwrap_or_else(|shared| (&shared[..]).into());
+        mask::apply(&mut payload, key, 0);
+        self.chunks.push(payload.freeze());
+    }
+}
+
+/// Bytes asked for in one read.
+const READ: usize = 64 * 1024;
+/// Below this much room a new block is begun.
+const LEAST_ROOM: usize = 8 * 1024;
+const BINARY: u8 = 0x2;
+const CLOSE: u8 = 0x8;
+const PONG: u8 = 0xa;
+/// The close code for a broken protocol (RFC 6455, section 7.4.1).
+const PROTOCOL_ERROR: u16 = 1002;
+const NORMAL: u16 = 1000;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     type Item = Result<Bytes, TransportError>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
         loop {
-            let chunk = match ready!(Pin::new(&mut self.stream).poll_next(cx)) {
-                Some(Ok(Message::Binary(bytes))) => bytes,
-                Some(Ok(Message::Text(text))) => text.into(),
-                // Pings are answered by the library; a close ends the stream by itself.
-                Some(Ok(_)) => continue,
-                Some(Err(error)) => return Poll::Ready(Some(Err(failed(error)))),
-                None => return Poll::Ready(None),
-            };
-            return Poll::Ready(Some(Ok(chunk)));
+            if this.ended {
+                // The answer to the close leaves as far as it can without waiting.
+                let _: Poll<_> = this.writer.chunks.poll_flush(&mut this.io, cx);
+                return Poll::Ready(None);
+            }
+            match this.reader.next(&mut this.block) {
+                Ok(Read::Data(data)) => return Poll::Ready(Some(Ok(data))),
+                Ok(Read::Ping(payload)) => {
+                    this.control(PONG, &payload);
+                    if let Poll::Ready(flushed) = this.writer.chunks.poll_flush(&mut this.io, cx) {
+                        flushed?;
+                    }
+                    continue;
+                }
+                Ok(Read::Close { code }) => {
+                    this.close(code.map(|_| NORMAL));
+                    continue;
+                }
+                Ok(Read::Nothing) => {}
+                Err(fault) => {
+                    this.close(Some(PROTOCOL_ERROR));
+                    let _: Poll<_> = this.writer.chunks.poll_flush(&mut this.io, cx);
+                    return Poll::Ready(Some(Err(TransportError::WebSocket(Box::new(fault)))));
+                }
+            }
+            if this.block.capacity() - this.block.len() < LEAST_ROOM {
+                this.block.reserve(READ);
+            }
+            // As for TCP: nothing is held between polls, and nothing is filled with zeros first.
+            match ready!(pin!(this.io.read_buf(&mut this.block)).poll(cx)) {
+                Ok(0) => return Poll::Ready(None),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
         }
     }
 }
@@ -169,28 +259,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Bytes> for WebSocket<S> {
     type Error = TransportError;
 
-    fn poll_ready(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), TransportError>> {
-        Pin::new(&mut self.stream).poll_ready(cx).map_err(failed)
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let this = self.get_mut();
+        if this.writer.chunks.has_room() {
+            Poll::Ready(Ok(()))
+        } else {
+            this.writer.chunks.poll_write(&mut this.io, cx)
+        }
     }
 
-    fn start_send(mut self: Pin<&mut Self>, chunk: Bytes) -> Result<(), TransportError> {
-        Pin::new(&mut self.stream).start_send(Message::Binary(chunk)).map_err(failed)
+    fn start_send(self: Pin<&mut Self>, chunk: Bytes) -> Result<(), TransportError> {
+        let this = self.get_mut();
+        if this.ended {
+            return Err(TransportError::Closed);
+        }
+        let key = this.key();
+        this.writer.push(BINARY, chunk, key);
+        Ok(())
     }
 
-    fn poll_flush(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), TransportError>> {
-        Pin::new(&mut self.stream).poll_flush(cx).map_err(failed)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let this = self.get_mut();
+        this.writer.chunks.poll_flush(&mut this.io, cx)
     }
 
-    fn poll_close(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), TransportError>> {
-        Pin::new(&mut self.stream).poll_close(cx).map_err(failed)
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let this = self.get_mut();
+        this.close(Some(NORMAL));
+        ready!(this.writer.chunks.poll_flush(&mut this.io, cx))?;
+        Pin::new(&mut this.io).poll_shutdown(cx).map_err(Into::into)
     }
 }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::transport::TransportError;
@@ -35,6 +36,12 @@ impl Seen {
         answer.len <= LARGEST
     }
 
+    /// Whether it is an answer that is no `101`.
+    fn is_refusal(&self) -> bool {
+        let answer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answer.start.starts_with(b"HTTP/1.1 ") && !answer.start.starts_with(b"HTTP/1.1 101")
+    }
+
     /// What speaks there, where that can be told and is no WebSocket.
     pub(super) fn explained(&self) -> Option<TransportError> {
         let answer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,22 +59,46 @@ impl Seen {
     }
 }
 
-/// A stream whose first bytes are watched.
+/// A stream during its handshake: what is read is watched, and what comes behind the head is kept
+/// for the frames.
 pub(super) struct Opening<S> {
     io: S,
-    /// `None` when the handshake is done.
-    seen: Option<Seen>,
+    seen: Seen,
+    /// How much of the head's end was seen.
+    matched: usize,
+    /// What came behind the head.
+    rest: BytesMut,
 }
+
+/// How a head ends.
+const END: &[u8] = b"\r\n\r\n";
 
 impl<S> Opening<S> {
     pub(super) fn new(io: S) -> (Self, Seen) {
         let seen = Seen::default();
-        (Self { io, seen: Some(seen.clone()) }, seen)
+        let opening = Self { io, seen: seen.clone(), matched: 0, rest: BytesMut::new() };
+        (opening, seen)
     }
 
-    /// The handshake is done.
-    pub(super) fn opened(&mut self) {
-        self.seen = None;
+    /// The stream, and what was read of it behind the head.
+    pub(super) fn into_parts(self) -> (S, BytesMut) {
+        (self.io, self.rest)
+    }
+
+    /// Where the head ends in what was read now.
+    fn head_end(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (at, byte) in bytes.iter().enumerate() {
+            let expected = END.get(self.matched).copied();
+            self.matched = match byte {
+                byte if Some(*byte) == expected => self.matched + 1,
+                b'\r' => 1,
+                _ => 0,
+            };
+            if self.matched == END.len() {
+                return Some(at + 1);
+            }
+        }
+        None
     }
 }
 
@@ -79,11 +110,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opening<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        let fits = self
-            .seen
-            .as_ref()
-            .is_none_or(|seen| seen.add(buf.filled().get(before..).unwrap_or_default()));
-        Poll::Ready(if fits { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) })
+        let bytes = buf.filled().get(before..).unwrap_or_default();
+        if !self.seen.add(bytes) {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        // The body of an answer that refuses is a part of the handshake.
+        if !self.seen.is_refusal() {
+            if let Some(end) = self.head_end(bytes) {
+                self.rest.extend_from_slice(bytes.get(end..).unwrap_or_default());
+                buf.set_filled(before + end);
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
