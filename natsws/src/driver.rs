@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub(crate) use outbox::{Body, Misfits, Refused};
 pub(crate) use shared::Shared;
@@ -50,6 +50,7 @@ enum End {
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     stopped: BoxFuture<'static, ()>,
+    orders: watch::Receiver<u64>,
     /// When the JWT expires that the server was given last, in seconds since 1970.
     expires_at: Option<u64>,
     has_ended: bool,
@@ -58,7 +59,8 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let stopped = Box::pin(shared.stopped());
-        Self { shared, stopped, expires_at: None, has_ended: false }
+        let orders = shared.reconnect_orders();
+        Self { shared, stopped, orders, expires_at: None, has_ended: false }
     }
 
     /// Connects, reports how that went, and keeps the connection until it is closed.
@@ -161,13 +163,12 @@ impl Driver {
     /// Carries a connection until something happens to it.
     async fn serve(&mut self, link: &mut Link) -> End {
         let shared = Arc::clone(&self.shared);
-        let mut orders = shared.reconnect_orders();
-        let mut ordered = Box::pin(async move { drop(orders.changed().await) });
         let mut expiry = self.refresh_at().map(|at| Box::pin(runtime::sleep_until(at)));
         let expires_at = self.expires_at.unwrap_or_default();
         let mut lame_duck = shared.options.reconnect.move_on_lame_duck;
         let mut moving: Option<BoxFuture<'_, Option<Found>>> = None;
         let stopped = &mut self.stopped;
+        let mut ordered = Box::pin(self.orders.changed());
         poll_fn(|cx| {
             if stopped.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(End::Stopped);
@@ -209,7 +210,7 @@ impl Driver {
     fn refresh_at(&self) -> Option<Instant> {
         const LONGEST_LEAD: Duration = Duration::from_secs(30);
         let left = Duration::from_secs(self.expires_at?).checked_sub(runtime::since_1970())?;
-        Some(runtime::now() + left - (left / 10).min(LONGEST_LEAD))
+        Some(runtime::now() + left - (left / 4).min(LONGEST_LEAD))
     }
 
     /// Moves to another server that is ready for it.
@@ -246,6 +247,8 @@ impl Driver {
             found = reconnect::connect(&shared, Persistence::Persist { max_failures }, None) => found,
             never = watch_deadlines(&shared) => match never {},
         };
+        // What was asked for meanwhile is what there is now.
+        self.orders.mark_unchanged();
         match found {
             Ok(Found { server, established }) => {
                 let (link, misfits) = self.adopt(&server, established);

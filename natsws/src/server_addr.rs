@@ -143,14 +143,20 @@ impl ServerAddr {
     /// The address of another server of the cluster, which this one listed as `host:port`.
     ///
     /// It has this address's scheme, path and credentials, so a connection never becomes weaker by
-    /// it. A certificate for an IP address is rare; where the list has one, the certificate may be
-    /// for this address's name instead.
-    pub(crate) fn sibling(&self, listed: &str) -> Result<Self, AddrError> {
+    /// it; where this one is secured because the server asked for it, the other one has to be, too.
+    /// A certificate for an IP address is rare; where the list has one, the certificate may be for
+    /// this address's name instead.
+    pub(crate) fn sibling(&self, listed: &str, secured: bool) -> Result<Self, AddrError> {
         let bare = listed.split_once("://").map_or(listed, |(_, rest)| rest);
-        let mut addr: Self = format!("{}://{bare}", self.scheme.as_str()).parse()?;
+        let scheme = match self.scheme {
+            Scheme::Nats if secured => Scheme::Tls,
+            scheme => scheme,
+        };
+        let mut addr: Self = format!("{}://{bare}", scheme.as_str()).parse()?;
         addr.path.clone_from(&self.path);
         addr.userinfo.clone_from(&self.userinfo);
-        if self.scheme.is_tls() && addr.host().parse::<IpAddr>().is_ok() {
+        let is_ip = |name: &str| name.parse::<IpAddr>().is_ok();
+        if is_ip(addr.host()) && !is_ip(self.tls_name()) {
             addr.tls_name = Some(self.tls_name().to_owned());
         }
         Ok(addr)
@@ -461,17 +467,22 @@ mod tests {
     #[test]
     fn a_listed_server_has_the_scheme_path_and_credentials_of_the_one_that_listed_it() {
         let addr: ServerAddr = "wss://me:secret@broker.example/nats?v=1".parse().expect("good");
-        let sibling = addr.sibling("10.0.0.7:8443").expect("a good address");
+        let sibling = addr.sibling("10.0.0.7:8443", false).expect("a good address");
         assert_eq!(sibling.to_string(), "wss://10.0.0.7:8443/nats?v=1");
         assert_eq!(sibling.tls_name(), "broker.example");
         assert!(sibling.userinfo() == addr.userinfo());
-        let named = addr.sibling("other.example:443").expect("a good address");
+        let named = addr.sibling("other.example:443", false).expect("a good address");
         assert_eq!(named.tls_name(), "other.example");
-        let next = sibling.sibling("[::1]:1").expect("a good address");
+        let next = sibling.sibling("[::1]:1", false).expect("a good address");
         assert_eq!((next.host(), next.tls_name()), ("::1", "broker.example"));
-        assert!(addr.sibling("not a server").is_err());
-        let weaker = addr.sibling("ws://plain.example:80").expect("a good address");
+        assert!(addr.sibling("not a server", false).is_err());
+        let weaker = addr.sibling("ws://plain.example:80", false).expect("a good address");
         assert_eq!(weaker.scheme(), Scheme::Wss);
+        let asked: ServerAddr = "nats://10.0.0.7".parse().expect("a good address");
+        let both = [false, true].map(|secured| asked.sibling("10.0.0.8:4222", secured));
+        let both = both.map(|addr| addr.expect("a good address"));
+        assert_eq!(both.each_ref().map(ServerAddr::scheme), [Scheme::Nats, Scheme::Tls]);
+        assert_eq!(both[0].tls_name(), "10.0.0.8", "an address has a certificate of its own");
     }
 
     #[test]

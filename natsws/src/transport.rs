@@ -34,7 +34,7 @@ use crate::runtime::MaybeSend;
 use crate::server_addr::{Scheme, ServerAddr};
 
 pub use error::TransportError;
-#[cfg(any(feature = "tcp", feature = "websocket"))]
+#[cfg(feature = "tcp")]
 use error::shown;
 #[cfg(feature = "websocket")]
 pub(crate) use headers::{HeaderProvider, ProviderFn, check_header};

@@ -14,7 +14,7 @@ use super::Shared;
 use super::handshake::Established;
 use super::link::Link;
 use super::reconnect::{Found, Persistence, attempt, connect};
-use crate::event::Disconnect;
+use crate::event::{Disconnect, Event};
 use crate::protocol::ServerInfo;
 use crate::protocol::decode::Decoder;
 use crate::protocol::encode;
@@ -52,7 +52,13 @@ pub(super) async fn prepare(shared: Arc<Shared>, why: Why) -> Option<Found> {
         Why::Expiry(at) => {
             // One that fails leaves things as they are: the server ends the connection, and then
             // it is made again with all patience.
-            let established = attempt(&shared, &current).await.ok()?;
+            let established = match attempt(&shared, &current).await {
+                Ok(established) => established,
+                Err(error) => {
+                    shared.tell(&Event::ConnectFailed { server: current, error });
+                    return None;
+                }
+            };
             if established.expires_at.is_some_and(|new| new <= at) {
                 return None;
             }

@@ -263,11 +263,17 @@ impl Servers {
     }
 
     /// Takes over what the current server says of its cluster. What the application named stays.
-    pub(super) fn cluster(&mut self, listed: &[String], current: &ServerAddr) -> Changes {
+    /// `secured` says that the connection is secured because the server asked for it.
+    pub(super) fn cluster(
+        &mut self,
+        listed: &[String],
+        current: &ServerAddr,
+        secured: bool,
+    ) -> Changes {
         let mut changes = Changes::default();
         let mut known = Vec::new();
         for text in listed {
-            match current.sibling(text) {
+            match current.sibling(text, secured) {
                 Ok(addr) => known.push(addr),
                 Err(_) => changes.unusable.push(text.escape_debug().to_string()),
             }

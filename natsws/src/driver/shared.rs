@@ -148,7 +148,7 @@ impl Shared {
         if self.options.reconnect.ignore_cluster_updates {
             return;
         }
-        let changes = self.servers().cluster(&info.connect_urls, &current);
+        let changes = self.servers().cluster(&info.connect_urls, &current, info.tls_required);
         for listed in changes.unusable {
             self.tell(&Event::ServerUnusable { listed });
         }
@@ -181,6 +181,7 @@ impl Shared {
         self.nudge();
     }
 
+    /// How often a new connection was asked for.
     pub(super) fn reconnect_orders(&self) -> watch::Receiver<u64> {
         self.reconnect.subscribe()
     }

@@ -58,7 +58,10 @@ impl Session {
         let Some(route) = self.routes.get_mut(sid) else { return };
         route.received += 1;
         route.deadline = None;
-        let complete = route.is_complete();
+        // The server does not count its own word that nobody is there towards the `max`, so it has
+        // to be told when that is reached by it.
+        route.uncounted |= route.max.is_some() && delivery.is_no_responders();
+        let (complete, uncounted) = (route.is_complete(), route.uncounted);
         match &route.target {
             Target::Queue(_) => {
                 if route.batch.is_empty() {
@@ -81,7 +84,9 @@ impl Session {
                 self.reply(token, delivery, effects);
             }
         }
-        if complete {
+        if complete && uncounted {
+            self.unsubscribe(sid, effects);
+        } else if complete {
             self.end_route(sid, effects);
         }
     }
@@ -94,10 +99,6 @@ impl Session {
         };
         let ended = self.requests.complete(token, outcome);
         effects.wakers.extend(ended.wakers);
-        for sid in ended.sids {
-            // Its one message has come, so the server has forgotten the subscription already.
-            self.routes.remove(sid);
-        }
     }
 
     fn pong(&mut self, effects: &mut Effects) {

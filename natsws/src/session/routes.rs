@@ -34,6 +34,8 @@ pub(crate) struct Route {
     received_before: u64,
     /// The subscription ends with this many messages, counted over its whole life.
     pub(crate) max: Option<u64>,
+    /// One of them was the server's word that nobody is there.
+    pub(crate) uncounted: bool,
     /// UNSUB has been sent, and the route goes at the PONG that follows.
     pub(crate) draining: bool,
     /// When the first message must have come.
@@ -53,6 +55,7 @@ impl Route {
             received: 0,
             received_before: 0,
             max: None,
+            uncounted: false,
             draining: false,
             deadline: None,
             batch: Vec::new(),

@@ -88,7 +88,7 @@ pub enum TransportError {
     /// The proxy did not open a tunnel.
     #[error("the proxy opened no tunnel: it answered {answer:?}")]
     Proxy {
-        /// The beginning of its answer.
+        /// The first line of its answer, at most 200 characters.
         answer: String,
     },
     /// The proxy that the environment names is not valid.
@@ -127,7 +127,7 @@ fn shown_line(line: &str) -> String {
 }
 
 /// The beginning of what was read, as text.
-#[cfg(any(feature = "tcp", feature = "websocket"))]
+#[cfg(feature = "tcp")]
 pub(super) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.get(..bytes.len().min(40)).unwrap_or(bytes)).into_owned()
 }

@@ -145,7 +145,7 @@ mod tunnel {
 
     use super::Proxy;
     use crate::server_addr::ServerAddr;
-    use crate::transport::{Phase, Progress, TransportError, shown};
+    use crate::transport::{Phase, Progress, TransportError};
 
     /// The longest answer of a proxy that is read.
     const LONGEST: usize = 16 * 1024;
@@ -180,8 +180,11 @@ mod tunnel {
         }
     }
 
+    /// The status line is what counts.
     fn refused(answer: &[u8]) -> TransportError {
-        TransportError::Proxy { answer: shown(answer) }
+        let text = String::from_utf8_lossy(answer.get(..200).unwrap_or(answer));
+        let answer = text.lines().next().unwrap_or_default().to_owned();
+        TransportError::Proxy { answer }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
@@ -100,8 +100,8 @@ fn build(options: &TlsOptions) -> Result<ClientConfig, TransportError> {
         None => Ok(builder.with_no_client_auth()),
         Some((chain, key)) => {
             let certificates = certificates(chain)?;
-            let key_der =
-                PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| unusable(key, error))?;
+            let key_der = PrivateKeyDer::from_pem_slice(&read(key)?)
+                .map_err(|error| unusable(key, malformed(&error)))?;
             builder
                 .with_client_auth_cert(certificates, key_der)
                 .map_err(|error| unusable(chain, error))
@@ -131,7 +131,7 @@ fn roots(more: &[Pem]) -> Result<RootCertStore, TransportError> {
 fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, TransportError> {
     let text = read(pem)?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let all = all.map_err(|error| unusable(pem, error))?;
+    let all = all.map_err(|error| unusable(pem, malformed(&error)))?;
     if all.is_empty() { Err(unusable(pem, "it has no certificate")) } else { Ok(all) }
 }
 
@@ -140,6 +140,17 @@ fn read(pem: &Pem) -> Result<Arc<[u8]>, TransportError> {
     match pem {
         Pem::Text(text) => Ok(Arc::clone(text)),
         Pem::File(path) => Ok(std::fs::read(path).map_err(|error| unusable(pem, error))?.into()),
+    }
+}
+
+/// What is wrong with a PEM text. The library would quote lines of it, which may be a key's.
+fn malformed(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section does not end",
+        pem::Error::IllegalSectionStart { .. } => "a line that should begin a section does not",
+        pem::Error::Base64Decode(_) => "a section is not base64",
+        pem::Error::NoItemsFound => "it has no such section",
+        _ => "it is no PEM text",
     }
 }
 

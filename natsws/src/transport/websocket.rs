@@ -1,4 +1,4 @@
-//! WebSocket: the handshake through tokio-tungstenite, the frames by ourselves.
+//! WebSocket: the handshake, and frames both ways.
 //!
 //! A binary frame goes out for each chunk, masked where it lies. What comes in is passed on piece by
 //! piece as it is read, whatever the framing: a server puts all that waits into one frame, which may
@@ -6,7 +6,7 @@
 
 mod frame;
 mod mask;
-mod opening;
+mod upgrade;
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -15,11 +15,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_sink::Sink;
-use http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS};
-use http::{HeaderMap, Request, Uri};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use super::chunks::Chunks;
 use super::headers::{check_header, is_credential};
@@ -28,7 +24,6 @@ use super::{BoxTransport, Phase, Progress, TransportError, TransportOptions, soc
 use crate::runtime::MaybeSend;
 use crate::server_addr::{Scheme, ServerAddr};
 use frame::{Read, Reader, Role};
-use opening::Opening;
 
 /// Connects to a `ws://` or `wss://` address.
 pub(super) async fn dial(
@@ -38,96 +33,53 @@ pub(super) async fn dial(
     progress: &Progress,
 ) -> Result<BoxTransport, TransportError> {
     progress.reached(Phase::Upgrade);
-    let request = request(addr, discovered, &options.upgrade).await?;
+    let headers = headers(addr, discovered, &options.upgrade).await?;
     let stream = socket::open(addr, options, progress).await?;
     if addr.scheme() == Scheme::Ws {
-        return upgrade(stream, request, progress).await;
+        return upgraded(stream, addr, &headers, progress).await;
     }
     #[cfg(feature = "tls")]
     {
         let stream = super::tls::wrap(stream, addr, &options.tls, progress).await?;
-        upgrade(stream, request, progress).await
+        upgraded(stream, addr, &headers, progress).await
     }
     #[cfg(not(feature = "tls"))]
     Err(TransportError::FeatureMissing { scheme: addr.scheme(), feature: "tls-ring" })
 }
 
-/// The handshake's request, with what the application adds to it.
-async fn request(
+/// What the application adds to the handshake.
+async fn headers(
     addr: &ServerAddr,
     discovered: bool,
     options: &UpgradeOptions,
-) -> Result<Request<()>, TransportError> {
-    let path = if addr.path().is_empty() { "/" } else { addr.path() };
-    let uri = format!("{}://{}{path}", addr.scheme().as_str(), addr.authority());
-    let uri: Uri = uri.parse().map_err(|error| TransportError::WebSocket(Box::new(error)))?;
-    let mut request = uri.into_client_request().map_err(failed)?;
-    for (name, value) in &options.headers {
-        // Whoever lists another server does not get to see what is meant for this one.
-        if !(discovered && is_credential(name)) {
-            add(request.headers_mut(), name, value)?;
-        }
-    }
+) -> Result<Vec<(String, String)>, TransportError> {
+    // Whoever lists another server does not get to see what is meant for this one.
+    let may_see = |(name, _): &&(String, String)| !(discovered && is_credential(name));
+    let mut all: Vec<_> = options.headers.iter().filter(may_see).cloned().collect();
     for provider in &options.providers {
         let provided = provider.headers(addr.clone()).await;
         for (name, value) in provided.map_err(TransportError::UpgradeHeaders)? {
-            add(request.headers_mut(), &name, &value)?;
+            check_header(&name, &value)?;
+            all.push((name, value));
         }
     }
-    Ok(request)
-}
-
-fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), TransportError> {
-    check_header(name, value)?;
-    let fault = || TransportError::UpgradeHeader {
-        name: name.to_owned(),
-        fault: "it is no header of HTTP",
-    };
-    let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| fault())?;
-    let mut value = HeaderValue::from_str(value).map_err(|_| fault())?;
-    value.set_sensitive(true);
-    headers.append(header, value);
-    Ok(())
+    Ok(all)
 }
 
 /// Does the WebSocket handshake on a connection that is up.
-async fn upgrade<S>(
-    stream: S,
-    request: Request<()>,
+async fn upgraded<S>(
+    mut io: S,
+    addr: &ServerAddr,
+    headers: &[(String, String)],
     progress: &Progress,
 ) -> Result<BoxTransport, TransportError>
 where
     S: AsyncRead + AsyncWrite + MaybeSend + Unpin + 'static,
 {
     progress.reached(Phase::Upgrade);
-    let (stream, seen) = Opening::new(stream);
-    let handshake = tokio_tungstenite::client_async(request, stream);
-    let (stream, response) =
-        handshake.await.map_err(|error| seen.explained().unwrap_or_else(|| failed(error)))?;
-    // Nothing was asked for, so nothing may be agreed on.
-    if response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-        return Err(TransportError::WebSocket("the server chose an unknown extension".into()));
-    }
-    if response.headers().get_all(SEC_WEBSOCKET_ACCEPT).iter().count() > 1 {
-        return Err(TransportError::WebSocket("the server accepted more than once".into()));
-    }
+    let rest = upgrade::upgrade(&mut io, addr, headers).await?;
     progress.reached(Phase::Info);
-    let (io, rest) = stream.into_inner().into_parts();
     Ok(Box::new(WebSocket::new(io, rest, Role::Client)))
-}
-
-fn failed(error: Error) -> TransportError {
-    match error {
-        Error::ConnectionClosed | Error::AlreadyClosed => TransportError::Closed,
-        Error::Io(error) => error.into(),
-        Error::Http(response) => {
-            let body = response.body().as_deref().unwrap_or_default();
-            let text = String::from_utf8_lossy(body.get(..body.len().min(512)).unwrap_or(body));
-            let first_line = text.lines().next().unwrap_or_default().chars().take(200).collect();
-            TransportError::Upgrade { status: response.status().as_u16(), first_line }
-        }
-        error => TransportError::WebSocket(Box::new(error)),
-    }
 }
 
 /// A WebSocket as chunks.
@@ -174,10 +126,10 @@ impl<S> WebSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Answers a client's WebSocket handshake, whatever the path is.
     pub(crate) async fn accept(stream: S) -> Result<Self, TransportError> {
-        let (stream, _) = Opening::new(stream);
-        let stream = tokio_tungstenite::accept_async(stream).await.map_err(failed)?;
-        let (io, rest) = stream.into_inner().into_parts();
-        Ok(Self::new(io, rest, Role::Server))
+        let stream = tokio_tungstenite::accept_async(stream).await;
+        let stream = stream.map_err(|error| TransportError::WebSocket(Box::new(error)))?;
+        // A client says nothing before it has the answer, so there is nothing behind its request.
+        Ok(Self::new(stream.into_inner(), BytesMut::new(), Role::Server))
     }
 }
 

@@ -125,16 +125,16 @@ fn discovered_servers_come_and_go_and_named_ones_stay() {
     let list = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let mut servers = servers(&["a:1", "b:1"]);
     let current = addr("a:1");
-    let changes = servers.cluster(&list(&["a:1", "c:1", "no server", "d:1"]), &current);
+    let changes = servers.cluster(&list(&["a:1", "c:1", "no server", "d:1"]), &current, false);
     assert_eq!(changes.added, [Arc::new(addr("c:1")), Arc::new(addr("d:1"))]);
     assert_eq!((changes.removed, changes.unusable), (vec![], list(&["no server"])));
     assert!(servers.is_discovered(&addr("c:1")) && !servers.is_discovered(&addr("a:1")));
-    let again = servers.cluster(&list(&["d:1", "c:1"]), &current);
+    let again = servers.cluster(&list(&["d:1", "c:1"]), &current, false);
     assert_eq!(again, Changes::default());
-    let changes = servers.cluster(&list(&["d:1"]), &current);
+    let changes = servers.cluster(&list(&["d:1"]), &current, false);
     assert_eq!((changes.added, changes.removed), (vec![], vec![Arc::new(addr("c:1"))]));
     // The server that is connected to stays, however it was found.
-    let changes = servers.cluster(&[], &addr("d:1"));
+    let changes = servers.cluster(&[], &addr("d:1"), false);
     assert_eq!(changes, Changes::default());
     assert_eq!(names(&servers), ["a", "b", "d"]);
 }
@@ -145,7 +145,7 @@ fn a_lame_duck_that_is_listed_again_is_one_no_more() {
     let mut servers = servers(&["a:1", "b:1"]);
     servers.lame_duck(&addr("a:1"));
     assert_eq!(servers.turn(now, None), dial("b:1"));
-    servers.cluster(&["a:1".to_owned()], &addr("b:1"));
+    servers.cluster(&["a:1".to_owned()], &addr("b:1"), false);
     assert_eq!(servers.turn(now, None), dial("a:1"));
 }
 
