@@ -149,7 +149,7 @@ fn malformed(error: &pem::Error) -> &'static str {
         pem::Error::MissingSectionEnd { .. } => "a section does not end",
         pem::Error::IllegalSectionStart { .. } => "a line that should begin a section does not",
         pem::Error::Base64Decode(_) => "a section is not base64",
-        pem::Error::NoItemsFound => "it has no such section",
+        pem::Error::NoItemsFound => "there is no certificate or key in it",
         _ => "it is no PEM text",
     }
 }

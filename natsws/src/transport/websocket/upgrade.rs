@@ -3,12 +3,15 @@
 //! Nothing but the request is written before the answer is there, no more is read than the answer,
 //! and whatever answers instead of a WebSocket is told by what it said.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use data_encoding::BASE64;
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::runtime;
 use crate::server_addr::{Scheme, ServerAddr};
 use crate::transport::TransportError;
 
@@ -18,6 +21,8 @@ const LARGEST: usize = 16 * 1024;
 const HEADERS: usize = 100;
 /// How much is read of a page that comes in place of a WebSocket.
 const PAGE: usize = 512;
+/// How long that may take: the page is worth a moment, and not the whole attempt.
+const PAGE_WAIT: Duration = Duration::from_millis(250);
 
 /// An answer that does not agree on a WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +41,7 @@ enum Fault {
     Subprotocol,
     #[error("Too many headers")]
     TooManyHeaders,
-    #[error("it is no answer of HTTP: {0}")]
+    #[error(transparent)]
     Http(httparse::Error),
 }
 
@@ -70,7 +75,14 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
         }
         code => {
             let status = code.unwrap_or_default();
-            let page = read_page(io, rest, &answer).await;
+            let mut page = rest;
+            let reading = read_page(io, &mut page, &answer);
+            let _: Option<()> = runtime::timeout(PAGE_WAIT, reading).await;
+            if header(&answer, "Transfer-Encoding").any(|value| value.contains("chunked")) {
+                // The first line is the size of the first chunk.
+                let end = memmem::find(&page, b"\r\n").map_or(0, |at| at + 2);
+                page = page.split_off(end);
+            }
             Err(refused(status, &page))
         }
     }
@@ -128,16 +140,17 @@ fn stranger(read: &[u8]) -> Option<TransportError> {
         return Some(TransportError::NotWebSocket);
     }
     let known = read.len().min(5);
-    let is_http = read.get(..known) == b"HTTP/".get(..known) || b"INFO {".starts_with(read);
-    (!is_http && known == 5).then(|| Fault::Http(httparse::Error::Version).into())
+    let may_become = |start: &[u8]| start.get(..known) == read.get(..known);
+    let is_open = may_become(b"HTTP/") || may_become(b"INFO ") || may_become(b"\x15");
+    (!is_open).then(|| Fault::Http(httparse::Error::Version).into())
 }
 
 /// Reads the beginning of a page, as far as the answer says that there is one.
 async fn read_page<S: AsyncRead + Unpin>(
     io: &mut S,
-    mut page: BytesMut,
+    page: &mut BytesMut,
     answer: &httparse::Response<'_, '_>,
-) -> BytesMut {
+) {
     let value = |name: &str| header(answer, name).next().unwrap_or_default();
     let len = value("Content-Length").trim().parse().ok();
     let is_chunked = value("Transfer-Encoding").to_ascii_lowercase().contains("chunked");
@@ -150,16 +163,10 @@ async fn read_page<S: AsyncRead + Unpin>(
     };
     while page.len() < wanted {
         // What was said already is worth more than why there is no more of it.
-        if !io.read_buf(&mut page).await.is_ok_and(|read| read > 0) {
+        if !io.read_buf(page).await.is_ok_and(|read| read > 0) {
             break;
         }
     }
-    if is_chunked {
-        // The first line is the size of the first chunk.
-        let end = memmem::find(&page, b"\r\n").map_or(0, |at| at + 2);
-        return page.split_off(end);
-    }
-    page
 }
 
 fn refused(status: u16, page: &[u8]) -> TransportError {
