@@ -89,6 +89,9 @@ mod driver;
 pub mod embedded;
 mod error;
 mod event;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod header;
 mod msg;
 mod options;

@@ -122,6 +122,14 @@ impl<S> WebSocket<S> {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+impl<S> WebSocket<S> {
+    /// A client's WebSocket on a connection whose handshake is over.
+    pub(crate) fn opened(io: S) -> Self {
+        Self::new(io, BytesMut::new(), Role::Client)
+    }
+}
+
 #[cfg(feature = "embedded")]
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Answers a client's WebSocket handshake, whatever the path is.
