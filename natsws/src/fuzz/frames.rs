@@ -160,6 +160,8 @@ fn compare(data: &[u8], ours: &[u8], our_end: &str) {
         match other.read() {
             Ok(Message::Binary(bytes)) => theirs.extend_from_slice(&bytes),
             Ok(Message::Text(text)) => theirs.extend_from_slice(text.as_bytes()),
+            // Behind a close it reads on, and there is nothing to be read.
+            Ok(Message::Close(_)) => break,
             Ok(_) => {}
             // NATS is bytes, also in a text frame, and where a message ends matters to nobody.
             Err(Error::Utf8(_) | Error::Capacity(_)) => break,
