@@ -214,12 +214,17 @@ impl Connection {
     /// Publishing needs no flush; this is for tests, and for those who must know.
     ///
     /// # Errors
-    /// [`FlushError`] where the connection was lost before, with how much is unconfirmed.
+    /// [`FlushError`] where the connection was lost before, with how much is unconfirmed. That is so
+    /// as well where it was lost since the last flush and is up again: what that loss left
+    /// unconfirmed is told once.
     ///
     /// # Cancel safety
     /// Dropped early, nothing is lost.
     pub async fn flush(&self) -> Result<(), FlushError> {
-        Ok(self.ping().await?)
+        let answer = self.ping().await;
+        let unconfirmed = self.shared().session().take_lost();
+        answer?;
+        if unconfirmed > 0 { Err(FlushError::Disconnected { unconfirmed }) } else { Ok(()) }
     }
 
     /// Measures how long a PING and its PONG take.
@@ -231,7 +236,7 @@ impl Connection {
     /// Dropped early, nothing is lost.
     pub async fn rtt(&self) -> Result<Duration, FlushError> {
         let start = runtime::now();
-        self.flush().await?;
+        self.ping().await?;
         Ok(runtime::now() - start)
     }
 

@@ -130,8 +130,10 @@ pub(crate) struct Session {
     proved: bool,
     /// Subscriptions that the server knows already which the connection is moving to.
     moved: Vec<u64>,
-    /// How many accepted messages are known to have reached the server.
+    /// How many accepted messages are known to have reached the server, or were told as lost.
     confirmed: u64,
+    /// Messages that lost connections left unconfirmed, and that no flush was told of yet.
+    lost: u64,
     in_msgs: u64,
     in_bytes: u64,
 }
@@ -166,6 +168,7 @@ impl Session {
             proved: false,
             moved: Vec::new(),
             confirmed: 0,
+            lost: 0,
             in_msgs: 0,
             in_bytes: 0,
         }
@@ -341,6 +344,11 @@ impl Session {
     pub(crate) fn subscriptions(&self) -> Vec<(u64, Arc<Queue>)> {
         let all = self.routes.iter();
         all.filter_map(|(sid, route)| route.queue().map(|queue| (sid, Arc::clone(queue)))).collect()
+    }
+
+    /// How many messages earlier connections left unconfirmed since this was asked last.
+    pub(crate) fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
     }
 
     /// Sends a PING; `waiter` hears of the PONG, or that there will be none.

@@ -206,7 +206,7 @@ async fn ask(client: Client, worker: usize, counters: Arc<Counters>, stop: Arc<A
                 &counters.no_responders
             }
             Err(RequestError::TimedOut { .. }) => &counters.timed_out,
-            Err(other) => panic!("no other outcome is right: {other:?}"),
+            Err(other) => unreachable!("no other outcome is right: {other:?}"),
         };
         counter.fetch_add(1, Ordering::SeqCst);
     }
@@ -223,7 +223,7 @@ async fn count(client: Client, counters: Arc<Counters>, stop: Arc<AtomicBool>) {
                     counters.accepted.fetch_add(1, Ordering::SeqCst);
                 }
                 Err(PublishError::BufferFull { .. }) => up(&client).await,
-                Err(other) => panic!("no other outcome is right: {other:?}"),
+                Err(other) => unreachable!("no other outcome is right: {other:?}"),
             }
         }
         // The server is asked now and then; what it does not answer is told.

@@ -81,7 +81,7 @@ async fn say_goodbye(stage: &Stage, client: &natsws::Client) -> usize {
                 assert_ne!(stage.cluster.node_of(to.port()), node);
                 moved = true;
             }
-            Event::Disconnected { reason, .. } => panic!("it should move before: {reason:?}"),
+            Event::Disconnected { reason, .. } => unreachable!("it should move before: {reason:?}"),
             _ => {}
         }
     }

@@ -21,6 +21,9 @@ async fn behind(proxies: &[&Proxy], stage: &Stage, transport: Transport) -> Clie
     within("connecting", options.connect(urls)).await.expect("the node is there")
 }
 
+/// What it is called, and how a proxy does it.
+type Fault = (&'static str, fn(&Proxy));
+
 async fn a_disturbed_way_is_survived(way: Way) {
     let transport = way.transport();
     let stage = Stage::new(way);
@@ -34,7 +37,7 @@ async fn a_disturbed_way_is_survived(way: Way) {
     let load = Load::start(&client).await;
     load.answered(300).await;
 
-    let faults: [(&str, fn(&Proxy)); 5] = [
+    let faults: [Fault; 5] = [
         ("cut", Proxy::cut),
         ("cut in the middle of something", |proxy| proxy.cut_after(777)),
         ("stalled", Proxy::stall),

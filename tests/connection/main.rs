@@ -3,23 +3,31 @@
 
 #[macro_use]
 mod place;
+mod acceptance;
 mod addresses;
+mod auth;
 mod bad_input;
 mod drain;
 mod handlers;
+mod handshake;
 mod headers;
 mod lifecycle;
 mod limits;
 mod options;
 mod permissions;
 mod pressure;
+mod proxy;
 mod publish;
 mod queue_groups;
 mod reconnect;
 mod requests;
+mod secrets;
+mod slow;
+mod soak;
 mod subjects;
 mod subscribe;
 mod tls;
+mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,7 @@
-use natsws_tests::{Server, Transport};
+use std::fs;
+use std::path::Path;
+
+use natsws_tests::{Certificates, Identity, Nkey, Operator, Server, Transport};
 
 use crate::program::{Running, example, run, text};
 
@@ -103,10 +106,13 @@ fn what_is_wrong_is_told_on_stderr_with_what_was_given() {
     );
     let (ok, _, told) = cli("foo://bar", &["rtt"]);
     assert!(!ok && told.contains("`foo://bar`"), "{told}");
+    let missing = "No such file or directory (os error 2)";
     let (ok, _, told) = cli(&url, &["rtt", "--creds", "x"]);
-    assert!(!ok && told.starts_with("error: --creds is not built yet"), "{told}");
+    let reason = format!("the credentials file x cannot be used: {missing}");
+    let expected = format!("error: no server could be reached: {url} ({reason})\n");
+    assert_eq!((ok, told), (false, expected));
     let (ok, _, told) = cli(&url, &["rtt", "--nkey", "x"]);
-    assert!(!ok && told.starts_with("error: --nkey is not built yet"), "{told}");
+    assert_eq!((ok, told), (false, format!("error: --nkey x: {missing}\n")));
     let (ok, _, told) = cli(&url, &["--token", "right", "pub", "a..b", "x"]);
     assert!(!ok && told.contains("\"a..b\" has an empty token"), "{told}");
 }
@@ -223,4 +229,169 @@ fn a_login_may_stand_around_the_command_and_must_be_whole() {
     let (ok, _, told) = cli(&url, &["--token", "t", "rtt", "--user", "u", "--password", "p"]);
     let expected = "error: log in with --token, or with --user and --password\n";
     assert_eq!((ok, told.as_str()), (false, expected));
+}
+
+/// With these flags a round trip is made.
+fn lets_in(url: &str, flags: &[&str]) {
+    let (ok, out, told) = cli(url, &[&["rtt"], flags].concat());
+    assert!(ok && out.trim_end().ends_with('s') && told.is_empty(), "{out}{told}");
+}
+
+/// With these flags there is no connection, for this reason.
+fn keeps_out(url: &str, flags: &[&str], reason: &str) {
+    let (ok, out, told) = cli(url, &[&["rtt"], flags].concat());
+    let expected = format!("error: no server could be reached: {url} ({reason})\n");
+    assert_eq!((ok, out.as_str(), told), (false, "", expected));
+}
+
+const REFUSED: &str = "the server refused the credentials";
+
+/// A path as a flag wants it.
+fn text_of(path: &Path) -> &str {
+    path.to_str().expect("temporary directories have plain names")
+}
+
+#[test]
+fn a_user_a_password_and_a_token_log_in() {
+    let (named, token) =
+        (Server::builder().user("ann", "§12").start(), Server::builder().token("§13").start());
+    for transport in Transport::ALL {
+        let url = named.url(transport);
+        lets_in(&url, &["--user", "ann", "--password", "§12"]);
+        keeps_out(&url, &["--user", "ann", "--password", "canary"], REFUSED);
+        keeps_out(&url, &[], REFUSED);
+        let url = token.url(transport);
+        lets_in(&url, &["--token", "§13"]);
+        keeps_out(&url, &["--token", "canary"], REFUSED);
+    }
+}
+
+#[test]
+fn a_creds_file_and_an_nkey_file_log_in() {
+    let (operator, nkey) = (Operator::new(), Nkey::new());
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let write = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        fs::write(&path, text).expect("written");
+        path
+    };
+    let creds = write("user.creds", &operator.user().creds());
+    let stranger = write("stranger.creds", &Operator::new().user().creds());
+    let seed = write("user.nk", &format!("{}\n", nkey.seed()));
+    let other = write("other.nk", &Nkey::new().seed());
+    let junk = write("junk", "canary");
+    let with_operator = Server::builder().operator(&operator).start();
+    let with_nkey = Server::builder().nkey(&nkey.public_key()).start();
+    for transport in Transport::ALL {
+        let url = with_operator.url(transport);
+        lets_in(&url, &["--creds", text_of(&creds)]);
+        keeps_out(&url, &["--creds", text_of(&stranger)], REFUSED);
+        let reason = format!(
+            "the credentials file {} cannot be used: the credentials are not valid at line 1: \
+             the block with the JWT is missing",
+            junk.display()
+        );
+        keeps_out(&url, &["--creds", text_of(&junk)], &reason);
+        let url = with_nkey.url(transport);
+        lets_in(&url, &["--nkey", text_of(&seed)]);
+        keeps_out(&url, &["--nkey", text_of(&other)], REFUSED);
+        let reason = "the NKEY seed is not valid: it is misspelt or cut off";
+        keeps_out(&url, &["--nkey", text_of(&junk)], reason);
+    }
+}
+
+#[test]
+fn a_certificate_of_the_client_is_shown_to_the_server() {
+    let certificates = Certificates::new();
+    let server = Server::builder().tls_verifying_clients(&certificates).start();
+    let (authority, Identity { certificate, key }) =
+        (certificates.authority(), certificates.client());
+    let trust = ["--tls-ca", text_of(&authority)];
+    let shown = ["--tls-cert", text_of(&certificate), "--tls-key", text_of(&key)];
+    for transport in Transport::ALL {
+        let url = server.url(transport);
+        lets_in(&url, &[trust, [shown[0], shown[1]], [shown[2], shown[3]]].concat());
+        let reason =
+            "the server requires a client certificate: received fatal alert: CertificateRequired";
+        keeps_out(&url, &trust, reason);
+        let reason = "x cannot be used for TLS: No such file or directory (os error 2)";
+        keeps_out(&url, &["--tls-ca", "x"], reason);
+        let (ok, _, told) = cli(&url, &[&["rtt"], &trust[..], &shown[..2]].concat());
+        assert_eq!((ok, told.as_str()), (false, "error: --tls-cert and --tls-key go together\n"));
+        let (ok, _, told) = cli(&url, &[&["rtt"], &shown[..]].concat());
+        assert!(!ok && told.contains("the server's certificate is not trusted"), "{told}");
+        assert_eq!(told.lines().count(), 1);
+    }
+}
+
+#[test]
+fn a_header_of_the_websocket_logs_in() {
+    let server = Server::builder().token("secret").websocket_config("token_cookie: \"t\"").start();
+    let url = server.ws_url();
+    lets_in(&url, &["--ws-header", "Cookie:t=secret"]);
+    lets_in(&url, &["--ws-header", "X-Trace: 1", "--ws-header", "Cookie: other=x; t=secret"]);
+    keeps_out(&url, &["--ws-header", "Cookie:t=canary"], REFUSED);
+    keeps_out(&server.nats_url(), &["--ws-header", "Cookie:t=secret"], REFUSED);
+    let (ok, _, told) = cli(&url, &["rtt", "--ws-header", "Host:canary"]);
+    let expected = "error: the header `Host` cannot be added to the WebSocket handshake: \
+        it belongs to the handshake itself\n";
+    assert_eq!((ok, told.as_str()), (false, expected));
+    let (ok, _, told) = cli(&url, &["rtt", "--ws-header", "canary"]);
+    assert!(!ok && told.contains("write it as NAME:VALUE"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_may_name_a_proxy() {
+    const NAMES: [&str; 8] = [
+        "http_proxy",
+        "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+        "no_proxy",
+        "NO_PROXY",
+    ];
+    let certificates = Certificates::new();
+    let (clear, tls) = (Server::start(), Server::builder().tls(&certificates).start());
+    let authority = certificates.authority();
+    let rtt = |url: &str, variables: &[(&str, &str)]| {
+        let authority = authority.to_str().expect("it has a plain name");
+        let args = ["--server", url, "--tls-ca", authority, "--proxy", "env", "rtt"];
+        let mut rtt = example("cli", &args);
+        for name in NAMES {
+            rtt.env_remove(name);
+        }
+        rtt.envs(variables.iter().copied()).output().expect("it runs")
+    };
+    let proxy = natsws_tests::HttpProxy::start();
+    let own = proxy.url();
+    for (url, variables, is_asked) in [
+        (tls.ws_url(), &[("HTTPS_PROXY", own.as_str())][..], true),
+        (tls.nats_url(), &[("https_proxy", &own)], true),
+        (clear.ws_url(), &[("http_proxy", &own)], true),
+        (clear.nats_url(), &[("ALL_PROXY", &own)], true),
+        (clear.ws_url(), &[("HTTPS_PROXY", &own)], false),
+        (clear.ws_url(), &[("HTTP_PROXY", &own)], false),
+        (tls.ws_url(), &[("HTTPS_PROXY", &own), ("NO_PROXY", "a.test, localhost")], false),
+        (clear.nats_url(), &[("ALL_PROXY", &own), ("no_proxy", "127.0.0.1")], false),
+        (clear.nats_url(), &[], false),
+    ] {
+        let before = proxy.requests().len();
+        let output = rtt(&url, variables);
+        assert!(output.status.success(), "{url} {variables:?}: {}", text(&output.stderr));
+        let asked: Vec<_> = proxy.requests().drain(before..).map(|it| it.target).collect();
+        let (_, target) = url.split_once("://").expect("an address");
+        let expected = if is_asked { vec![target] } else { Vec::new() };
+        assert_eq!(asked, expected, "{url} {variables:?}");
+    }
+    let url = tls.ws_url();
+    let output = rtt(&url, &[("HTTPS_PROXY", "socks5://me:canary@proxy.test:1080")]);
+    assert_eq!(
+        text(&output.stderr),
+        format!(
+            "error: no server could be reached: {url} (the proxy is not valid: write it as \
+             http://host:port or http://user:password@host:port)\n"
+        )
+    );
 }

@@ -35,6 +35,8 @@ mod ports;
 mod proxy;
 mod scripted;
 mod server;
+#[cfg(test)]
+mod tables;
 
 pub use binary::nats_server;
 pub use certificates::{Certificates, Identity};

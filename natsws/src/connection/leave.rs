@@ -7,7 +7,7 @@ use super::Connection;
 use crate::drain::{DrainError, DrainReport, FlushError};
 use crate::event::State;
 use crate::runtime;
-use crate::session::Queue;
+use crate::session::{Queue, Unanswered};
 
 impl Connection {
     /// Closes the connection in good order: no new subscriptions and requests, every subscription
@@ -87,11 +87,11 @@ impl Connection {
             // What waits for the next connection is not lost.
             let mut state = self.shared().watch_state();
             drop(state.wait_for(|state| *state != State::Disconnected).await);
-            match self.flush().await {
+            match self.ping().await {
                 Ok(()) if lost == 0 => return Ok(()),
                 Ok(()) => return Err(FlushError::Disconnected { unconfirmed: lost }),
-                Err(FlushError::Closed) => return Err(FlushError::Closed),
-                Err(FlushError::Disconnected { unconfirmed }) => lost += unconfirmed,
+                Err(Unanswered::Closed) => return Err(FlushError::Closed),
+                Err(Unanswered::Disconnected { unconfirmed }) => lost += unconfirmed,
             }
         }
     }

@@ -70,8 +70,16 @@ pub(super) async fn prepare(shared: Arc<Shared>, why: Why) -> Option<Found> {
     shared.session().move_first(&mut first);
     first.extend_from_slice(encode::PING);
     transport.send(first.freeze()).await.ok()?;
-    aside(&shared, transport, decoder, info).await.ok()?;
+    aside(&shared, transport, decoder, info, Errors::Count).await.ok()?;
     Some(found)
+}
+
+/// What the server beside the one that is in use says of errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Errors {
+    Count,
+    /// It has been left, and how it takes that is no news.
+    Ignore,
 }
 
 /// Reads beside the connection that is in use, up to the next PONG.
@@ -80,6 +88,7 @@ async fn aside(
     transport: &mut BoxTransport,
     decoder: &mut Decoder,
     info: &mut ServerInfo,
+    errors: Errors,
 ) -> Result<(), Disconnect> {
     loop {
         while let Some(op) = decoder.next().map_err(Disconnect::Protocol)? {
@@ -95,6 +104,7 @@ async fn aside(
                     }
                 }
                 ServerOp::Ok => {}
+                ServerOp::Err(_) if errors == Errors::Ignore => {}
                 op @ (ServerOp::Msg { .. } | ServerOp::Err(_)) => {
                     let mut effects = Effects::default();
                     shared.session().receive_aside(op, runtime::now(), &mut effects);
@@ -140,7 +150,9 @@ pub(super) async fn linger(mut transport: BoxTransport, mut decoder: Decoder, sh
     let late = async {
         let mut info = ServerInfo::default();
         // It ends when the server ends it, which is no news.
-        while aside(&shared, &mut transport, &mut decoder, &mut info).await.is_ok() {}
+        let mut next =
+            async || aside(&shared, &mut transport, &mut decoder, &mut info, Errors::Ignore).await;
+        while next().await.is_ok() {}
     };
     let _: Option<()> = runtime::timeout(LINGER, late).await;
     let _: Option<Result<(), TransportError>> = runtime::timeout(LINGER, transport.close()).await;

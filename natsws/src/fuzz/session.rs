@@ -197,9 +197,10 @@ impl<'a> World<'a> {
             _ => Overflow::Close,
         };
         let keep_requests = setup & 1 != 0;
-        let interval = Duration::from_secs(20);
+        // So short that a server is given up before a subscription gives way.
+        let interval = Duration::from_secs(2);
         Self {
-            session: Session::new(INBOX.into(), interval, 2, keep_requests, now),
+            session: Session::new(INBOX.into(), interval, 1, keep_requests, now),
             now,
             actions: actions.iter(),
             overflow,

@@ -71,9 +71,19 @@ impl ReconnectOptions {
             let times = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
             wait.saturating_mul(times).min(LONGEST_WAIT)
         };
-        let jitter = doubled(if is_tls { self.jitter_tls } else { self.jitter });
-        // An explicit wait beyond the limit is kept.
-        doubled(self.time_wait).max(self.time_wait) + jitter.mul_f64(fastrand::f64())
+        let jitter = if is_tls { self.jitter_tls } else { self.jitter };
+        if self.time_wait >= LONGEST_WAIT {
+            // It is what was asked for.
+            return self.time_wait + jitter.mul_f64(fastrand::f64());
+        }
+        let spread = doubled(jitter).mul_f64(fastrand::f64());
+        let wait = doubled(self.time_wait) + spread;
+        // Nobody waits for longer, and yet not all for the same time.
+        if wait <= LONGEST_WAIT {
+            wait
+        } else {
+            LONGEST_WAIT.saturating_sub(spread.min(LONGEST_WAIT / 2))
+        }
     }
 }
 
@@ -102,7 +112,8 @@ impl ConnectOptions {
     /// How long to wait before a server is tried again, counted from the last attempt. Default:
     /// 2 s.
     ///
-    /// It doubles with every failure of that server in a row, up to 30 s. A connection that breaks
+    /// It doubles with every failure of that server in a row, up to 30 s with all that is added to
+    /// it. A connection that breaks
     /// before it has been up for 5 s and answered a PING counts as a failure too.
     pub fn reconnect_time_wait(mut self, wait: Duration) -> Self {
         self.reconnect.time_wait = wait;
@@ -237,7 +248,7 @@ mod tests {
     #[test]
     fn the_jitter_is_within_its_limit_and_grows_with_the_wait() {
         let options = ConnectOptions::new();
-        for (failures, range) in [(1, 2000..=2100), (3, 8000..=8400), (9, 30_000..=60_000)] {
+        for (failures, range) in [(1, 2000..=2100), (3, 8000..=8400), (9, 15_000..=30_000)] {
             for _ in 0..100 {
                 let wait = wait(&options, failures);
                 assert!(range.contains(&wait), "{wait}");

@@ -50,6 +50,7 @@ impl Session {
         let unconfirmed = sent.saturating_sub(self.confirmed);
         // They are reported, so the next connection's account starts without them.
         self.confirmed = sent;
+        self.lost += unconfirmed;
         self.end_pongs(Unanswered::Disconnected { unconfirmed }, effects);
         if !self.keep_requests {
             let ended = self.requests.end(|token, _| {
@@ -78,7 +79,11 @@ impl Session {
     fn end_pongs(&mut self, answer: Unanswered, effects: &mut Effects) {
         for pong in std::mem::take(&mut self.pongs) {
             match pong.waiter {
-                Waiter::Flush(waiter) => drop(waiter.send(Err(answer))),
+                Waiter::Flush(waiter) => {
+                    let _: Result<(), _> = waiter.send(Err(answer));
+                    // It was told.
+                    self.lost = 0;
+                }
                 Waiter::Drained(sid) => self.end_route(sid, effects),
                 Waiter::Keepalive | Waiter::Proof => {}
             }

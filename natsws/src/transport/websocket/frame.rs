@@ -91,10 +91,10 @@ impl Reader {
     pub(super) fn next(&mut self, block: &mut BytesMut) -> Result<Read, Fault> {
         loop {
             let Some(open) = &mut self.open else {
-                match self.header(block)? {
-                    true => continue,
-                    false => return Ok(Read::Nothing),
+                if self.header(block)? {
+                    continue;
                 }
+                return Ok(Read::Nothing);
             };
             if open.left > 0 && block.is_empty() {
                 return Ok(Read::Nothing);
@@ -148,10 +148,9 @@ impl Reader {
         match opcode {
             0x0 if !self.in_message => return Err(Fault::NothingToContinue),
             0x1 | 0x2 if self.in_message => return Err(Fault::Interleaved),
-            0x0..=0x2 => {}
             0x8..=0xa if !fin => return Err(Fault::FragmentedControl),
             0x8..=0xa if usize::from(short) > CONTROL => return Err(Fault::LongControl),
-            0x8..=0xa => {}
+            0x0..=0x2 | 0x8..=0xa => {}
             _ => return Err(Fault::Opcode { opcode }),
         }
         let more = match short {
@@ -174,7 +173,7 @@ impl Reader {
         if left >> 63 != 0 {
             return Err(Fault::Length);
         }
-        if (more == 2 && left < 126) || (more == 8 && left <= u64::from(u16::MAX)) {
+        if (more == 2 && left < 126) || (more == 8 && u16::try_from(left).is_ok()) {
             return Err(Fault::LongLength);
         }
         let key = masked.then(|| header.get_u32().to_be_bytes());
@@ -211,11 +210,11 @@ pub(super) fn header(out: &mut BytesMut, opcode: u8, len: usize, key: Option<[u8
     match (u8::try_from(len), u16::try_from(len)) {
         (Ok(len), _) if len < 126 => out.extend_from_slice(&[masked | len]),
         (_, Ok(len)) => {
-            out.extend_from_slice(&[masked | 126]);
+            out.extend_from_slice(&[masked | 0x7e]);
             out.extend_from_slice(&len.to_be_bytes());
         }
         _ => {
-            out.extend_from_slice(&[masked | 127]);
+            out.extend_from_slice(&[masked | 0x7f]);
             out.extend_from_slice(&(len as u64).to_be_bytes());
         }
     }
