@@ -70,6 +70,10 @@ pub(crate) type BoxTransport = Box<dyn Transport>;
 
 /// Connects to a server. What is read first is its `INFO`. `discovered` says that the application
 /// has not named the server itself.
+#[cfg_attr(
+    not(any(feature = "tcp", feature = "websocket")),
+    expect(clippy::unused_async, reason = "there is nothing to dial with")
+)]
 pub(crate) async fn dial(
     addr: &ServerAddr,
     discovered: bool,

@@ -66,6 +66,7 @@ async fn upgrade(
 }
 
 #[cfg(not(feature = "tls"))]
+#[expect(clippy::unused_async, reason = "as the one with TLS is")]
 async fn upgrade(
     _stream: TcpStream,
     _first: Bytes,
