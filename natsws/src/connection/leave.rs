@@ -88,10 +88,10 @@ impl Connection {
             let mut state = self.shared().watch_state();
             drop(state.wait_for(|state| *state != State::Disconnected).await);
             match self.ping().await {
-                Ok(()) if lost == 0 => return Ok(()),
-                Ok(()) => return Err(FlushError::Disconnected { unconfirmed: lost }),
-                Err(Unanswered::Closed) => return Err(FlushError::Closed),
                 Err(Unanswered::Disconnected { unconfirmed }) => lost += unconfirmed,
+                _ if lost > 0 => return Err(FlushError::Disconnected { unconfirmed: lost }),
+                Ok(()) => return Ok(()),
+                Err(Unanswered::Closed) => return Err(FlushError::Closed),
             }
         }
     }
