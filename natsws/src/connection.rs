@@ -22,7 +22,7 @@ use crate::publish::Publish;
 use crate::request::SendRequest;
 use crate::runtime;
 use crate::server_addr::{AddrError, IntoServers, ServerAddr};
-use crate::session::Unanswered;
+use crate::session::{Effects, Session, Unanswered};
 use crate::stats::Stats;
 use crate::subject::check_subject;
 use crate::subscription::{Subscribe, Terms};
@@ -221,9 +221,8 @@ impl Connection {
     /// # Cancel safety
     /// Dropped early, nothing is lost.
     pub async fn flush(&self) -> Result<(), FlushError> {
-        let answer = self.ping().await;
+        self.ask(Session::flush).await?;
         let unconfirmed = self.shared().session().take_lost();
-        answer?;
         if unconfirmed > 0 { Err(FlushError::Disconnected { unconfirmed }) } else { Ok(()) }
     }
 
@@ -241,10 +240,33 @@ impl Connection {
     }
 
     pub(crate) async fn ping(&self) -> Result<(), Unanswered> {
+        self.ask(Session::ping).await
+    }
+
+    /// A PING on a connection that is up; waits for one where there is none.
+    pub(crate) async fn ping_when_up(&self) -> Result<(), Unanswered> {
+        let mut state = self.shared().watch_state();
+        loop {
+            state.mark_unchanged();
+            match self.ping().await {
+                Err(Unanswered::NotConnected { .. }) => {
+                    if state.changed().await.is_err() {
+                        return Err(Unanswered::Closed);
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        ask: impl FnOnce(&mut Session, oneshot::Sender<Result<(), Unanswered>>, u64, &mut Effects),
+    ) -> Result<(), Unanswered> {
         let (waiter, answer) = oneshot::channel();
         let shared = self.shared();
         shared.with_session(|session, effects| {
-            session.ping(waiter, shared.outbox.accepted(), effects);
+            ask(session, waiter, shared.outbox.accepted(), effects);
         });
         answer.await.unwrap_or(Err(Unanswered::Closed))
     }

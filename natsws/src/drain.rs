@@ -20,7 +20,9 @@ pub enum FlushError {
 impl From<Unanswered> for FlushError {
     fn from(unanswered: Unanswered) -> Self {
         match unanswered {
-            Unanswered::Disconnected { unconfirmed } => Self::Disconnected { unconfirmed },
+            Unanswered::Disconnected { unconfirmed } | Unanswered::NotConnected { unconfirmed } => {
+                Self::Disconnected { unconfirmed }
+            }
             Unanswered::Closed => Self::Closed,
         }
     }
@@ -40,7 +42,7 @@ pub struct DrainReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DrainError {
-    /// Not everything was read within [`ConnectOptions::drain_timeout`].
+    /// Not everything was read within [`ConnectOptions::drain_timeout`](crate::ConnectOptions::drain_timeout).
     #[error(
         "the connection was closed with {unread} messages unread and {unsent} unsent, since draining \
          took too long"

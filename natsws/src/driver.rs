@@ -136,6 +136,8 @@ impl Driver {
         established: Established,
         first: &mut Option<oneshot::Sender<Result<(), ConnectError>>>,
     ) {
+        // What was asked for meanwhile is what there is now.
+        self.orders.mark_unchanged();
         let (link, _) = self.adopt(&server, established);
         self.shared.set_state(State::Connected);
         self.shared.tell(&Event::Connected { server });
@@ -152,6 +154,7 @@ impl Driver {
                 End::Move(found) => link = self.move_to(link, *found).await,
                 End::Lost(reason) => {
                     drop(link);
+                    self.shared.session().stay();
                     self.lost(reason.clone());
                     let Some(next) = self.again(reason).await else { return };
                     link = next;
@@ -210,7 +213,7 @@ impl Driver {
     fn refresh_at(&self) -> Option<Instant> {
         const LONGEST_LEAD: Duration = Duration::from_secs(30);
         let left = Duration::from_secs(self.expires_at?).checked_sub(runtime::since_1970())?;
-        Some(runtime::now() + left - (left / 4).min(LONGEST_LEAD))
+        Some(runtime::after(runtime::now(), left.saturating_sub((left / 4).min(LONGEST_LEAD))))
     }
 
     /// Moves to another server that is ready for it.
@@ -302,7 +305,7 @@ impl Driver {
             let misfits = if was_lost {
                 shared.outbox.connected(&info, control, |token| session.is_waiting(token))
             } else {
-                shared.outbox.moved(&info, control)
+                shared.outbox.moved(&info, control, |token| session.is_waiting(token))
             };
             (info, misfits)
         })
@@ -330,7 +333,6 @@ impl Driver {
         let mut effects = Effects::default();
         let server = self.shared.server();
         let mut session = self.shared.session();
-        session.stay();
         let was_good = session.has_proved_itself();
         let left = self.shared.outbox.disconnected();
         let unconfirmed =
@@ -340,7 +342,14 @@ impl Driver {
             Disconnect::Server(error) => Some(error),
             _ => None,
         };
-        self.shared.servers().lost(&server, was_good, error, &self.shared.waits());
+        // What the application asks for is no fault of the server's, and is done at once.
+        let requested = matches!(reason, Disconnect::Requested);
+        let mut servers = self.shared.servers();
+        servers.lost(&server, was_good || requested, error, &self.shared.waits());
+        if requested {
+            servers.hurry();
+        }
+        drop(servers);
         // There is no connection that control operations could go to.
         effects.control.clear();
         self.shared.set_state(State::Disconnected);
@@ -355,8 +364,7 @@ impl Driver {
         }
         let mut effects = Effects::default();
         let mut session = self.shared.session();
-        let accepted = self.shared.outbox.accepted();
-        self.shared.outbox.close();
+        let accepted = self.shared.outbox.close();
         let unconfirmed = accepted.saturating_sub(session.confirmed());
         session.close(&mut effects);
         drop(session);

@@ -219,7 +219,7 @@ impl<C: Borrow<Connection>> Exchange<C> {
                     return (None, refused(Refused::Disconnected));
                 }
                 None => {
-                    let deadline = runtime::now() + timeout;
+                    let deadline = runtime::after(runtime::now(), timeout);
                     let subject = SubjectHash::of(head.subject);
                     match reply_to {
                         ReplyTo::Shared => session.request(deadline, subject, waker, effects),

@@ -7,6 +7,7 @@
 mod native;
 
 pub(crate) use native::Instant;
+use native::uncounted;
 pub use native::{BoxFuture, MaybeSend, MaybeSync};
 pub(crate) use native::{Sleep, now, since_1970, sleep_until, spawn};
 
@@ -33,18 +34,25 @@ pub(crate) async fn contained<F: Future>(make: impl FnOnce() -> F) -> Result<F::
 #[error("it panicked")]
 pub(crate) struct Panicked;
 
+/// So much later; where that is beyond what the clock can tell, in decades.
+pub(crate) fn after(start: Instant, duration: Duration) -> Instant {
+    const DECADES: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    start.checked_add(duration).unwrap_or_else(|| start + DECADES)
+}
+
 /// Waits for a duration.
 pub(crate) fn sleep(duration: Duration) -> Pin<Box<Sleep>> {
-    Box::pin(sleep_until(now() + duration))
+    Box::pin(sleep_until(after(now(), duration)))
 }
 
 /// Runs a future for at most `limit`; `None` where it was not done by then.
 pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    let mut limit = sleep(limit);
+    // A future that has always something to do must not use up the turn in which its time is over.
+    let mut limit = uncounted(sleep(limit));
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => limit.as_mut().poll(cx).map(|()| None),
+        Poll::Pending => Pin::new(&mut limit).poll(cx).map(|()| None),
     })
     .await
 }

@@ -66,12 +66,18 @@ pub(crate) enum Unanswered {
     Disconnected {
         unconfirmed: u64,
     },
+    /// There is no connection. This many messages wait for the next one, or are not confirmed.
+    NotConnected {
+        unconfirmed: u64,
+    },
     Closed,
 }
 
 /// Who waits for a PONG. They come in the order of the PINGs.
 enum Waiter {
     Flush(oneshot::Sender<Result<(), Unanswered>>),
+    /// Somebody who wants to know whether the server is there, not what was lost.
+    Ping(oneshot::Sender<Result<(), Unanswered>>),
     /// A subscription whose UNSUB went before the PING: by the PONG it has got everything.
     Drained(u64),
     Keepalive,
@@ -264,6 +270,13 @@ impl Session {
         self.blocked.is_empty()
     }
 
+    /// No subscription holds the connection up any longer.
+    pub(crate) fn give_way(&mut self) {
+        for blocked in self.blocked.drain(..) {
+            blocked.queue.give_way();
+        }
+    }
+
     /// Takes a subscription out; its reader gets what is there and then the end.
     fn end_route(&mut self, sid: u64, effects: &mut Effects) {
         let Some(mut route) = self.routes.remove(sid) else { return };
@@ -358,15 +371,29 @@ impl Session {
         accepted: u64,
         effects: &mut Effects,
     ) {
+        self.ask(Waiter::Ping(waiter), accepted, effects);
+    }
+
+    /// [`ping`](Self::ping) for one who is told what lost connections left unconfirmed.
+    pub(crate) fn flush(
+        &mut self,
+        waiter: oneshot::Sender<Result<(), Unanswered>>,
+        accepted: u64,
+        effects: &mut Effects,
+    ) {
+        self.ask(Waiter::Flush(waiter), accepted, effects);
+    }
+
+    fn ask(&mut self, waiter: Waiter, accepted: u64, effects: &mut Effects) {
         if self.connected {
             effects.control.extend_from_slice(encode::PING);
-            self.pongs.push_back(Pong { waiter: Waiter::Flush(waiter), accepted });
-        } else {
-            let unconfirmed = accepted.saturating_sub(self.confirmed);
+            self.pongs.push_back(Pong { waiter, accepted });
+        } else if let Waiter::Flush(waiter) | Waiter::Ping(waiter) = waiter {
+            let unconfirmed = accepted.saturating_sub(self.confirmed) + self.lost;
             let answer = if self.closed {
                 Unanswered::Closed
             } else {
-                Unanswered::Disconnected { unconfirmed }
+                Unanswered::NotConnected { unconfirmed }
             };
             let _: Result<(), _> = waiter.send(Err(answer));
         }

@@ -12,7 +12,6 @@ use futures_core::Stream;
 
 use crate::connection::{Connection, WeakConnection};
 use crate::drain::FlushError;
-use crate::event::State;
 use crate::header::HeaderError;
 use crate::msg::{Msg, RawMsg, Unusable};
 use crate::protocol::ServerError;
@@ -188,7 +187,7 @@ impl<'a> Subscribe<'a> {
         };
         let mut route = Route::new(self.subject.clone(), queue_group, target);
         route.max = max;
-        route.deadline = timeout.map(|timeout| runtime::now() + timeout);
+        route.deadline = timeout.map(|timeout| runtime::after(runtime::now(), timeout));
         let shared = self.connection.shared();
         let sid = shared.with_session(|session, effects| {
             if session.is_closed() {
@@ -285,16 +284,12 @@ pub struct Subscription {
 impl Subscription {
     /// Waits until the server has seen the subscription, over as many connections as it takes.
     async fn confirm(&mut self) -> Result<(), SubscribeError> {
-        let shared = self.connection.shared();
         loop {
-            match self.connection.ping().await {
+            match self.connection.ping_when_up().await {
                 Ok(()) => break,
                 Err(Unanswered::Closed) => return Err(SubscribeError::Closed),
-                Err(Unanswered::Disconnected { .. }) => {}
+                Err(Unanswered::Disconnected { .. } | Unanswered::NotConnected { .. }) => {}
             }
-            let mut state = shared.watch_state();
-            let up = |state: &State| !matches!(state, State::Connecting | State::Disconnected);
-            drop(state.wait_for(up).await);
         }
         match self.queue.denied() {
             Some(error) => Err(SubscribeError::Denied(error)),
@@ -389,7 +384,7 @@ impl Subscription {
         let shared = self.connection.shared();
         let accepted = shared.outbox.accepted();
         shared.with_session(|session, effects| session.drain(self.sid, accepted, effects));
-        self.connection.flush().await
+        Ok(self.connection.ping().await?)
     }
 
     /// Ends the subscription from elsewhere, while it is being read.

@@ -1,5 +1,6 @@
 //! Each option does what it says, and would be missed.
 
+use std::future::IntoFuture;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -389,6 +390,75 @@ async fn a_new_connection_can_be_asked_for() {
     assert!(matches!(reason, Disconnect::Requested), "{reason:?}");
     let _peer = greet(&scripted).await;
     within("the connection", nc.wait_connected(Duration::from_secs(5))).await.expect("it is up");
+}
+
+#[tokio::test]
+async fn a_new_connection_is_made_at_once_however_often_it_is_asked_for() {
+    let options = quick().reconnect_time_wait(Duration::from_secs(3600));
+    let (scripted, peer, nc) = scripted_as(&info(), options).await;
+    let mut peers = vec![peer];
+    for round in 1..=4 {
+        nc.reconnect();
+        peers.push(greet(&scripted).await);
+        eventually("the reconnect", async || (nc.stats().reconnects == round).then_some(())).await;
+    }
+    assert_eq!(nc.servers().first().map(|server| server.failures), Some(0));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_being_made_is_what_was_asked_for() {
+    let scripted = Scripted::start();
+    let nc = connect_with(&scripted.url(), quick().lazy(true)).await;
+    nc.reconnect();
+    let mut peer = scripted.accept().await;
+    peer.handshake(&info()).await;
+    nc.wait_connected(Duration::from_secs(5)).await.expect("it is up");
+    crate::flush(&nc, &mut peer).await;
+    assert_eq!(nc.stats().reconnects, 0);
+}
+
+#[tokio::test]
+async fn a_drain_before_the_first_connection_ends_in_time() {
+    let options = quick().lazy(true).drain_timeout(Duration::from_millis(50));
+    let nc = connect_with(&nobody(), options).await;
+    nc.publish("a", "x").await.expect("it is kept");
+    let drained = within("the drain", nc.drain()).await;
+    assert_eq!(drained, Err(natsws::DrainError::TimedOut { unread: 0, unsent: 1 }));
+    let scripted = Scripted::start();
+    let nc = connect_with(&scripted.url(), quick().lazy(true)).await;
+    nc.publish("a", "x").await.expect("it is kept");
+    let (drained, ()) = tokio::join!(within("the drain", nc.drain()), async {
+        let mut peer = scripted.accept().await;
+        peer.handshake(&info()).await;
+        peer.expect_line("PUB a 1").await;
+        peer.skip_to_line("PING").await;
+        peer.send("PONG\r\n").await;
+    });
+    drained.expect("everything is confirmed");
+}
+
+#[tokio::test]
+async fn times_beyond_all_clocks_are_just_very_long() {
+    let ever = Duration::MAX;
+    let options = quick()
+        .timeout(ever)
+        .ping_interval(ever)
+        .drain_timeout(ever)
+        .reconnect_jitter(ever)
+        .reconnect_delay(move |failures| if failures > 1 { ever } else { Duration::ZERO });
+    let (scripted, mut peer, nc) = scripted_as(&info(), options.outbox_size(0)).await;
+    let _sub = nc.subscribe("a").timeout(ever).unconfirmed().await.expect("subscribed");
+    peer.expect_line("SUB").await;
+    let (asked, ()) = tokio::join!(nc.request("a", "?").timeout(ever).into_future(), async {
+        peer.skip_to_line("PUB a ").await;
+        peer.reset();
+    });
+    assert!(matches!(asked, Err(RequestError::Disconnected { .. })), "{asked:?}");
+    let peer = greet(&scripted).await;
+    nc.wait_connected(ever).await.expect("it is up");
+    peer.reset();
+    crate::reconnect::down(&nc).await;
+    within("the end", nc.close()).await;
 }
 
 #[tokio::test]

@@ -126,8 +126,14 @@ everywhere! {
 
 #[tokio::test]
 async fn a_reader_that_does_not_come_back_holds_the_connection_up_for_five_seconds_only() {
-    // The connection is not given up meanwhile, though nothing is read that says it is there.
-    let options = quick().ping_interval(Duration::from_millis(300)).max_pings_out(1);
+    // Once with PINGs, where the connection is not given up though nothing is read, and once
+    // without, where nothing else wakes it up.
+    for interval in [Duration::from_millis(300), Duration::from_secs(3600)] {
+        holds_up_for_five_seconds(quick().ping_interval(interval).max_pings_out(1)).await;
+    }
+}
+
+async fn holds_up_for_five_seconds(options: natsws::ConnectOptions) {
     let (_scripted, mut peer, nc) = scripted_as(&info(), options).await;
     let blocking = nc.subscribe("a").overflow(Overflow::Block).pending_messages(2).unconfirmed();
     let mut sub = blocking.await.expect("subscribed");

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::Connection;
 use crate::drain::{DrainError, DrainReport, FlushError};
-use crate::event::State;
 use crate::runtime;
 use crate::session::{Queue, Unanswered};
 
@@ -16,7 +15,7 @@ impl Connection {
     /// Messages can still be published, to answer what had come, until everything is read. So
     /// whoever reads the subscriptions must go on reading meanwhile, in another task than this.
     /// While there is no connection it waits for the next one, within
-    /// [`ConnectOptions::drain_timeout`] like everything else.
+    /// [`ConnectOptions::drain_timeout`](crate::ConnectOptions::drain_timeout) like everything else.
     ///
     /// A connection that is draining already, or was drained, gives the same result once more.
     ///
@@ -50,9 +49,7 @@ impl Connection {
         let dropped = |queue: &Arc<Queue>| queue.dropped();
         let (read_before, dropped_before): (u64, u64) =
             (queues.iter().map(read).sum(), queues.iter().map(dropped).sum());
-        if shared.state() == State::Connected {
-            shared.set_state(State::Draining);
-        }
+        shared.show_draining();
         let limit = shared.options.drain_timeout;
         let finished = runtime::timeout(limit, async {
             for queue in &queues {
@@ -85,10 +82,9 @@ impl Connection {
         let mut lost = 0;
         loop {
             // What waits for the next connection is not lost.
-            let mut state = self.shared().watch_state();
-            drop(state.wait_for(|state| *state != State::Disconnected).await);
-            match self.ping().await {
+            match self.ping_when_up().await {
                 Err(Unanswered::Disconnected { unconfirmed }) => lost += unconfirmed,
+                Err(Unanswered::NotConnected { .. }) => {}
                 _ if lost > 0 => return Err(FlushError::Disconnected { unconfirmed: lost }),
                 Ok(()) => return Ok(()),
                 Err(Unanswered::Closed) => return Err(FlushError::Closed),

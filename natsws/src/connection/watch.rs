@@ -25,7 +25,7 @@ pub enum WaitError {
     Closed(#[source] Option<CloseError>),
 }
 
-/// The state of a connection as it changes, as [`Connection::status`] gives it. It does not keep
+/// The state of a connection as it changes, as [`Connection::status`](crate::Connection::status) gives it. It does not keep
 /// the connection alive.
 #[derive(Debug, Clone)]
 pub struct StateWatch(pub(super) watch::Receiver<State>);

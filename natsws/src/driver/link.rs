@@ -210,6 +210,10 @@ impl Link {
             shared
                 .with_session(|session, effects| session.timeout(now, accepted, effects))
                 .map_err(|pings| Disconnect::Stale { pings })?;
+            if self.blocked {
+                // A subscription may have given way, and nothing else says that more may be read.
+                cx.waker().wake_by_ref();
+            }
         }
     }
 

@@ -69,8 +69,11 @@ pub(super) async fn prepare(shared: Arc<Shared>, why: Why) -> Option<Found> {
     let mut first = BytesMut::new();
     shared.session().move_first(&mut first);
     first.extend_from_slice(encode::PING);
-    transport.send(first.freeze()).await.ok()?;
-    aside(&shared, transport, decoder, info, Errors::Count).await.ok()?;
+    let greeted = async {
+        transport.send(first.freeze()).await.ok()?;
+        aside(&shared, transport, decoder, info, Errors::Count).await.ok()
+    };
+    runtime::timeout(shared.options.timeout, greeted).await??;
     Some(found)
 }
 
@@ -130,6 +133,8 @@ pub(super) async fn leave(link: &mut Link, shared: &Shared) -> Result<(), Discon
     {
         let mut session = shared.session();
         let mut last = BytesMut::new();
+        // Its PONG could not be read otherwise.
+        session.give_way();
         let (batch, accepted) = shared.outbox.take_all();
         session.leave(accepted, left, &mut last);
         link.send_last(batch, last.freeze());

@@ -316,11 +316,22 @@ impl Outbox {
 
     /// The connection has moved to another server: `control` goes before everything that waits,
     /// control operations included, which were said to the connection and not to a server.
-    pub(crate) fn moved(&self, info: &ServerInfo, control: BytesMut) -> Misfits {
+    pub(crate) fn moved(
+        &self,
+        info: &ServerInfo,
+        control: BytesMut,
+        is_waiting: impl Fn(u64) -> bool,
+    ) -> Misfits {
         let mut inner = self.lock();
-        let misfits = inner.use_server(info, |_| true);
+        let misfits = inner.use_server(info, |kind| match kind {
+            Kind::Request { token, .. } => is_waiting(token),
+            Kind::Message { .. } | Kind::Control => true,
+        });
         inner.put_first(control);
+        // There may be room now, and nothing that would be taken out to say so.
+        let publishers = std::mem::take(&mut inner.publishers);
         wake(inner);
+        publishers.into_iter().for_each(Waker::wake);
         misfits
     }
 
@@ -338,16 +349,16 @@ impl Outbox {
         publishers.into_iter().for_each(Waker::wake);
     }
 
-    /// The connection is closed for good. Gives back how many messages were never sent.
+    /// The connection is closed for good. Gives back how many messages were accepted ever.
     pub(crate) fn close(&self) -> u64 {
         let mut inner = self.lock();
         inner.gate = Gate::Closed;
-        let unsent = inner.messages();
+        let accepted = inner.accepted;
         inner.retain(|_| false);
         let publishers = std::mem::take(&mut inner.publishers);
         drop(inner);
         publishers.into_iter().for_each(Waker::wake);
-        unsent
+        accepted
     }
 }
 

@@ -88,7 +88,7 @@ async fn next(shared: &Shared, but: Option<&ServerAddr>) -> Option<Arc<ServerAdd
     let mut ask = true;
     loop {
         let now = runtime::now();
-        let chosen = if ask { chosen(shared, now) } else { None };
+        let chosen = if ask { chosen(shared, now, but) } else { None };
         let (mut turn, chosen) = match chosen {
             Some((turn, server)) => (turn, Some(server)),
             None => (shared.servers().turn(now, but), None),
@@ -118,9 +118,14 @@ async fn interrupted(until: Instant, nudges: &mut tokio::sync::watch::Receiver<u
 }
 
 /// What the application chooses, where it has a say and uses it.
-fn chosen(shared: &Shared, now: Instant) -> Option<(Turn, Arc<ServerAddr>)> {
+fn chosen(
+    shared: &Shared,
+    now: Instant,
+    but: Option<&ServerAddr>,
+) -> Option<(Turn, Arc<ServerAddr>)> {
     let choose = shared.options.reconnect.choose.as_ref()?;
-    let list = shared.servers().list();
+    let mut list = shared.servers().list();
+    list.retain(|server| but.is_none_or(|but| !server.addr.is_same_server(but)));
     if list.is_empty() {
         return None;
     }
@@ -132,7 +137,7 @@ fn chosen(shared: &Shared, now: Instant) -> Option<(Turn, Arc<ServerAddr>)> {
         Ok(Some(next)) => {
             let turn = match next.delay {
                 _ if !list.iter().any(|known| known.addr.is_same_server(&next.addr)) => None,
-                Some(delay) => Some(Turn::Wait(now + delay)),
+                Some(delay) => Some(Turn::Wait(runtime::after(now, delay))),
                 None => shared.servers().turn_of(&next.addr, now),
             };
             if turn.is_none() {

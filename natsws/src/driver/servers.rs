@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::connect_error::AttemptError;
 use crate::options::PoolServer;
 use crate::protocol::ServerError;
-use crate::runtime::Instant;
+use crate::runtime::{self, Instant};
 use crate::server_addr::ServerAddr;
 
 /// The servers in the order in which they are tried.
@@ -82,7 +82,7 @@ impl Server {
 
     fn wait(&mut self, wait: Wait<'_>) {
         let delay = wait(self.strikes, &self.addr);
-        self.not_before = self.last_dial.map(|at| at + delay);
+        self.not_before = self.last_dial.map(|at| runtime::after(at, delay));
     }
 
     fn is_due(&self, now: Instant) -> bool {
@@ -165,9 +165,9 @@ impl Servers {
         self.list.iter().map(shown).collect()
     }
 
-    /// Whether the application has not named the server itself.
+    /// Whether the application has not named the server itself, or no longer does.
     pub(super) fn is_discovered(&self, addr: &ServerAddr) -> bool {
-        self.find(addr).and_then(|at| self.list.get(at)).is_some_and(|server| server.discovered)
+        self.find(addr).and_then(|at| self.list.get(at)).is_none_or(|server| server.discovered)
     }
 
     /// The last failure of each server that is here.

@@ -194,7 +194,7 @@ impl Shared {
 
     /// Listens to what happens from now on.
     pub(crate) fn listen(&self) -> Listener {
-        self.listeners.listen(self.state() == State::Closed)
+        self.listeners.listen()
     }
 
     pub(crate) fn state(&self) -> State {
@@ -203,6 +203,17 @@ impl Shared {
 
     pub(crate) fn watch_state(&self) -> watch::Receiver<State> {
         self.state.subscribe()
+    }
+
+    /// Says that the connection drains, where it is up.
+    pub(crate) fn show_draining(&self) {
+        self.state.send_if_modified(|state| {
+            let is_up = *state == State::Connected;
+            if is_up {
+                *state = State::Draining;
+            }
+            is_up
+        });
     }
 
     /// Sets the state. Closed is for good, and a connection that is draining says so while it is up.

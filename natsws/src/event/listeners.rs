@@ -12,8 +12,13 @@ const WAITING: usize = 256;
 
 /// All listeners of a connection.
 #[derive(Debug, Default)]
-pub(crate) struct Listeners {
-    all: Mutex<Vec<Weak<Mutex<Waiting>>>>,
+pub(crate) struct Listeners(Mutex<All>);
+
+#[derive(Debug, Default)]
+struct All {
+    listening: Vec<Weak<Mutex<Waiting>>>,
+    /// The last event has been told.
+    ended: bool,
 }
 
 /// One listener. It hears of what happens after it was made.
@@ -35,10 +40,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Listeners {
     /// Adds a listener. After the last event it finds the end at once.
-    pub(crate) fn listen(&self, ended: bool) -> Listener {
-        let waiting = Arc::new(Mutex::new(Waiting { ended, ..Waiting::default() }));
-        if !ended {
-            lock(&self.all).push(Arc::downgrade(&waiting));
+    pub(crate) fn listen(&self) -> Listener {
+        let mut all = lock(&self.0);
+        let waiting = Arc::new(Mutex::new(Waiting { ended: all.ended, ..Waiting::default() }));
+        if !all.ended {
+            all.listening.push(Arc::downgrade(&waiting));
         }
         Listener(waiting)
     }
@@ -47,7 +53,9 @@ impl Listeners {
     pub(crate) fn tell(&self, event: &Event) {
         let mut wakers = Vec::new();
         let is_last = matches!(event, Event::Closed { .. });
-        lock(&self.all).retain(|listener| {
+        let mut all = lock(&self.0);
+        all.ended |= is_last;
+        all.listening.retain(|listener| {
             let Some(waiting) = listener.upgrade() else { return false };
             let mut waiting = lock(&waiting);
             waiting.push(event);
@@ -55,6 +63,7 @@ impl Listeners {
             wakers.extend(waiting.reader.take());
             !is_last
         });
+        drop(all);
         wakers.into_iter().for_each(Waker::wake);
     }
 }
@@ -108,7 +117,7 @@ mod tests {
     #[test]
     fn a_slow_listener_misses_no_state_change_and_is_told_what_it_missed() {
         let listeners = Listeners::default();
-        let slow = listeners.listen(false);
+        let slow = listeners.listen();
         for _ in 0..WAITING + 5 {
             listeners.tell(&Event::HandlerPanicked);
         }
@@ -126,10 +135,10 @@ mod tests {
     #[test]
     fn every_listener_hears_everything_up_to_the_end() {
         let listeners = Listeners::default();
-        let (first, second) = (listeners.listen(false), listeners.listen(false));
+        let (first, second) = (listeners.listen(), listeners.listen());
         drop(first);
         listeners.tell(&lame_duck());
-        let late = listeners.listen(false);
+        let late = listeners.listen();
         listeners.tell(&Event::Closed { unconfirmed: 0, error: None });
         listeners.tell(&Event::HandlerPanicked);
         assert!(matches!(next(&second), Poll::Ready(Some(Event::LameDuckMode { .. }))));
@@ -137,7 +146,7 @@ mod tests {
             assert!(matches!(next(listener), Poll::Ready(Some(Event::Closed { .. }))));
             assert!(matches!(next(listener), Poll::Ready(None)));
         }
-        assert!(matches!(next(&listeners.listen(true)), Poll::Ready(None)));
-        assert!(lock(&listeners.all).is_empty());
+        assert!(matches!(next(&listeners.listen()), Poll::Ready(None)));
+        assert!(lock(&listeners.0).listening.is_empty());
     }
 }

@@ -37,9 +37,9 @@ pub enum OnDisconnect {
 
 /// How much may wait, and what happens when it is too much.
 impl ConnectOptions {
-    /// How many bytes may wait to be sent before a publish waits too. Default: 256 KiB.
+    /// How many bytes may wait to be sent before a publish waits too, at least 1. Default: 256 KiB.
     pub fn outbox_size(mut self, bytes: usize) -> Self {
-        self.outbox.high_water = bytes;
+        self.outbox.high_water = bytes.max(1);
         self
     }
 

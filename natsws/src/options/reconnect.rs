@@ -74,7 +74,7 @@ impl ReconnectOptions {
         let jitter = if is_tls { self.jitter_tls } else { self.jitter };
         if self.time_wait >= LONGEST_WAIT {
             // It is what was asked for.
-            return self.time_wait + jitter.mul_f64(fastrand::f64());
+            return self.time_wait.saturating_add(jitter.mul_f64(fastrand::f64()));
         }
         let spread = doubled(jitter).mul_f64(fastrand::f64());
         let wait = doubled(self.time_wait) + spread;
@@ -136,7 +136,7 @@ impl ConnectOptions {
 
     /// Decides how long to wait before a server is tried again, in place of
     /// [`reconnect_time_wait`](Self::reconnect_time_wait) and jitter. The function is given how
-    /// often that server failed in a row, and must not block. Where it panics, the usual wait is
+    /// often that server failed in a row. It must not block, nor ask the connection. Where it panics, the usual wait is
     /// used.
     pub fn reconnect_delay(
         mut self,

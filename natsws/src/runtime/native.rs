@@ -34,6 +34,11 @@ pub(crate) fn sleep_until(deadline: Instant) -> Sleep {
     tokio::time::sleep_until(deadline)
 }
 
+/// A future that is polled whether or not its task has had its share of the turn.
+pub(crate) fn uncounted<F: Future + Unpin>(future: F) -> impl Future<Output = F::Output> + Unpin {
+    tokio::task::unconstrained(future)
+}
+
 /// Runs a future in the background.
 pub(crate) fn spawn<F>(future: F)
 where

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::runtime::Instant;
+use crate::runtime::{self, Instant};
 
 /// Asks with a PING when nothing was received for a while, and gives up after some without an
 /// answer. Only received bytes count: a write that the system took says nothing about the server.
@@ -27,13 +27,13 @@ pub(crate) enum Due {
 
 impl Keepalive {
     pub(crate) fn new(interval: Duration, max_pings_out: usize, now: Instant) -> Self {
-        Self { interval, max_pings_out, pings_out: 0, next: now + interval }
+        Self { interval, max_pings_out, pings_out: 0, next: runtime::after(now, interval) }
     }
 
     /// Bytes came.
     pub(crate) fn received(&mut self, now: Instant) {
         self.pings_out = 0;
-        self.next = now + self.interval;
+        self.next = runtime::after(now, self.interval);
     }
 
     pub(crate) fn due(&mut self, now: Instant) -> Due {
@@ -44,7 +44,7 @@ impl Keepalive {
             return Due::Stale { pings: self.pings_out };
         }
         self.pings_out += 1;
-        self.next = now + self.interval;
+        self.next = runtime::after(now, self.interval);
         Due::Ping
     }
 
@@ -56,7 +56,6 @@ impl Keepalive {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime;
 
     #[test]
     fn a_silent_server_is_asked_and_then_given_up() {

@@ -77,16 +77,30 @@ impl Session {
     }
 
     fn end_pongs(&mut self, answer: Unanswered, effects: &mut Effects) {
+        let mut told = false;
         for pong in std::mem::take(&mut self.pongs) {
             match pong.waiter {
                 Waiter::Flush(waiter) => {
+                    let answer = match answer {
+                        // All of it, that of earlier connections included.
+                        Unanswered::Disconnected { .. } => {
+                            Unanswered::Disconnected { unconfirmed: self.lost }
+                        }
+                        other => other,
+                    };
+                    if waiter.send(Err(answer)).is_ok() {
+                        told = true;
+                    }
+                }
+                Waiter::Ping(waiter) => {
                     let _: Result<(), _> = waiter.send(Err(answer));
-                    // It was told.
-                    self.lost = 0;
                 }
                 Waiter::Drained(sid) => self.end_route(sid, effects),
                 Waiter::Keepalive | Waiter::Proof => {}
             }
+        }
+        if told {
+            self.lost = 0;
         }
     }
 }

@@ -17,8 +17,7 @@ impl Session {
     pub(crate) fn move_first(&mut self, out: &mut BytesMut) {
         for (sid, route) in self.routes.iter_mut() {
             if route.may_overlap() && !route.draining {
-                route.write(sid, out);
-                route.moved = true;
+                route.write_beside(sid, out);
                 self.moved.push(sid);
             }
         }
@@ -39,7 +38,7 @@ impl Session {
             }
         }
         out.extend_from_slice(encode::PING);
-        self.pongs.push_back(Pong { waiter: Waiter::Flush(left), accepted });
+        self.pongs.push_back(Pong { waiter: Waiter::Ping(left), accepted });
     }
 
     /// Writes for the new server what it does not know yet, and uses it from now on.
@@ -51,7 +50,7 @@ impl Session {
             }
         }
         for (sid, route) in self.routes.iter_mut() {
-            if !std::mem::take(&mut route.moved) {
+            if !route.has_moved(sid, out) {
                 route.write(sid, out);
             }
         }
@@ -62,7 +61,7 @@ impl Session {
     pub(crate) fn stay(&mut self) {
         for sid in std::mem::take(&mut self.moved) {
             if let Some(route) = self.routes.get_mut(sid) {
-                route.moved = false;
+                route.moved = None;
             }
         }
     }

@@ -105,7 +105,7 @@ impl Session {
         let Some(pong) = self.pongs.pop_front() else { return };
         self.confirmed = self.confirmed.max(pong.accepted);
         match pong.waiter {
-            Waiter::Flush(waiter) => effects.flushed.push(waiter),
+            Waiter::Flush(waiter) | Waiter::Ping(waiter) => effects.flushed.push(waiter),
             Waiter::Drained(sid) => self.end_route(sid, effects),
             Waiter::Proof => self.proved = true,
             Waiter::Keepalive => {}

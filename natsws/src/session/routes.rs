@@ -42,8 +42,8 @@ pub(crate) struct Route {
     pub(crate) deadline: Option<Instant>,
     /// What came for it in the block that is being read.
     pub(crate) batch: Vec<Item>,
-    /// The server that the connection is moving to knows it already.
-    pub(crate) moved: bool,
+    /// The server that the connection is moving to knows it already, and counts from there.
+    pub(crate) moved: Option<u64>,
 }
 
 impl Route {
@@ -59,7 +59,7 @@ impl Route {
             draining: false,
             deadline: None,
             batch: Vec::new(),
-            moved: false,
+            moved: None,
         }
     }
 
@@ -87,6 +87,25 @@ impl Route {
         self.received_before = self.received;
         encode::subscribe(out, &self.subject, self.queue_group.as_deref(), sid);
         self.write_max(sid, out);
+    }
+
+    /// Writes what makes a server know this subscription beside the one that does already.
+    pub(crate) fn write_beside(&mut self, sid: u64, out: &mut BytesMut) {
+        let before = self.received_before;
+        self.write(sid, out);
+        self.moved = Some(std::mem::replace(&mut self.received_before, before));
+        // Both deliver for a while, so neither sees the whole number.
+        self.uncounted |= self.max.is_some();
+    }
+
+    /// The server beside is the one in use now. `false` where it knows nothing of this yet.
+    pub(crate) fn has_moved(&mut self, sid: u64, out: &mut BytesMut) -> bool {
+        let Some(counts_from) = self.moved.take() else { return false };
+        self.received_before = counts_from;
+        // It may have been changed meanwhile.
+        self.write_max(sid, out);
+        self.uncounted |= self.max.is_some();
+        true
     }
 
     /// Writes after how many messages the server ends the subscription, if it does.

@@ -28,6 +28,12 @@ impl Chunks {
         self.waiting.push_back(chunk);
     }
 
+    /// Bytes that wait.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.len < WRITE_AHEAD
     }

@@ -24,6 +24,7 @@ use super::{BoxTransport, Phase, Progress, TransportError, TransportOptions, soc
 use crate::runtime::MaybeSend;
 use crate::server_addr::{Scheme, ServerAddr};
 use frame::{Read, Reader, Role};
+use mask::Keys;
 
 /// Connects to a `ws://` or `wss://` address.
 pub(super) async fn dial(
@@ -85,30 +86,34 @@ where
 /// A WebSocket as chunks.
 pub(crate) struct WebSocket<S> {
     io: S,
-    role: Role,
     reader: Reader,
     /// What was read and is not taken apart yet.
     block: BytesMut,
     writer: Writer,
+    /// What the last ping wants to hear. Only that one has to be answered.
+    pong: Option<Bytes>,
+    /// A control frame is to be flushed by whoever reads.
+    flush_due: bool,
     /// The other side has closed, or has been told why this side does.
     ended: bool,
 }
 
 impl<S> WebSocket<S> {
     fn new(io: S, rest: BytesMut, role: Role) -> Self {
-        let writer = Writer::default();
-        Self { io, role, reader: Reader::new(role), block: rest, writer, ended: false }
-    }
-
-    /// A key for a frame that is sent. It must not be known to whoever chose the payload, so that
-    /// they cannot decide what proxies on the way see.
-    fn key(&self) -> Option<[u8; 4]> {
-        (self.role == Role::Client).then(|| fastrand::u32(..).to_ne_bytes())
+        Self {
+            io,
+            reader: Reader::new(role),
+            block: rest,
+            writer: Writer::new(role),
+            pong: None,
+            flush_due: false,
+            ended: false,
+        }
     }
 
     fn control(&mut self, opcode: u8, payload: &[u8]) {
-        let key = self.key();
-        self.writer.push(opcode, Bytes::copy_from_slice(payload), key);
+        self.writer.push(opcode, Bytes::copy_from_slice(payload));
+        self.flush_due = true;
     }
 
     /// Answers a close, once.
@@ -117,6 +122,26 @@ impl<S> WebSocket<S> {
             match code {
                 Some(code) => self.control(CLOSE, &code.to_be_bytes()),
                 None => self.control(CLOSE, &[]),
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> WebSocket<S> {
+    /// Sends what reading calls for, as far as that goes now. There is never more than one PONG on
+    /// its way, however many pings come.
+    fn poll_control(&mut self, cx: &mut Context<'_>) -> Result<(), TransportError> {
+        loop {
+            if self.flush_due {
+                match self.writer.chunks.poll_flush(&mut self.io, cx) {
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(flushed) => flushed?,
+                }
+                self.flush_due = false;
+            }
+            match self.pong.take() {
+                Some(payload) => self.control(PONG, &payload),
+                None => return Ok(()),
             }
         }
     }
@@ -142,16 +167,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 }
 
 /// Frames on their way into the socket.
-#[derive(Default)]
 struct Writer {
     chunks: Chunks,
     /// Room for headers, of which one is a few bytes.
     headers: BytesMut,
+    /// A client masks.
+    keys: Option<Keys>,
 }
 
 impl Writer {
+    fn new(role: Role) -> Self {
+        let keys = (role == Role::Client).then(Keys::default);
+        Self { chunks: Chunks::default(), headers: BytesMut::new(), keys }
+    }
+
     /// Adds a frame. The payload is masked where it lies, unless somebody else holds it too.
-    fn push(&mut self, opcode: u8, payload: Bytes, key: Option<[u8; 4]>) {
+    fn push(&mut self, opcode: u8, payload: Bytes) {
+        let key = self.keys.as_mut().map(Keys::next);
         frame::header(&mut self.headers, opcode, payload.len(), key);
         self.chunks.push(self.headers.split().freeze());
         let Some(key) = key else { return self.chunks.push(payload) };
@@ -172,23 +204,30 @@ const PONG: u8 = 0xa;
 const PROTOCOL_ERROR: u16 = 1002;
 const NORMAL: u16 = 1000;
 
+/// Control frames that are read before others get their turn.
+const CONTROLS: usize = 64;
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     type Item = Result<Bytes, TransportError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        let mut controls = 0;
         loop {
             if this.ended {
-                // The answer to the close leaves as far as it can without waiting.
-                let _: Poll<_> = this.writer.chunks.poll_flush(&mut this.io, cx);
+                // The answer to a close leaves as far as it can without waiting.
+                let _: Result<(), TransportError> = this.poll_control(cx);
                 return Poll::Ready(None);
             }
             match this.reader.next(&mut this.block) {
                 Ok(Read::Data(data)) => return Poll::Ready(Some(Ok(data))),
                 Ok(Read::Ping(payload)) => {
-                    this.control(PONG, &payload);
-                    if let Poll::Ready(flushed) = this.writer.chunks.poll_flush(&mut this.io, cx) {
-                        flushed?;
+                    this.pong = Some(payload);
+                    controls += 1;
+                    if controls == CONTROLS {
+                        this.poll_control(cx)?;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
                     }
                     continue;
                 }
@@ -199,10 +238,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
                 Ok(Read::Nothing) => {}
                 Err(fault) => {
                     this.close(Some(PROTOCOL_ERROR));
-                    let _: Poll<_> = this.writer.chunks.poll_flush(&mut this.io, cx);
+                    let _: Result<(), TransportError> = this.poll_control(cx);
                     return Poll::Ready(Some(Err(TransportError::WebSocket(Box::new(fault)))));
                 }
             }
+            this.poll_control(cx)?;
             if this.block.capacity() - this.block.len() < LEAST_ROOM {
                 this.block.reserve(READ);
             }
@@ -233,8 +273,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Bytes> for WebSocket<S> {
         if this.ended {
             return Err(TransportError::Closed);
         }
-        let key = this.key();
-        this.writer.push(BINARY, chunk, key);
+        this.writer.push(BINARY, chunk);
         Ok(())
     }
 
@@ -250,3 +289,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Bytes> for WebSocket<S> {
         Pin::new(&mut this.io).poll_shutdown(cx).map_err(Into::into)
     }
 }
+
+#[cfg(test)]
+mod tests;

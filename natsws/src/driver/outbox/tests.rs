@@ -146,7 +146,7 @@ fn what_waits_goes_to_the_server_that_is_moved_to_as_it_was_said() {
     assert_eq!(request(&outbox, 7), Poll::Ready(Ok(())));
     assert!(publish(&outbox, b"12345").is_ready());
     let smaller = ServerInfo { max_payload: 4, ..info() };
-    let misfits = outbox.moved(&smaller, BytesMut::from(&b"SUB a 1\r\n"[..]));
+    let misfits = outbox.moved(&smaller, BytesMut::from(&b"SUB a 1\r\n"[..]), |_| true);
     assert_eq!(misfits, Misfits { messages: 1, requests: vec![] });
     let expected = "SUB a 1\r\nSUB b 2\r\nSUB i.* 1\r\nPUB r i.7 1\r\n?\r\n";
     assert_eq!(taken(&outbox), expected);
@@ -157,7 +157,7 @@ fn what_waits_goes_to_the_server_that_is_moved_to_as_it_was_said() {
     let sent =
         outbox.poll_request(&BytesMut::new(), &head, Body::Borrowed(b"12"), 8, Waker::noop());
     assert!(sent.is_ready());
-    let misfits = outbox.moved(&too_small, BytesMut::new());
+    let misfits = outbox.moved(&too_small, BytesMut::new(), |_| true);
     assert_eq!(misfits, Misfits { messages: 0, requests: vec![8] });
 }
 

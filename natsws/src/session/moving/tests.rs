@@ -5,6 +5,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use super::*;
+use crate::protocol::decode::{Decoder, Limits};
 use crate::protocol::op::ServerOp;
 use crate::runtime;
 use crate::session::{Effects, Queue, QueueLimits, Route, SubjectHash, Target};
@@ -55,7 +56,8 @@ fn what_may_overlap_moves_first_and_the_rest_when_the_old_server_has_let_go() {
     let answered = effects.flushed.pop().expect("the PONG is for it");
     answered.send(Ok(())).expect("somebody waits");
     assert_eq!(gone.try_recv(), Ok(Ok(())));
-    assert_eq!(arrive(&mut session), "SUB plain 1\r\n");
+    // The `max` may have been changed meanwhile.
+    assert_eq!(arrive(&mut session), "SUB plain 1\r\nUNSUB 2 5\r\n");
     // The next move begins anew.
     assert_eq!(said(|out| session.move_first(out)), "SUB work g 2\r\nUNSUB 2 5\r\nSUB i.x.* 3\r\n");
 }
@@ -100,4 +102,68 @@ fn a_connection_is_asked_to_prove_itself_and_does_by_its_pong() {
     assert!(!session.has_proved_itself());
     session.receive([ServerOp::Pong], start, &mut effects).expect("a good operation");
     assert!(session.has_proved_itself());
+}
+
+#[test]
+fn a_connection_that_is_lost_while_it_moves_tells_the_new_server_what_has_ended() {
+    let mut session = session();
+    let ended = subscribe(&mut session, "ended", Some("g"), None);
+    subscribe(&mut session, "plain", None, None);
+    session.move_first(&mut BytesMut::new());
+    let mut effects = Effects::default();
+    session.unsubscribe(ended, &mut effects);
+    session.disconnected(0, 0, &[], &mut effects);
+    assert_eq!(arrive(&mut session), format!("UNSUB {ended}\r\nSUB plain 2\r\n"));
+}
+
+#[test]
+fn a_max_that_changes_while_the_connection_moves_is_told_to_each_server_as_it_counts() {
+    let mut session = session();
+    let sid = subscribe(&mut session, "work", Some("g"), Some(20));
+    let message = |session: &mut Session| {
+        let mut decoder = Decoder::new(Limits::default());
+        decoder.push(bytes::Bytes::from(format!("MSG work {sid} 1\r\nx\r\n")));
+        let op = decoder.next().expect("a good operation").expect("a whole one");
+        let mut effects = Effects::default();
+        session.receive([op], runtime::now(), &mut effects).expect("a good operation");
+        String::from_utf8(effects.control.to_vec()).expect("text")
+    };
+    for _ in 0..10 {
+        message(&mut session);
+    }
+    // The new server counts from here, the old one from the beginning.
+    assert_eq!(said(|out| session.move_first(out)), "SUB work g 1\r\nUNSUB 1 10\r\n");
+    let mut effects = Effects::default();
+    session.unsubscribe_after(sid, 15, &mut effects);
+    assert_eq!(effects.control, "UNSUB 1 15\r\n");
+    assert_eq!(arrive(&mut session), "UNSUB 1 5\r\n");
+    for _ in 0..4 {
+        assert_eq!(message(&mut session), "");
+    }
+    // Neither server has seen the whole number, so it is said.
+    assert_eq!(message(&mut session), "UNSUB 1\r\n");
+}
+
+#[test]
+fn a_flush_is_told_of_all_that_was_lost_and_only_once() {
+    let mut session = session();
+    let mut effects = Effects::default();
+    session.disconnected(5, 0, &[], &mut effects);
+    session.resume(ServerInfo::default(), runtime::now(), &mut BytesMut::new());
+    let (ping, mut pinged) = oneshot::channel();
+    let (flush, mut flushed) = oneshot::channel();
+    session.ping(ping, 8, &mut effects);
+    session.flush(flush, 8, &mut effects);
+    session.disconnected(8, 0, &[], &mut effects);
+    let all = Unanswered::Disconnected { unconfirmed: 8 };
+    assert_eq!(flushed.try_recv(), Ok(Err(all)));
+    assert_eq!(pinged.try_recv(), Ok(Err(Unanswered::Disconnected { unconfirmed: 3 })));
+    assert_eq!(session.take_lost(), 0);
+    // One that nobody waits for any more was not told.
+    session.resume(ServerInfo::default(), runtime::now(), &mut BytesMut::new());
+    let (flush, flushed) = oneshot::channel();
+    drop(flushed);
+    session.flush(flush, 9, &mut effects);
+    session.disconnected(9, 0, &[], &mut effects);
+    assert_eq!(session.take_lost(), 1);
 }
