@@ -163,6 +163,24 @@ struct Waiting {
     lost: Option<bool>,
 }
 
+/// Somebody who waits for a PONG.
+struct Flush {
+    answer: oneshot::Receiver<Result<(), Unanswered>>,
+    /// Whether what lost connections left is told, too.
+    is_told: bool,
+}
+
+/// What lost connections left unconfirmed.
+#[derive(Default)]
+struct Lost {
+    /// All that no flush was told of.
+    total: u64,
+    /// What the last one left.
+    last: u64,
+    /// A flush was told just now.
+    told: bool,
+}
+
 struct World<'a> {
     session: Session,
     now: Instant,
@@ -177,7 +195,8 @@ struct World<'a> {
     requests: Vec<Waiting>,
     /// The tokens of all requests that ever were.
     tokens: Vec<u64>,
-    flushes: VecDeque<oneshot::Receiver<Result<(), Unanswered>>>,
+    flushes: VecDeque<Flush>,
+    lost: Lost,
     /// The other end of the connection.
     server: Decoder,
     pings: u64,
@@ -212,6 +231,7 @@ impl<'a> World<'a> {
             requests: Vec::new(),
             tokens: Vec::new(),
             flushes: VecDeque::new(),
+            lost: Lost::default(),
             server: Decoder::new(Limits::default()),
             pings: 0,
             pongs: 0,
@@ -229,7 +249,7 @@ impl<'a> World<'a> {
         self.unsubscribe_after(3, 2);
         self.request(false, Duration::from_secs(3));
         self.request(true, Duration::from_secs(4));
-        self.flush();
+        self.flush(true);
     }
 
     /// Changes the session, and does what it wants done.
@@ -274,12 +294,29 @@ impl<'a> World<'a> {
         assert_eq!(self.session.requests_in_flight(), self.requests.len());
         assert!(self.session.confirmed() <= self.accepted);
         while let Some(flush) = self.flushes.front_mut() {
-            match flush.try_recv() {
+            match flush.answer.try_recv() {
                 Ok(Ok(())) => {
                     self.answered += 1;
                     assert!(self.answered <= self.pongs, "nobody answered");
                 }
-                Ok(Err(_)) => assert!(!self.connected),
+                Ok(Err(error)) => {
+                    assert!(!self.connected);
+                    let Lost { total, last, .. } = self.lost;
+                    let waiting = self.accepted - self.session.confirmed();
+                    let expected = match error {
+                        Unanswered::Closed => Unanswered::Closed,
+                        Unanswered::NotConnected { .. } => {
+                            Unanswered::NotConnected { unconfirmed: waiting + total }
+                        }
+                        Unanswered::Disconnected { .. } => Unanswered::Disconnected {
+                            unconfirmed: if flush.is_told { total } else { last },
+                        },
+                    };
+                    assert_eq!(error, expected);
+                    assert_eq!(error == Unanswered::Closed, self.closed);
+                    self.lost.told |=
+                        flush.is_told && matches!(error, Unanswered::Disconnected { .. });
+                }
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Closed) => unreachable!("a flush was forgotten"),
             }
@@ -287,7 +324,7 @@ impl<'a> World<'a> {
         }
         // They are answered in their order, so none behind the first that waits is.
         let mut behind = self.flushes.iter_mut();
-        assert!(behind.all(|flush| flush.try_recv() == Err(TryRecvError::Empty)));
+        assert!(behind.all(|flush| flush.answer.try_recv() == Err(TryRecvError::Empty)));
         assert!(self.connected || self.flushes.is_empty());
     }
 
@@ -372,7 +409,12 @@ impl<'a> World<'a> {
         assert_eq!(unconfirmed, accepted - kept - before);
         assert_eq!(self.session.confirmed(), accepted - kept);
         effects.control.clear();
+        self.lost.total += unconfirmed;
+        self.lost.last = unconfirmed;
         self.apply(effects);
+        if std::mem::take(&mut self.lost.told) {
+            self.lost.total = 0;
+        }
         assert!(self.may_read(), "the next connection would wait for this one");
         let mut drained = self.readers.iter().filter(|reader| reader.draining);
         assert!(drained.all(|reader| reader.queue.is_ended()), "nothing more can come");
@@ -398,8 +440,9 @@ impl<'a> World<'a> {
         assert_eq!(self.session.requests_in_flight(), 0);
         assert!(self.session.subscriptions().is_empty());
         self.readers.iter_mut().for_each(Reader::check_end);
-        self.flush();
+        self.flush(true);
         assert!(self.flushes.is_empty());
+        assert_eq!(self.session.take_lost(), self.lost.total, "what is lost is told once");
     }
 
     /// Does the next action; `false` where there is none.
@@ -418,7 +461,7 @@ impl<'a> World<'a> {
             5 => self.request(false, long),
             6 => self.request(true, long),
             7 => self.cancel(arg),
-            8 => self.flush(),
+            8 => self.flush(arg < 8),
             9 => self.timeout(long),
             10 => {
                 let kept = arg.min(self.accepted - self.session.confirmed());
@@ -606,11 +649,18 @@ impl<'a> World<'a> {
         }
     }
 
-    fn flush(&mut self) {
+    /// Asks for a PONG, as a flush or as one who wants to know no more.
+    fn flush(&mut self, is_told: bool) {
         let (waiter, answer) = oneshot::channel();
         let accepted = self.accepted;
-        self.flushes.push_back(answer);
-        self.with(|session, effects| session.ping(waiter, accepted, effects));
+        self.flushes.push_back(Flush { answer, is_told });
+        self.with(|session, effects| {
+            if is_told {
+                session.flush(waiter, accepted, effects);
+            } else {
+                session.ping(waiter, accepted, effects);
+            }
+        });
     }
 
     fn timeout(&mut self, later: Duration) {
