@@ -191,9 +191,9 @@ async fn servers_of_a_cluster_are_found_and_forgotten_again() {
 }
 
 /// All three nodes, one after the other, with a service and a requester that move each time. It
-/// takes minutes, since a node stays for half a minute after its goodbye.
+/// takes half a minute.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "it takes two minutes; its figures are in the change log"]
+#[ignore = "it takes half a minute"]
 async fn a_rolling_restart_by_lame_duck_fails_no_request() {
     for way in Way::ALL {
         let mut stage = Stage::with(way, goodbye);

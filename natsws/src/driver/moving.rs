@@ -25,6 +25,10 @@ use crate::transport::{BoxTransport, TransportError};
 
 /// How long the old server has to confirm what it was sent last.
 const LEAVE: Duration = Duration::from_secs(2);
+/// How long the other servers of the cluster have to hear of what the new one knows. Its PONG speaks
+/// for itself alone, and a server that hears first that the old one has forgotten a subscription
+/// would say that nobody is there.
+const SETTLE: Duration = Duration::from_millis(250);
 /// How long replies that were on their way are still taken from the old server.
 const LINGER: Duration = Duration::from_secs(1);
 /// Clients that hear of it at once do not all move at once.
@@ -74,7 +78,11 @@ pub(super) async fn prepare(shared: Arc<Shared>, why: Why) -> Option<Found> {
         aside(&shared, transport, decoder, info, Errors::Count).await.ok()
     };
     runtime::timeout(shared.options.timeout, greeted).await??;
-    Some(found)
+    // No PONG is to come, so this ends with its time, or with the connection.
+    match runtime::timeout(SETTLE, aside(&shared, transport, decoder, info, Errors::Count)).await {
+        Some(Err(_)) => None,
+        Some(Ok(())) | None => Some(found),
+    }
 }
 
 /// What the server beside the one that is in use says of errors.
