@@ -137,6 +137,7 @@ impl Connection {
         Ok(connection)
     }
 
+    #[inline]
     pub(crate) fn shared(&self) -> &Shared {
         &self.0.shared
     }
@@ -163,6 +164,7 @@ impl Connection {
     ///
     /// # Cancel safety
     /// A message is accepted whole or not at all.
+    #[inline]
     pub fn publish<'a>(&'a self, subject: &'a str, payload: impl Into<Payload<'a>>) -> Publish<'a> {
         Publish::new(self, subject, payload.into())
     }

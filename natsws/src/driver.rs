@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::sync::{oneshot, watch};
 
 pub(crate) use outbox::{Body, Misfits, Refused};
@@ -315,14 +314,14 @@ impl Driver {
         &mut self,
         server: &Arc<ServerAddr>,
         established: Established,
-        take: impl FnOnce(&Shared, ServerInfo, &mut BytesMut) -> (Arc<ServerInfo>, Misfits),
+        take: impl FnOnce(&Shared, ServerInfo, &mut Vec<u8>) -> (Arc<ServerInfo>, Misfits),
     ) -> (Link, u64) {
         let Established { transport, mut decoder, info, expires_at } = established;
         let shared = &self.shared;
         decoder.limit_messages(link::message_limit(&shared.options, info.max_payload));
         self.expires_at = expires_at;
         shared.set_server(Arc::clone(server));
-        let (info, misfits) = take(shared, info, &mut BytesMut::new());
+        let (info, misfits) = take(shared, info, &mut Vec::new());
         shared.with_session(|session, effects| session.never_sent(&misfits.requests, effects));
         shared.cluster(&info);
         let link = Link::new(transport, decoder, info.lame_duck_mode, shared.options.debug);

@@ -69,21 +69,19 @@ pub struct Headers {
     block: Block,
 }
 
-/// The lines as they travel, without the last line end; empty where there are no headers at all.
-#[derive(Clone)]
+/// The lines as they travel, without the last line end.
+#[derive(Clone, Default)]
 enum Block {
+    /// No headers at all, as most messages are: nothing to make and nothing to drop.
+    #[default]
+    None,
     Received(Bytes),
     Built(Vec<u8>),
 }
 
-impl Default for Block {
-    fn default() -> Self {
-        Self::Received(Bytes::new())
-    }
-}
-
 impl Headers {
     /// No headers; a message with these is sent without a header block.
+    #[inline]
     pub fn new() -> Self {
         Self::default()
     }
@@ -120,8 +118,10 @@ impl Headers {
     }
 
     /// The lines as they travel, without the last line end.
+    #[inline]
     pub(crate) fn as_lines(&self) -> &[u8] {
         match &self.block {
+            Block::None => &[],
             Block::Received(bytes) => bytes,
             Block::Built(bytes) => bytes,
         }
@@ -134,13 +134,15 @@ impl Headers {
 
     /// The block as something that can be added to, with its first line.
     fn built(&mut self) -> &mut Vec<u8> {
-        if let Block::Received(bytes) = &self.block {
-            let lines = if bytes.is_empty() { VERSION_LINE.as_bytes() } else { bytes };
-            self.block = Block::Built(lines.to_vec());
-        }
+        let lines = match std::mem::take(&mut self.block) {
+            Block::None => VERSION_LINE.as_bytes().to_vec(),
+            Block::Received(bytes) => bytes.into(),
+            Block::Built(lines) => lines,
+        };
+        self.block = Block::Built(lines);
         match &mut self.block {
             Block::Built(lines) => lines,
-            Block::Received(_) => unreachable!("the block was made one of ours just above"),
+            _ => unreachable!("the block was made one of ours just above"),
         }
     }
 

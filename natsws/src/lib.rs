@@ -124,7 +124,7 @@ pub use msg::{Msg, RawMsg};
 pub use options::{ConnectOptions, NextServer, OnDisconnect, PoolServer};
 pub use payload::Payload;
 pub use protocol::{ProtocolError, ProtocolFault, ServerError, ServerInfo};
-pub use publish::{Publish, PublishError, PublishFuture};
+pub use publish::{Publish, PublishError};
 pub use request::{RequestError, SendRequest, SendRequestFuture};
 pub use runtime::{BoxFuture, MaybeSend, MaybeSync};
 pub use server_addr::{AddrError, AddrFault, IntoServers, Scheme, ServerAddr};

@@ -25,54 +25,63 @@ impl Payload<'_> {
 }
 
 impl<'a> From<&'a [u8]> for Payload<'a> {
+    #[inline]
     fn from(bytes: &'a [u8]) -> Self {
         Self(Repr::Borrowed(bytes))
     }
 }
 
 impl<'a, const N: usize> From<&'a [u8; N]> for Payload<'a> {
+    #[inline]
     fn from(bytes: &'a [u8; N]) -> Self {
         Self(Repr::Borrowed(bytes))
     }
 }
 
 impl<'a> From<&'a str> for Payload<'a> {
+    #[inline]
     fn from(text: &'a str) -> Self {
         Self(Repr::Borrowed(text.as_bytes()))
     }
 }
 
 impl<'a> From<&'a String> for Payload<'a> {
+    #[inline]
     fn from(text: &'a String) -> Self {
         Self(Repr::Borrowed(text.as_bytes()))
     }
 }
 
 impl<'a> From<&'a Vec<u8>> for Payload<'a> {
+    #[inline]
     fn from(bytes: &'a Vec<u8>) -> Self {
         Self(Repr::Borrowed(bytes))
     }
 }
 
 impl From<&Bytes> for Payload<'_> {
+    #[inline]
     fn from(bytes: &Bytes) -> Self {
         Self(Repr::Owned(bytes.clone()))
     }
 }
 
 impl From<Bytes> for Payload<'_> {
+    #[inline]
     fn from(bytes: Bytes) -> Self {
         Self(Repr::Owned(bytes))
     }
 }
 
 impl From<Vec<u8>> for Payload<'_> {
+    #[inline]
     fn from(bytes: Vec<u8>) -> Self {
         Self(Repr::Owned(bytes.into()))
     }
 }
 
 impl From<String> for Payload<'_> {
+    #[inline]
     fn from(text: String) -> Self {
         Self(Repr::Owned(text.into()))
     }

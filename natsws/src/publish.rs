@@ -1,7 +1,7 @@
 //! Publishing subjects and bytes.
 
 use std::error::Error;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -77,6 +77,9 @@ impl From<Refused> for PublishError {
 /// A message that is about to be published: `.await` it, or add to it first.
 ///
 /// Made by [`Connection::publish`] and [`Msg::respond`](crate::Msg::respond).
+///
+/// # Cancel safety
+/// A message is accepted whole or not at all: dropped before it is ready, nothing is sent.
 #[derive(Debug)]
 #[must_use = "nothing is published until this is awaited"]
 pub struct Publish<'a> {
@@ -85,10 +88,12 @@ pub struct Publish<'a> {
     reply: Option<&'a str>,
     headers: Headers,
     payload: Payload<'a>,
-    fault: Option<PublishError>,
+    /// It is rare, and a publish is moved about: its size matters.
+    fault: Option<Box<PublishError>>,
 }
 
 impl<'a> Publish<'a> {
+    #[inline]
     pub(crate) fn new(connection: &'a Connection, subject: &'a str, payload: Payload<'a>) -> Self {
         let headers = Headers::new();
         Self { connection: Some(connection), subject, reply: None, headers, payload, fault: None }
@@ -103,7 +108,7 @@ impl<'a> Publish<'a> {
             reply: None,
             headers: Headers::new(),
             payload,
-            fault: connection.is_none().then_some(PublishError::NoReplySubject),
+            fault: connection.is_none().then(|| Box::new(PublishError::NoReplySubject)),
         }
     }
 
@@ -116,7 +121,7 @@ impl<'a> Publish<'a> {
     /// Adds a header. One that is not valid is the error of the publish.
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         if let Err(error) = self.headers.append(name, value.as_ref()) {
-            self.fault.get_or_insert_with(|| error.into());
+            self.fault.get_or_insert_with(|| Box::new(error.into()));
         }
         self
     }
@@ -134,66 +139,49 @@ impl Publish<'_> {
     /// # Errors
     /// [`PublishError::WouldBlock`] where the message would have to wait, and whatever else can go
     /// wrong; nothing is sent then.
-    pub fn try_send(self) -> Result<(), PublishError> {
-        match self.into_future().poll_with(None) {
+    pub fn try_send(mut self) -> Result<(), PublishError> {
+        match self.poll_with(None) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(PublishError::WouldBlock),
         }
     }
 }
 
-impl<'a> IntoFuture for Publish<'a> {
-    type Output = Result<(), PublishError>;
-    type IntoFuture = PublishFuture<'a>;
-
-    fn into_future(mut self) -> PublishFuture<'a> {
-        if self.fault.is_none() {
-            self.fault = check_subject(self.subject).err().map(Into::into);
-        }
-        if let (None, Some(reply)) = (&self.fault, self.reply) {
-            self.fault = check_subject(reply).err().map(PublishError::Reply);
-        }
-        PublishFuture(self)
-    }
-}
-
-/// The future of [`Publish`].
-///
-/// # Cancel safety
-/// A message is accepted whole or not at all: dropped before it is ready, nothing is sent.
-#[derive(Debug)]
-#[must_use = "nothing is published until this is awaited"]
-pub struct PublishFuture<'a>(Publish<'a>);
-
-impl PublishFuture<'_> {
+impl Publish<'_> {
+    #[inline]
     fn poll_with(&mut self, waker: Option<&Waker>) -> Poll<Result<(), PublishError>> {
-        let publish = &mut self.0;
-        if let Some(fault) = publish.fault.take() {
-            return Poll::Ready(Err(fault));
+        if let Some(fault) = self.fault.take() {
+            return Poll::Ready(Err(*fault));
         }
-        let Some(connection) = publish.connection else {
+        let Some(connection) = self.connection else {
             return Poll::Ready(Err(PublishError::NoReplySubject));
         };
+        check_subject(self.subject)?;
+        if let Some(reply) = self.reply {
+            check_subject(reply).map_err(PublishError::Reply)?;
+        }
         let head = PublishHead {
-            subject: publish.subject,
-            reply: publish.reply.map(Reply::Subject),
-            headers: &publish.headers,
+            subject: self.subject,
+            reply: self.reply.map(Reply::Subject),
+            headers: &self.headers,
             content_type: None,
         };
         let outbox = &connection.shared().outbox;
-        outbox.poll_publish(&head, body(&publish.payload), waker).map_err(Into::into)
+        outbox.poll_publish(&head, body(&self.payload), waker).map_err(Into::into)
     }
 }
 
-impl Future for PublishFuture<'_> {
+impl Future for Publish<'_> {
     type Output = Result<(), PublishError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_with(Some(cx.waker()))
     }
 }
 
 /// The payload as the outbox takes it.
+#[inline]
 pub(crate) fn body<'p>(payload: &'p Payload<'_>) -> Body<'p> {
     match &payload.0 {
         Repr::Borrowed(bytes) => Body::Borrowed(bytes),

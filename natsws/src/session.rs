@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::sync::oneshot;
 
 pub use queue::Overflow;
@@ -34,7 +33,7 @@ use keepalive::{Due, Keepalive};
 #[derive(Default)]
 pub(crate) struct Effects {
     /// Control operations to send.
-    pub(crate) control: BytesMut,
+    pub(crate) control: Vec<u8>,
     pub(crate) wakers: Vec<Waker>,
     /// Messages for handlers, in the order they came.
     pub(crate) calls: Vec<(Handler, Item)>,

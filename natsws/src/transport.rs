@@ -54,15 +54,11 @@ pub(crate) trait Transport:
     + Unpin
     + 'static
 {
-}
-
-impl<T> Transport for T where
-    T: Stream<Item = Result<Bytes, TransportError>>
-        + Sink<Bytes, Error = TransportError>
-        + MaybeSend
-        + Unpin
-        + 'static
-{
+    /// A buffer that was sent and that nobody else holds, empty, to be filled again. New memory for
+    /// each batch would cost more than what is written into it.
+    fn reclaim(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// A transport whose kind is known at run time only: one virtual call per chunk.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 
 use super::trace;
@@ -66,13 +66,13 @@ pub(super) async fn greet(
     progress.reached(Phase::Authenticator);
     let credentials = options.auth.credentials(addr, info.nonce.as_deref()).await?;
     progress.reached(Phase::Answer);
-    let mut hello = BytesMut::new();
+    let mut hello = Vec::new();
     encode::connect(&mut hello, &introduction(addr, options, &credentials, &info));
     hello.extend_from_slice(encode::PING);
     if trace {
         trace::introduced(options.name.as_deref(), &credentials);
     }
-    let sent = transport.send(hello.freeze()).await;
+    let sent = transport.send(Bytes::from(hello)).await;
     loop {
         // A server that refuses says why before it closes the connection. That is worth more than
         // a failed write, so what it said is read first.

@@ -10,7 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream};
 
-use super::outbox::Batch;
 use super::shared::Shared;
 use super::trace;
 use crate::event::Disconnect;
@@ -89,10 +88,9 @@ impl Link {
         self.lame_duck
     }
 
-    /// Sends this behind what is being sent.
-    pub(super) fn send_last(&mut self, batch: Batch, last: Bytes) {
-        self.sending.extend(batch.chunks);
-        self.sending.push_back(last);
+    /// What is being sent; more can be put behind it.
+    pub(super) fn sending(&mut self) -> &mut VecDeque<Bytes> {
+        &mut self.sending
     }
 
     /// The transport, and what was read and is not whole.
@@ -210,6 +208,8 @@ impl Link {
             shared
                 .with_session(|session, effects| session.timeout(now, accepted, effects))
                 .map_err(|pings| Disconnect::Stale { pings })?;
+            // Timers are rare where there is much to do.
+            shared.outbox.shrink();
             if self.blocked {
                 // A subscription may have given way, and nothing else says that more may be read.
                 cx.waker().wake_by_ref();
@@ -222,9 +222,9 @@ impl Link {
             if self.flush(cx)?.is_pending() {
                 return Ok(());
             }
-            match shared.outbox.poll_take(cx.waker()) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(batch) => self.sending = batch.chunks,
+            let spare = self.transport.reclaim();
+            if shared.outbox.poll_take(cx.waker(), &mut self.sending, spare).is_pending() {
+                return Ok(());
             }
         }
         cx.waker().wake_by_ref();

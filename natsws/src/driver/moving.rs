@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::oneshot;
 
@@ -70,11 +70,11 @@ pub(super) async fn prepare(shared: Arc<Shared>, why: Why) -> Option<Found> {
         }
     };
     let Established { transport, decoder, info, .. } = &mut found.established;
-    let mut first = BytesMut::new();
+    let mut first = Vec::new();
     shared.session().move_first(&mut first);
     first.extend_from_slice(encode::PING);
     let greeted = async {
-        transport.send(first.freeze()).await.ok()?;
+        transport.send(Bytes::from(first)).await.ok()?;
         aside(&shared, transport, decoder, info, Errors::Count).await.ok()
     };
     runtime::timeout(shared.options.timeout, greeted).await??;
@@ -140,12 +140,12 @@ pub(super) async fn leave(link: &mut Link, shared: &Shared) -> Result<(), Discon
     let (left, mut gone) = oneshot::channel();
     {
         let mut session = shared.session();
-        let mut last = BytesMut::new();
+        let mut last = Vec::new();
         // Its PONG could not be read otherwise.
         session.give_way();
-        let (batch, accepted) = shared.outbox.take_all();
+        let accepted = shared.outbox.take_all(link.sending());
         session.leave(accepted, left, &mut last);
-        link.send_last(batch, last.freeze());
+        link.sending().push_back(last.into());
     }
     let confirmed = poll_fn(|cx| {
         if let Poll::Ready(confirmed) = Pin::new(&mut gone).poll(cx) {

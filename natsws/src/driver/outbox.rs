@@ -1,22 +1,21 @@
 //! What waits to be sent: one buffer that publishers append to and the driver takes whole.
 //!
 //! It is kept in the order in which things were said, since a PING must not overtake what it is to
-//! confirm. An index of where each entry ends says what is a message, what a request and what a
-//! control operation: on a lost connection messages stay, requests were told so and go, and control
-//! operations go because the session writes them anew.
+//! confirm. On a lost connection messages stay, requests were told so and go, and control operations
+//! go because the session writes them anew.
+
+mod waiting;
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::options::OutboxLimits;
 use crate::protocol::ServerInfo;
-use crate::protocol::encode::{self, PublishHead};
-
-/// From this size on a payload is its own chunk, which a TCP transport writes without copying.
-const LARGE_PAYLOAD: usize = 16 * 1024;
+use crate::protocol::encode::PublishHead;
+use waiting::{Kind, Waiting};
 
 /// Why a message was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,26 +52,6 @@ enum Gate {
     Closed,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Control,
-    Message { size: usize, headers: bool },
-    Request { token: u64, size: usize, headers: bool },
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    /// Where it ends, counted from the start of what waits.
-    end: usize,
-    kind: Kind,
-}
-
-/// What the driver takes to send.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) chunks: VecDeque<Bytes>,
-}
-
 /// What a lost connection leaves.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Left {
@@ -93,6 +72,9 @@ pub(crate) struct Misfits {
     pub(crate) requests: Vec<u64>,
 }
 
+/// What a server takes that names no limit: the size of an entry has to fit.
+const LARGEST_PAYLOAD: usize = u32::MAX as usize;
+
 #[derive(Debug)]
 pub(crate) struct Outbox {
     inner: Mutex<Inner>,
@@ -100,12 +82,7 @@ pub(crate) struct Outbox {
 
 #[derive(Debug)]
 struct Inner {
-    /// What was sealed before `open`.
-    chunks: VecDeque<Bytes>,
-    open: BytesMut,
-    /// All bytes that wait.
-    len: usize,
-    entries: Vec<Entry>,
+    waiting: Waiting,
     gate: Gate,
     /// Nothing more is accepted; what waits is still sent.
     draining: bool,
@@ -124,14 +101,11 @@ impl Outbox {
     pub(crate) fn new(limits: OutboxLimits) -> Self {
         Self {
             inner: Mutex::new(Inner {
-                chunks: VecDeque::new(),
-                open: BytesMut::new(),
-                len: 0,
-                entries: Vec::new(),
+                waiting: Waiting::default(),
                 gate: Gate::Disconnected,
                 draining: false,
                 limits,
-                max_payload: usize::MAX,
+                max_payload: LARGEST_PAYLOAD,
                 headers: true,
                 accepted: 0,
                 out_msgs: 0,
@@ -155,13 +129,20 @@ impl Outbox {
         waker: Option<&Waker>,
     ) -> Poll<Result<(), Refused>> {
         let mut inner = self.lock();
-        let head = &inner.understood(head);
-        let size = head.headers_len() + body.as_slice().len();
-        if let Err(refused) = inner.check(head, size) {
-            return Poll::Ready(Err(refused));
-        }
+        let bare;
+        let head = if inner.understands(head) {
+            head
+        } else {
+            bare = PublishHead { content_type: None, ..*head };
+            &bare
+        };
+        let headers_len = head.headers_len();
+        let size = match inner.accept(headers_len, body) {
+            Ok(size) => size,
+            Err(refused) => return Poll::Ready(Err(refused)),
+        };
         match inner.gate {
-            Gate::Connected if inner.len >= inner.limits.high_water => {
+            Gate::Connected if inner.waiting.len() >= inner.limits.high_water => {
                 let Some(waker) = waker else { return Poll::Ready(Err(Refused::WouldBlock)) };
                 inner.publishers.push(waker.clone());
                 return Poll::Pending;
@@ -174,7 +155,8 @@ impl Outbox {
             _ => {}
         }
         inner.accepted += 1;
-        inner.message(head, body, Kind::Message { size, headers: head.headers_len() > 0 }, size);
+        inner.count(size);
+        inner.waiting.push(head, headers_len, body, Kind::Message { size, headers: headers_len > 0 });
         wake(inner);
         Poll::Ready(Ok(()))
     }
@@ -183,45 +165,52 @@ impl Outbox {
     /// request may have to wait for room.
     pub(crate) fn poll_request(
         &self,
-        control: &BytesMut,
+        control: &[u8],
         head: &PublishHead<'_>,
         body: Body<'_>,
         token: u64,
         waker: &Waker,
     ) -> Poll<Result<(), Refused>> {
         let mut inner = self.lock();
-        inner.control(control);
-        let head = &inner.understood(head);
-        let size = head.headers_len() + body.as_slice().len();
-        let accepted = match inner.check(head, size) {
+        inner.waiting.push_control(control);
+        let bare;
+        let head = if inner.understands(head) {
+            head
+        } else {
+            bare = PublishHead { content_type: None, ..*head };
+            &bare
+        };
+        let headers_len = head.headers_len();
+        let accepted = match inner.accept(headers_len, body) {
             Err(refused) => Poll::Ready(Err(refused)),
-            Ok(()) if inner.gate == Gate::Disconnected && !inner.limits.keep_requests => {
+            Ok(_) if inner.gate == Gate::Disconnected && !inner.limits.keep_requests => {
                 Poll::Ready(Err(Refused::Disconnected))
             }
-            Ok(()) if inner.gate == Gate::Connected && inner.len >= inner.limits.high_water => {
+            Ok(_) if inner.gate == Gate::Connected && inner.waiting.len() >= inner.limits.high_water => {
                 inner.publishers.push(waker.clone());
                 Poll::Pending
             }
-            Ok(()) => Poll::Ready(match inner.gate {
-                Gate::Disconnected => inner.has_room(size),
-                _ => Ok(()),
+            Ok(size) => Poll::Ready(match inner.gate {
+                Gate::Disconnected => inner.has_room(size).map(|()| size),
+                _ => Ok(size),
             }),
         };
-        if let Poll::Ready(Ok(())) = accepted {
-            let headers = head.headers_len() > 0;
-            inner.message(head, body, Kind::Request { token, size, headers }, size);
-        }
+        let accepted = accepted.map_ok(|size| {
+            inner.count(size);
+            let kind = Kind::Request { token, size, headers: headers_len > 0 };
+            inner.waiting.push(head, headers_len, body, kind);
+        });
         wake(inner);
         accepted
     }
 
     /// Appends control operations. They are never refused: there are few, and each is small.
-    pub(crate) fn control(&self, control: &BytesMut) {
+    pub(crate) fn control(&self, control: &[u8]) {
         if control.is_empty() {
             return;
         }
         let mut inner = self.lock();
-        inner.control(control);
+        inner.waiting.push_control(control);
         wake(inner);
     }
 
@@ -232,7 +221,7 @@ impl Outbox {
 
     /// Messages that wait.
     pub(crate) fn unsent(&self) -> u64 {
-        self.lock().messages()
+        self.lock().waiting.messages()
     }
 
     /// Messages and bytes accepted, requests among them.
@@ -241,32 +230,44 @@ impl Outbox {
         (inner.out_msgs, inner.out_bytes)
     }
 
-    /// Takes everything that waits; where there is nothing, the waker is for the first byte.
-    pub(crate) fn poll_take(&self, waker: &Waker) -> Poll<Batch> {
+    /// Moves everything that waits into `chunks`, and collects what comes next in `spare`. Where
+    /// nothing waits, the waker is for the first byte.
+    pub(crate) fn poll_take(
+        &self,
+        waker: &Waker,
+        chunks: &mut VecDeque<Bytes>,
+        spare: Option<Vec<u8>>,
+    ) -> Poll<()> {
         let mut inner = self.lock();
-        if inner.len == 0 {
+        if inner.waiting.len() == 0 {
             let known = inner.driver.as_ref().is_some_and(|driver| driver.will_wake(waker));
             if !known {
                 inner.driver = Some(waker.clone());
             }
             return Poll::Pending;
         }
-        let batch = inner.take();
+        inner.take(chunks, spare);
         let publishers = std::mem::take(&mut inner.publishers);
         drop(inner);
         publishers.into_iter().for_each(Waker::wake);
-        Poll::Ready(batch)
+        Poll::Ready(())
     }
 
     /// Takes everything that waits, where it is the last that goes to this server. Gives back how
     /// many messages had been accepted by then.
-    pub(crate) fn take_all(&self) -> (Batch, u64) {
+    pub(crate) fn take_all(&self, chunks: &mut VecDeque<Bytes>) -> u64 {
         let mut inner = self.lock();
-        let all = (inner.take(), inner.accepted);
+        inner.take(chunks, None);
+        let accepted = inner.accepted;
         let publishers = std::mem::take(&mut inner.publishers);
         drop(inner);
         publishers.into_iter().for_each(Waker::wake);
-        all
+        accepted
+    }
+
+    /// Gives back the memory that is not in use.
+    pub(crate) fn shrink(&self) {
+        self.lock().shrink();
     }
 
     /// The connection is lost: control operations go, messages stay, and so do requests where they
@@ -278,7 +279,7 @@ impl Outbox {
         }
         let mut requests = Vec::new();
         let keep_requests = inner.limits.keep_requests;
-        let kept = inner.retain(|kind| match kind {
+        let kept = inner.waiting.retain(|kind| match kind {
             Kind::Message { .. } => true,
             Kind::Request { .. } if keep_requests => true,
             Kind::Request { token, .. } => {
@@ -299,7 +300,7 @@ impl Outbox {
     pub(crate) fn connected(
         &self,
         info: &ServerInfo,
-        control: BytesMut,
+        control: Vec<u8>,
         is_waiting: impl Fn(u64) -> bool,
     ) -> Misfits {
         let mut inner = self.lock();
@@ -309,7 +310,7 @@ impl Outbox {
             Kind::Request { token, .. } => is_waiting(token),
             Kind::Control => false,
         });
-        inner.put_first(control);
+        inner.waiting.put_first(control);
         wake(inner);
         misfits
     }
@@ -319,7 +320,7 @@ impl Outbox {
     pub(crate) fn moved(
         &self,
         info: &ServerInfo,
-        control: BytesMut,
+        control: Vec<u8>,
         is_waiting: impl Fn(u64) -> bool,
     ) -> Misfits {
         let mut inner = self.lock();
@@ -327,7 +328,7 @@ impl Outbox {
             Kind::Request { token, .. } => is_waiting(token),
             Kind::Message { .. } | Kind::Control => true,
         });
-        inner.put_first(control);
+        inner.waiting.put_first(control);
         // There may be room now, and nothing that would be taken out to say so.
         let publishers = std::mem::take(&mut inner.publishers);
         wake(inner);
@@ -354,7 +355,7 @@ impl Outbox {
         let mut inner = self.lock();
         inner.gate = Gate::Closed;
         let accepted = inner.accepted;
-        inner.retain(|_| false);
+        inner.waiting.retain(|_| false);
         let publishers = std::mem::take(&mut inner.publishers);
         drop(inner);
         publishers.into_iter().for_each(Waker::wake);
@@ -365,77 +366,58 @@ impl Outbox {
 /// Wakes the driver for the first byte that waits, after the lock is given back: the driver would
 /// run into it otherwise.
 fn wake(mut inner: MutexGuard<'_, Inner>) {
-    let driver = if inner.len > 0 { inner.driver.take() } else { None };
+    let driver = if inner.waiting.len() > 0 { inner.driver.take() } else { None };
     drop(inner);
     driver.into_iter().for_each(Waker::wake);
 }
 
 impl Inner {
-    fn check(&self, head: &PublishHead<'_>, size: usize) -> Result<(), Refused> {
+    /// Whether a message can be taken at all; gives back its size.
+    #[inline]
+    fn accept(&self, headers_len: usize, body: Body<'_>) -> Result<u32, Refused> {
         if self.gate == Gate::Closed {
             return Err(Refused::Closed);
         }
         if self.draining {
             return Err(Refused::Draining);
         }
-        if size > self.max_payload {
-            return Err(Refused::PayloadTooLarge { len: size, max: self.max_payload });
+        let len = headers_len + body.as_slice().len();
+        match u32::try_from(len) {
+            Ok(size) if len <= self.max_payload => {
+                if !self.headers && headers_len > 0 {
+                    return Err(Refused::HeadersUnsupported);
+                }
+                Ok(size)
+            }
+            _ => Err(Refused::PayloadTooLarge { len, max: self.max_payload }),
         }
-        if !self.headers && head.headers_len() > 0 {
-            return Err(Refused::HeadersUnsupported);
-        }
-        Ok(())
+    }
+
+    fn count(&mut self, size: u32) {
+        self.out_msgs += 1;
+        self.out_bytes += u64::from(size);
     }
 
     /// A server without headers gets no content type; that nobody asked for it says nothing more
     /// than the payload does.
-    fn understood<'h>(&self, head: &PublishHead<'h>) -> PublishHead<'h> {
-        let content_type = if self.headers { head.content_type } else { None };
-        PublishHead { content_type, ..*head }
-    }
-
-    fn message(&mut self, head: &PublishHead<'_>, body: Body<'_>, kind: Kind, size: usize) {
-        let before = self.open.len();
-        let payload = body.as_slice();
-        match body {
-            Body::Shared(shared) if payload.len() >= LARGE_PAYLOAD => {
-                // The size stands in the head; only the room for the payload is not needed.
-                head.write(&mut self.open, payload.len(), 0);
-                self.len += self.open.len() - before + payload.len();
-                self.seal();
-                self.chunks.push_back(shared.clone());
-                encode::payload_end(&mut self.open);
-                self.len += self.open.len();
-            }
-            _ => {
-                head.write(&mut self.open, payload.len(), payload.len());
-                self.open.extend_from_slice(payload);
-                encode::payload_end(&mut self.open);
-                self.len += self.open.len() - before;
-            }
-        }
-        self.entries.push(Entry { end: self.len, kind });
-        self.out_msgs += 1;
-        self.out_bytes += size as u64;
-    }
-
-    fn control(&mut self, control: &BytesMut) {
-        if control.is_empty() {
-            return;
-        }
-        self.open.extend_from_slice(control);
-        self.len += control.len();
-        self.entries.push(Entry { end: self.len, kind: Kind::Control });
+    #[inline]
+    fn understands(&self, head: &PublishHead<'_>) -> bool {
+        self.headers || head.content_type.is_none()
     }
 
     /// Whether there is room while there is no connection.
-    fn has_room(&self, size: usize) -> Result<(), Refused> {
+    fn has_room(&self, size: u32) -> Result<(), Refused> {
         let max = self.limits.reconnect_buffer;
-        if self.len + size > max { Err(Refused::BufferFull { max }) } else { Ok(()) }
+        if self.waiting.len() + size as usize > max {
+            Err(Refused::BufferFull { max })
+        } else {
+            Ok(())
+        }
     }
 
     fn limit(&mut self, info: &ServerInfo) {
-        self.max_payload = if info.max_payload == 0 { usize::MAX } else { info.max_payload };
+        let unlimited = info.max_payload == 0;
+        self.max_payload = if unlimited { LARGEST_PAYLOAD } else { info.max_payload };
         self.headers = info.headers;
     }
 
@@ -443,9 +425,9 @@ impl Inner {
     fn use_server(&mut self, info: &ServerInfo, keep: impl Fn(Kind) -> bool) -> Misfits {
         self.limit(info);
         let (max, takes_headers) = (self.max_payload, self.headers);
-        let fits = |size: usize, headers: bool| size <= max && (takes_headers || !headers);
+        let fits = |size: u32, headers: bool| size as usize <= max && (takes_headers || !headers);
         let mut misfits = Misfits::default();
-        self.retain(|kind| {
+        self.waiting.retain(|kind| {
             if !keep(kind) {
                 return false;
             }
@@ -461,56 +443,13 @@ impl Inner {
         misfits
     }
 
-    /// Puts control operations before everything else.
-    fn put_first(&mut self, control: BytesMut) {
-        let len = control.len();
-        if len == 0 {
-            return;
-        }
-        self.chunks.push_front(control.freeze());
-        self.len += len;
-        for entry in &mut self.entries {
-            entry.end += len;
-        }
-        self.entries.insert(0, Entry { end: len, kind: Kind::Control });
+    fn take(&mut self, chunks: &mut VecDeque<Bytes>, spare: Option<Vec<u8>>) {
+        self.waiting.take(chunks, spare.unwrap_or_default());
     }
 
-    fn seal(&mut self) {
-        if !self.open.is_empty() {
-            self.chunks.push_back(self.open.split().freeze());
-        }
-    }
-
-    fn take(&mut self) -> Batch {
-        self.seal();
-        self.entries.clear();
-        self.len = 0;
-        Batch { chunks: std::mem::take(&mut self.chunks) }
-    }
-
-    fn messages(&self) -> u64 {
-        let messages = self.entries.iter().filter(|e| matches!(e.kind, Kind::Message { .. }));
-        messages.count() as u64
-    }
-
-    /// Keeps only some entries; gives back how many messages are left.
-    fn retain(&mut self, mut keep: impl FnMut(Kind) -> bool) -> u64 {
-        let entries = std::mem::take(&mut self.entries);
-        let mut waiting = BytesMut::with_capacity(self.len);
-        for chunk in self.take().chunks {
-            waiting.extend_from_slice(&chunk);
-        }
-        let mut start = 0;
-        for entry in entries {
-            let bytes = waiting.get(start..entry.end).unwrap_or_default();
-            start = entry.end;
-            if keep(entry.kind) {
-                self.open.extend_from_slice(bytes);
-                self.len += bytes.len();
-                self.entries.push(Entry { end: self.len, kind: entry.kind });
-            }
-        }
-        self.messages()
+    fn shrink(&mut self) {
+        self.waiting.shrink();
+        self.publishers.shrink_to_fit();
     }
 }
 

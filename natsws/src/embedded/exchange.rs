@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::ClientId;
 use super::connect::{Credentials, Refusal, Wishes};
@@ -84,7 +84,7 @@ struct Client {
     wishes: Wishes,
     /// It may do more than `CONNECT`.
     admitted: bool,
-    out: BytesMut,
+    out: Vec<u8>,
     /// What was taken last and may not have been written yet.
     in_flight: usize,
     /// It will be sent what is in `out` and nothing more.
@@ -146,7 +146,7 @@ impl Exchange {
             auth_required: self.rules.credentials.required(),
             ..ServerInfo::default()
         };
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         server::info(&mut out, &info);
         let admitted = !self.rules.credentials.required();
         let wishes = Wishes::default();
@@ -227,7 +227,7 @@ impl Exchange {
     /// Takes what is to be sent to a client. What was taken before counts as sent by then.
     pub(super) fn take(&mut self, id: ClientId) -> Outgoing {
         let Some(client) = self.clients.get_mut(&id) else { return Outgoing::Gone };
-        let out = client.out.split().freeze();
+        let out = Bytes::from(mem::take(&mut client.out));
         client.in_flight = out.len();
         match (client.ending, out.is_empty()) {
             (true, _) => Outgoing::Last(out),

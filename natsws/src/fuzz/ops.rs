@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::Cut;
 use crate::delivery::Delivery;
@@ -157,13 +157,13 @@ fn every_cut<O: Checked>(data: &[u8]) {
         });
         assert_eq!((count, cut_error), (whole.len(), error), "{cut:?}");
     }
-    let mut sent = BytesMut::new();
+    let mut sent = Vec::new();
     for (sid, delivery) in whole.iter().filter_map(Checked::message) {
         sent.clear();
         encode::server::message(&mut sent, delivery, sid, true);
         let mut read = Vec::new();
         assert_eq!(
-            decode(&sent.split().freeze(), Limits::default(), Cut::Whole, |op| read.push(op)),
+            decode(&Bytes::copy_from_slice(&sent), Limits::default(), Cut::Whole, |op| read.push(op)),
             None
         );
         let expected = ServerOp::Msg { sid, delivery: delivery.clone() };

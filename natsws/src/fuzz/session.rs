@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
@@ -277,8 +277,8 @@ impl<'a> World<'a> {
     }
 
     /// Reads what is sent as the server would.
-    fn send(&mut self, wire: BytesMut) {
-        self.server.push(wire.freeze());
+    fn send(&mut self, wire: Vec<u8>) {
+        self.server.push(Bytes::from(wire));
         while let Some(op) = self.server.next().expect("what is sent is the protocol") {
             match op {
                 ClientOp::Ping => self.pings += 1,
@@ -329,7 +329,7 @@ impl<'a> World<'a> {
     }
 
     fn connect(&mut self) {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         self.session.resume(ServerInfo::default(), self.now, &mut out);
         self.connected = true;
         self.server = Decoder::new(Limits::default());
@@ -399,7 +399,7 @@ impl<'a> World<'a> {
         }
         self.connected = false;
         let pings = self.pings;
-        self.send(BytesMut::from(encode::PING));
+        self.send(encode::PING.to_vec());
         assert_eq!(self.pings, pings + 1, "something that was sent is not whole");
         let (accepted, before) = (self.accepted, self.session.confirmed());
         let waited: Vec<_> =

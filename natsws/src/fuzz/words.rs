@@ -1,6 +1,6 @@
 //! Subjects, headers and addresses.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::header::{HeaderError, Headers};
 use crate::protocol::decode::{Decoder, Limits};
@@ -117,7 +117,7 @@ fn check_subject_error(error: &SubjectError, text: &str) {
 }
 
 /// Reads what a client wrote; it must be operations and nothing else.
-fn read_back(wire: &BytesMut) -> Vec<ClientOp> {
+fn read_back(wire: &[u8]) -> Vec<ClientOp> {
     let mut decoder = Decoder::new(Limits::default());
     decoder.push(Bytes::copy_from_slice(wire));
     decoder.push(Bytes::from_static(encode::PING));
@@ -130,7 +130,7 @@ fn read_back(wire: &BytesMut) -> Vec<ClientOp> {
 }
 
 fn check_subscribe(filter: &str, group: Option<&str>) {
-    let mut wire = BytesMut::new();
+    let mut wire = Vec::new();
     encode::subscribe(&mut wire, filter, group, 7);
     let ops = read_back(&wire);
     let [ClientOp::Sub { subject, queue_group, sid: 7 }] = &ops[..] else {
@@ -152,8 +152,8 @@ fn check_publish(
 ) -> Headers {
     let reply_to = (!reply.is_empty()).then_some(Reply::Subject(reply));
     let head = PublishHead { subject, reply: reply_to, headers, content_type };
-    let mut wire = BytesMut::new();
-    head.write(&mut wire, payload.len(), payload.len());
+    let mut wire = Vec::new();
+    head.write(&mut wire, head.headers_len(), payload.len(), payload.len());
     wire.extend_from_slice(payload);
     encode::payload_end(&mut wire);
     let ops = read_back(&wire);

@@ -1,7 +1,5 @@
 //! Operations to bytes. No formatting machinery: a publish is copies and a few digits.
 
-use bytes::{BufMut, BytesMut};
-
 use super::info::Connect;
 use crate::header::{Headers, VERSION};
 
@@ -30,6 +28,7 @@ pub(crate) enum Reply<'a> {
 
 impl PublishHead<'_> {
     /// The bytes of the header block; 0 where there is none.
+    #[inline]
     pub(crate) fn headers_len(&self) -> usize {
         let lines = self.headers.as_lines().len();
         let content_type = self.content_type.map_or(0, |kind| CONTENT_TYPE.len() + kind.len() + 2);
@@ -41,91 +40,120 @@ impl PublishHead<'_> {
     }
 
     /// Writes `PUB` or `HPUB` up to where the payload begins, and makes `room` for what follows.
-    pub(crate) fn write(&self, out: &mut BytesMut, payload_len: usize, room: usize) {
-        let headers_len = self.headers_len();
+    /// `headers_len` is [`headers_len`](Self::headers_len), for which the caller needs it too.
+    #[inline]
+    pub(crate) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        headers_len: usize,
+        payload_len: usize,
+        room: usize,
+    ) {
         let reply_len = match self.reply {
             None => 0,
             Some(Reply::Subject(subject)) => subject.len(),
             Some(Reply::Inbox { prefix, .. }) => prefix.len() + 20,
         };
         out.reserve(self.subject.len() + reply_len + headers_len + room + 64);
-        out.put_slice(if headers_len == 0 { b"PUB " } else { b"HPUB " });
-        out.put_slice(self.subject.as_bytes());
-        out.put_u8(b' ');
+        if headers_len == 0 {
+            out.extend_from_slice(b"PUB ");
+        } else {
+            out.extend_from_slice(b"HPUB ");
+        }
+        out.extend_from_slice(self.subject.as_bytes());
+        out.push(b' ');
         match self.reply {
             None => {}
             Some(Reply::Subject(subject)) => {
-                out.put_slice(subject.as_bytes());
-                out.put_u8(b' ');
+                out.extend_from_slice(subject.as_bytes());
+                out.push(b' ');
             }
             Some(Reply::Inbox { prefix, token }) => {
-                out.put_slice(prefix.as_bytes());
+                out.extend_from_slice(prefix.as_bytes());
                 put_number(out, token);
-                out.put_u8(b' ');
+                out.push(b' ');
             }
         }
         put_sizes(out, headers_len, payload_len);
         if headers_len != 0 {
-            if self.headers.is_empty() {
-                out.put_slice(VERSION.as_bytes());
-                out.put_slice(CRLF);
-            } else {
-                out.put_slice(self.headers.as_lines());
-            }
-            if let Some(kind) = self.content_type {
-                out.put_slice(CONTENT_TYPE);
-                out.put_slice(kind.as_bytes());
-                out.put_slice(CRLF);
-            }
-            out.put_slice(CRLF);
+            self.write_headers(out);
         }
+    }
+
+    fn write_headers(&self, out: &mut Vec<u8>) {
+        if self.headers.is_empty() {
+            out.extend_from_slice(VERSION.as_bytes());
+            out.extend_from_slice(CRLF);
+        } else {
+            out.extend_from_slice(self.headers.as_lines());
+        }
+        if let Some(kind) = self.content_type {
+            out.extend_from_slice(CONTENT_TYPE);
+            out.extend_from_slice(kind.as_bytes());
+            out.extend_from_slice(CRLF);
+        }
+        out.extend_from_slice(CRLF);
     }
 }
 
 /// What stands behind a payload.
-pub(crate) fn payload_end(out: &mut BytesMut) {
-    out.put_slice(CRLF);
+#[inline]
+pub(crate) fn payload_end(out: &mut Vec<u8>) {
+    out.extend_from_slice(CRLF);
 }
 
-pub(crate) fn connect(out: &mut BytesMut, connect: &Connect<'_>) {
-    out.put_slice(b"CONNECT ");
-    out.put_slice(&connect.to_json());
-    out.put_slice(CRLF);
+pub(crate) fn connect(out: &mut Vec<u8>, connect: &Connect<'_>) {
+    out.extend_from_slice(b"CONNECT ");
+    out.extend_from_slice(&connect.to_json());
+    out.extend_from_slice(CRLF);
 }
 
-pub(crate) fn subscribe(out: &mut BytesMut, subject: &str, queue_group: Option<&str>, sid: u64) {
-    out.put_slice(b"SUB ");
-    out.put_slice(subject.as_bytes());
-    out.put_u8(b' ');
+pub(crate) fn subscribe(out: &mut Vec<u8>, subject: &str, queue_group: Option<&str>, sid: u64) {
+    out.extend_from_slice(b"SUB ");
+    out.extend_from_slice(subject.as_bytes());
+    out.push(b' ');
     if let Some(group) = queue_group {
-        out.put_slice(group.as_bytes());
-        out.put_u8(b' ');
+        out.extend_from_slice(group.as_bytes());
+        out.push(b' ');
     }
     put_number(out, sid);
-    out.put_slice(CRLF);
+    out.extend_from_slice(CRLF);
 }
 
-pub(crate) fn unsubscribe(out: &mut BytesMut, sid: u64, max: Option<u64>) {
-    out.put_slice(b"UNSUB ");
+pub(crate) fn unsubscribe(out: &mut Vec<u8>, sid: u64, max: Option<u64>) {
+    out.extend_from_slice(b"UNSUB ");
     put_number(out, sid);
     if let Some(max) = max {
-        out.put_u8(b' ');
+        out.push(b' ');
         put_number(out, max);
     }
-    out.put_slice(CRLF);
+    out.extend_from_slice(CRLF);
 }
 
 /// Writes ` [headers] total\r\n` of a publish or a delivery; the blank before is there already.
-fn put_sizes(out: &mut BytesMut, headers_len: usize, payload_len: usize) {
+#[inline]
+fn put_sizes(out: &mut Vec<u8>, headers_len: usize, payload_len: usize) {
     if headers_len != 0 {
         put_number(out, headers_len as u64);
-        out.put_u8(b' ');
+        out.push(b' ');
     }
-    put_number(out, (headers_len + payload_len) as u64);
-    out.put_slice(CRLF);
+    let total = headers_len + payload_len;
+    // Most have a few digits. These are written at once, and without a copy of unknown length.
+    let digit = |number: u16| b'0' + (number % 10) as u8;
+    match u16::try_from(total) {
+        Ok(n @ 0..10) => out.extend_from_slice(&[digit(n), b'\r', b'\n']),
+        Ok(n @ 10..100) => out.extend_from_slice(&[digit(n / 10), digit(n), b'\r', b'\n']),
+        Ok(n @ 100..1000) => {
+            out.extend_from_slice(&[digit(n / 100), digit(n / 10), digit(n), b'\r', b'\n']);
+        }
+        _ => {
+            put_number(out, total as u64);
+            out.extend_from_slice(CRLF);
+        }
+    }
 }
 
-fn put_number(out: &mut BytesMut, mut number: u64) {
+fn put_number(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut start = digits.len();
     for digit in digits.iter_mut().rev() {
@@ -136,66 +164,64 @@ fn put_number(out: &mut BytesMut, mut number: u64) {
             break;
         }
     }
-    out.put_slice(digits.get(start..).unwrap_or_default());
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
 /// What a server sends; the embedded broker and tests write these.
 #[cfg(any(feature = "embedded", test))]
 pub(crate) mod server {
-    use bytes::{BufMut, BytesMut};
-
     use super::{CRLF, put_number, put_sizes};
     use crate::delivery::Delivery;
     use crate::protocol::ServerInfo;
 
     pub(crate) const OK: &[u8] = b"+OK\r\n";
 
-    pub(crate) fn info(out: &mut BytesMut, info: &ServerInfo) {
-        out.put_slice(b"INFO ");
-        out.put_slice(&info.to_json());
-        out.put_slice(CRLF);
+    pub(crate) fn info(out: &mut Vec<u8>, info: &ServerInfo) {
+        out.extend_from_slice(b"INFO ");
+        out.extend_from_slice(&info.to_json());
+        out.extend_from_slice(CRLF);
     }
 
-    pub(crate) fn error(out: &mut BytesMut, text: &str) {
-        out.put_slice(b"-ERR '");
-        out.put_slice(text.as_bytes());
-        out.put_slice(b"'\r\n");
+    pub(crate) fn error(out: &mut Vec<u8>, text: &str) {
+        out.extend_from_slice(b"-ERR '");
+        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(b"'\r\n");
     }
 
     /// Writes what was published as `MSG` or `HMSG` for one subscription. A subscriber that said it
     /// knows no headers is sent the payload alone.
-    pub(crate) fn message(out: &mut BytesMut, delivery: &Delivery, sid: u64, with_headers: bool) {
+    pub(crate) fn message(out: &mut Vec<u8>, delivery: &Delivery, sid: u64, with_headers: bool) {
         let headers = if with_headers { delivery.headers() } else { bytes::Bytes::new() };
         let payload = delivery.payload_bytes();
         out.reserve(delivery.subject().len() + headers.len() + payload.len() + 128);
-        out.put_slice(if headers.is_empty() { b"MSG " } else { b"HMSG " });
-        out.put_slice(delivery.subject());
-        out.put_u8(b' ');
+        out.extend_from_slice(if headers.is_empty() { b"MSG " } else { b"HMSG " });
+        out.extend_from_slice(delivery.subject());
+        out.push(b' ');
         put_number(out, sid);
-        out.put_u8(b' ');
+        out.push(b' ');
         if let Some(reply) = delivery.reply() {
-            out.put_slice(reply);
-            out.put_u8(b' ');
+            out.extend_from_slice(reply);
+            out.push(b' ');
         }
         put_sizes(out, headers.len(), payload.len());
-        out.put_slice(&headers);
-        out.put_slice(payload);
-        out.put_slice(CRLF);
+        out.extend_from_slice(&headers);
+        out.extend_from_slice(payload);
+        out.extend_from_slice(CRLF);
     }
 
     /// Writes the server's word that nobody answers requests to `subject`.
-    pub(crate) fn no_responders(out: &mut BytesMut, reply: &[u8], sid: u64, subject: &[u8]) {
-        let mut block = BytesMut::from(&b"NATS/1.0 503\r\nNats-Subject: "[..]);
-        block.put_slice(subject);
-        block.put_slice(b"\r\n\r\n");
-        out.put_slice(b"HMSG ");
-        out.put_slice(reply);
-        out.put_u8(b' ');
+    pub(crate) fn no_responders(out: &mut Vec<u8>, reply: &[u8], sid: u64, subject: &[u8]) {
+        let mut block = b"NATS/1.0 503\r\nNats-Subject: ".to_vec();
+        block.extend_from_slice(subject);
+        block.extend_from_slice(b"\r\n\r\n");
+        out.extend_from_slice(b"HMSG ");
+        out.extend_from_slice(reply);
+        out.push(b' ');
         put_number(out, sid);
-        out.put_u8(b' ');
+        out.push(b' ');
         put_sizes(out, block.len(), 0);
-        out.put_slice(&block);
-        out.put_slice(CRLF);
+        out.extend_from_slice(&block);
+        out.extend_from_slice(CRLF);
     }
 }
 
@@ -204,9 +230,9 @@ mod tests {
     use super::*;
 
     fn published(head: &PublishHead<'_>, payload: &str) -> String {
-        let mut out = BytesMut::new();
-        head.write(&mut out, payload.len(), payload.len());
-        out.put_slice(payload.as_bytes());
+        let mut out = Vec::new();
+        head.write(&mut out, head.headers_len(), payload.len(), payload.len());
+        out.extend_from_slice(payload.as_bytes());
         payload_end(&mut out);
         String::from_utf8(out.to_vec()).expect("text")
     }
@@ -245,7 +271,7 @@ mod tests {
 
     #[test]
     fn subscribing_and_unsubscribing_are_written_as_the_protocol_says() {
-        let mut out = BytesMut::new();
+        let mut out = Vec::new();
         subscribe(&mut out, "a.*", None, 7);
         subscribe(&mut out, "a", Some("q"), 8);
         unsubscribe(&mut out, 7, None);
@@ -255,10 +281,10 @@ mod tests {
 
     #[test]
     fn numbers_are_written_in_full() {
-        for number in [0, 9, 10, 99, 1000, u64::MAX] {
-            let mut out = BytesMut::new();
+        for number in [0, 9, 10, 99, 100, 105, 999, 1000, 1001, u64::MAX] {
+            let mut out = Vec::new();
             put_number(&mut out, number);
-            assert_eq!(out, number.to_string());
+            assert_eq!(out, number.to_string().into_bytes());
         }
     }
 }

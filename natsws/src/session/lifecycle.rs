@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
 
 use super::keepalive::Keepalive;
 use super::{Effects, Outcome, PROOF_AFTER, Session, Unanswered, Waiter};
@@ -11,7 +10,7 @@ use crate::runtime::Instant;
 
 impl Session {
     /// A server has answered: writes every subscription, with what is left of its `max`.
-    pub(crate) fn resume(&mut self, info: ServerInfo, now: Instant, out: &mut BytesMut) {
+    pub(crate) fn resume(&mut self, info: ServerInfo, now: Instant, out: &mut Vec<u8>) {
         self.use_server(info, now);
         for (sid, route) in self.routes.iter_mut() {
             route.write(sid, out);

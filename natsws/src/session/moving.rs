@@ -5,7 +5,6 @@
 //! subscriptions, and what it had sent before its PONG is still delivered. Only then does the new
 //! server get those, since both would send each message.
 
-use bytes::BytesMut;
 use tokio::sync::oneshot;
 
 use super::{Pong, Session, Unanswered, Waiter};
@@ -14,7 +13,7 @@ use crate::runtime::Instant;
 
 impl Session {
     /// Writes for the new server what both servers may know.
-    pub(crate) fn move_first(&mut self, out: &mut BytesMut) {
+    pub(crate) fn move_first(&mut self, out: &mut Vec<u8>) {
         for (sid, route) in self.routes.iter_mut() {
             if route.may_overlap() && !route.draining {
                 route.write_beside(sid, out);
@@ -29,7 +28,7 @@ impl Session {
         &mut self,
         accepted: u64,
         left: oneshot::Sender<Result<(), Unanswered>>,
-        out: &mut BytesMut,
+        out: &mut Vec<u8>,
     ) {
         for (sid, route) in self.routes.iter() {
             let is_for_replies = route.queue_group.is_none() && route.may_overlap();
@@ -42,7 +41,7 @@ impl Session {
     }
 
     /// Writes for the new server what it does not know yet, and uses it from now on.
-    pub(crate) fn arrive(&mut self, info: ServerInfo, now: Instant, out: &mut BytesMut) {
+    pub(crate) fn arrive(&mut self, info: ServerInfo, now: Instant, out: &mut Vec<u8>) {
         for sid in std::mem::take(&mut self.moved) {
             if self.routes.get(sid).is_none() {
                 // It ended meanwhile, which the old server alone was told.

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use bytes::BytesMut;
 
 use super::queue::{Item, Queue};
 use crate::protocol::encode;
@@ -83,14 +82,14 @@ impl Route {
 
     /// Writes what makes a new connection's server know this subscription, with what is left of
     /// its `max`.
-    pub(crate) fn write(&mut self, sid: u64, out: &mut BytesMut) {
+    pub(crate) fn write(&mut self, sid: u64, out: &mut Vec<u8>) {
         self.received_before = self.received;
         encode::subscribe(out, &self.subject, self.queue_group.as_deref(), sid);
         self.write_max(sid, out);
     }
 
     /// Writes what makes a server know this subscription beside the one that does already.
-    pub(crate) fn write_beside(&mut self, sid: u64, out: &mut BytesMut) {
+    pub(crate) fn write_beside(&mut self, sid: u64, out: &mut Vec<u8>) {
         let before = self.received_before;
         self.write(sid, out);
         self.moved = Some(std::mem::replace(&mut self.received_before, before));
@@ -99,7 +98,7 @@ impl Route {
     }
 
     /// The server beside is the one in use now. `false` where it knows nothing of this yet.
-    pub(crate) fn has_moved(&mut self, sid: u64, out: &mut BytesMut) -> bool {
+    pub(crate) fn has_moved(&mut self, sid: u64, out: &mut Vec<u8>) -> bool {
         let Some(counts_from) = self.moved.take() else { return false };
         self.received_before = counts_from;
         // It may have been changed meanwhile.
@@ -109,7 +108,7 @@ impl Route {
     }
 
     /// Writes after how many messages the server ends the subscription, if it does.
-    pub(crate) fn write_max(&self, sid: u64, out: &mut BytesMut) {
+    pub(crate) fn write_max(&self, sid: u64, out: &mut Vec<u8>) {
         if let Some(max) = self.max {
             encode::unsubscribe(out, sid, Some(max.saturating_sub(self.received_before)));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -15,11 +16,17 @@ const WRITE_AHEAD: usize = 256 * 1024;
 /// Chunks written by one system call.
 const SLICES: usize = 32;
 
+/// Buffers of this size are worth using again, smaller ones (headers of frames among them) and very
+/// large ones are not.
+const RECLAIMED: RangeInclusive<usize> = 1024..=512 * 1024;
+
 /// What waits to be written.
 #[derive(Debug, Default)]
 pub(super) struct Chunks {
     waiting: VecDeque<Bytes>,
     len: usize,
+    /// The last buffer that was written to its end.
+    written: Option<Bytes>,
 }
 
 impl Chunks {
@@ -78,7 +85,15 @@ impl Chunks {
                 return;
             }
             written -= chunk.len();
-            self.waiting.pop_front();
+            self.written = self.waiting.pop_front();
         }
+    }
+
+    /// A buffer that was written and that nobody else holds, empty.
+    pub(super) fn reclaim(&mut self) -> Option<Vec<u8>> {
+        let buffer = self.written.take().filter(Bytes::is_unique)?;
+        let mut buffer = Vec::from(buffer);
+        buffer.clear();
+        RECLAIMED.contains(&buffer.capacity()).then_some(buffer)
     }
 }

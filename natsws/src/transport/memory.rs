@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use super::TransportError;
+use super::{Transport, TransportError};
 
 /// How many bytes one direction holds before the writer waits.
 const CAPACITY: usize = 1024 * 1024;
@@ -85,6 +85,8 @@ impl Stream for Memory {
         }
     }
 }
+
+impl Transport for Memory {}
 
 impl Sink<Bytes> for Memory {
     type Error = TransportError;

@@ -12,8 +12,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::chunks::Chunks;
-use super::{BoxTransport, Phase, Progress, TransportError, TransportOptions, shown, socket};
+use super::{
+    BoxTransport, Phase, Progress, Transport, TransportError, TransportOptions, shown, socket,
+};
 use crate::protocol::ServerInfo;
+use crate::runtime::MaybeSend;
 use crate::server_addr::{Scheme, ServerAddr};
 
 /// Bytes asked for in one read. Small messages come by the hundred in one block.
@@ -136,6 +139,12 @@ impl<S: AsyncRead + Unpin> Stream for Tcp<S> {
             Ok(_) => Poll::Ready(Some(Ok(this.block.split().freeze()))),
             Err(error) => Poll::Ready(Some(Err(error.into()))),
         }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + MaybeSend + Unpin + 'static> Transport for Tcp<S> {
+    fn reclaim(&mut self) -> Option<Vec<u8>> {
+        self.waiting.reclaim()
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use super::chunks::Chunks;
 use super::headers::{check_header, is_credential};
 use super::options::UpgradeOptions;
-use super::{BoxTransport, Phase, Progress, TransportError, TransportOptions, socket};
+use super::{BoxTransport, Phase, Progress, Transport, TransportError, TransportOptions, socket};
 use crate::runtime::MaybeSend;
 use crate::server_addr::{Scheme, ServerAddr};
 use frame::{Read, Reader, Role};
@@ -253,6 +253,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
         }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + MaybeSend + Unpin + 'static> Transport for WebSocket<S> {
+    fn reclaim(&mut self) -> Option<Vec<u8>> {
+        self.writer.chunks.reclaim()
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::*;
 use crate::header::Headers;
 use crate::protocol::decode::{Decoder, Limits};
-use crate::protocol::encode::Reply;
+use crate::protocol::encode::{self, Reply};
 use crate::protocol::op::{ClientOp, ServerOp};
 use crate::runtime;
 use crate::session::{
@@ -47,7 +47,7 @@ impl Client {
     }
 
     fn connect(&mut self) -> u64 {
-        let mut control = BytesMut::new();
+        let mut control = Vec::new();
         self.session.resume(info(), runtime::now(), &mut control);
         let session = &self.session;
         self.outbox.connected(&info(), control, |token| session.is_waiting(token)).messages
@@ -100,10 +100,9 @@ impl Client {
 
     /// What would go to the socket.
     fn output(&self) -> Vec<u8> {
-        match self.outbox.poll_take(Waker::noop()) {
-            Poll::Ready(batch) => batch.chunks.iter().flat_map(|chunk| chunk.to_vec()).collect(),
-            Poll::Pending => Vec::new(),
-        }
+        let mut chunks = VecDeque::new();
+        let _: Poll<()> = self.outbox.poll_take(Waker::noop(), &mut chunks, None);
+        chunks.iter().flat_map(|chunk| chunk.to_vec()).collect()
     }
 
     fn receive(&mut self, bytes: &[u8]) {
@@ -151,7 +150,7 @@ impl Server {
         self.subscriptions.clear();
         let mut decoder = Decoder::new(Limits::default());
         decoder.push(Bytes::copy_from_slice(bytes));
-        let mut answer = BytesMut::new();
+        let mut answer = Vec::new();
         while let Some(op) = decoder.next::<ClientOp>().expect("the protocol, cut at any byte") {
             match op {
                 ClientOp::Sub { subject, sid, .. } => {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::protocol::encode;
 use crate::header::Headers;
 use crate::protocol::encode::Reply;
 
@@ -8,7 +9,7 @@ fn outbox(keep_requests: bool) -> Outbox {
 
 fn connected(info: &ServerInfo) -> Outbox {
     let outbox = outbox(false);
-    assert_eq!(outbox.connected(info, BytesMut::new(), |_| true), Misfits::default());
+    assert_eq!(outbox.connected(info, Vec::new(), |_| true), Misfits::default());
     outbox
 }
 
@@ -26,25 +27,23 @@ fn request(outbox: &Outbox, token: u64) -> Poll<Result<(), Refused>> {
     let none = Headers::new();
     let reply = Some(Reply::Inbox { prefix: "i.", token });
     let head = PublishHead { subject: "r", reply, headers: &none, content_type: None };
-    let control = BytesMut::from(&b"SUB i.* 1\r\n"[..]);
+    let control = b"SUB i.* 1\r\n".to_vec();
     outbox.poll_request(&control, &head, Body::Borrowed(b"?"), token, Waker::noop())
 }
 
 fn taken(outbox: &Outbox) -> String {
-    match outbox.poll_take(Waker::noop()) {
-        Poll::Ready(batch) => {
-            let chunks: Vec<_> = batch.chunks.iter().map(|chunk| chunk.to_vec()).collect();
-            String::from_utf8(chunks.concat()).expect("text")
-        }
-        Poll::Pending => String::new(),
-    }
+    let mut chunks = VecDeque::new();
+    let taken = outbox.poll_take(Waker::noop(), &mut chunks, None);
+    assert_eq!(taken.is_ready(), !chunks.is_empty());
+    let chunks: Vec<_> = chunks.iter().map(|chunk| chunk.to_vec()).collect();
+    String::from_utf8(chunks.concat()).expect("text")
 }
 
 #[test]
 fn everything_leaves_in_the_order_it_was_said() {
     let outbox = connected(&info());
     assert_eq!(publish(&outbox, b"1"), Poll::Ready(Ok(())));
-    outbox.control(&BytesMut::from(encode::PING));
+    outbox.control(encode::PING);
     assert_eq!(publish(&outbox, b"2"), Poll::Ready(Ok(())));
     assert_eq!(taken(&outbox), "PUB a 1\r\n1\r\nPING\r\nPUB a 1\r\n2\r\n");
     assert_eq!(taken(&outbox), "");
@@ -70,7 +69,7 @@ fn a_lost_connection_keeps_messages_and_drops_requests_and_control_operations() 
     assert_eq!(outbox.disconnected(), Left { requests: vec![7], kept: 2, accepted: 2 });
     assert_eq!(request(&outbox, 8), Poll::Ready(Err(Refused::Disconnected)));
     assert!(publish(&outbox, b"3").is_ready());
-    let discarded = outbox.connected(&info(), BytesMut::from(&b"SUB a 1\r\n"[..]), |_| true);
+    let discarded = outbox.connected(&info(), b"SUB a 1\r\n".to_vec(), |_| true);
     assert_eq!(discarded, Misfits::default());
     assert_eq!(taken(&outbox), "SUB a 1\r\nPUB a 1\r\n1\r\nPUB a 1\r\n2\r\nPUB a 1\r\n3\r\n");
 }
@@ -86,7 +85,7 @@ fn messages_that_the_next_server_does_not_take_are_discarded_one_by_one() {
     assert!(publish(&outbox, b"1").is_ready());
     outbox.disconnected();
     let smaller = ServerInfo { max_payload: 4, headers: false, ..ServerInfo::default() };
-    let misfits = outbox.connected(&smaller, BytesMut::new(), |_| true);
+    let misfits = outbox.connected(&smaller, Vec::new(), |_| true);
     assert_eq!(misfits, Misfits { messages: 2, requests: vec![] });
     assert_eq!(taken(&outbox), "PUB a 1\r\n1\r\n");
     assert_eq!(
@@ -100,15 +99,29 @@ fn messages_that_the_next_server_does_not_take_are_discarded_one_by_one() {
 #[test]
 fn a_large_shared_payload_is_not_copied() {
     let outbox = connected(&info());
-    let payload = Bytes::from(vec![b'x'; LARGE_PAYLOAD]);
+    let payload = Bytes::from(vec![b'x'; waiting::LARGE_PAYLOAD]);
     let none = Headers::new();
     let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
     assert!(outbox.poll_publish(&head, Body::Shared(&payload), Some(Waker::noop())).is_ready());
-    let Poll::Ready(batch) = outbox.poll_take(Waker::noop()) else { panic!("it waits") };
-    assert_eq!(batch.chunks.len(), 3);
-    assert_eq!(batch.chunks[1].as_ptr(), payload.as_ptr());
-    assert_eq!(batch.chunks[0], "PUB a 16384\r\n");
-    assert_eq!(batch.chunks[2], "\r\n");
+    let mut chunks = VecDeque::new();
+    assert!(outbox.poll_take(Waker::noop(), &mut chunks, None).is_ready());
+    assert_eq!(chunks.len(), 3);
+    assert_eq!(chunks[1].as_ptr(), payload.as_ptr());
+    assert_eq!(chunks[0], "PUB a 16384\r\n");
+    assert_eq!(chunks[2], "\r\n");
+}
+
+#[test]
+fn what_comes_next_is_collected_in_the_buffer_that_is_handed_in() {
+    let outbox = connected(&info());
+    assert!(publish(&outbox, b"1").is_ready());
+    let (mut chunks, spare) = (VecDeque::new(), Vec::with_capacity(1000));
+    let spare_at = spare.as_ptr();
+    assert!(outbox.poll_take(Waker::noop(), &mut chunks, Some(spare)).is_ready());
+    assert!(publish(&outbox, b"2").is_ready());
+    assert!(outbox.poll_take(Waker::noop(), &mut chunks, None).is_ready());
+    assert_eq!(chunks, ["PUB a 1\r\n1\r\n", "PUB a 1\r\n2\r\n"]);
+    assert_eq!(chunks[1].as_ptr(), spare_at);
 }
 
 #[test]
@@ -125,13 +138,13 @@ fn after_draining_and_closing_nothing_is_accepted() {
 #[test]
 fn requests_that_may_wait_are_kept_for_the_next_connection_unless_their_time_is_over() {
     let outbox = outbox(true);
-    assert_eq!(outbox.connected(&info(), BytesMut::new(), |_| true), Misfits::default());
+    assert_eq!(outbox.connected(&info(), Vec::new(), |_| true), Misfits::default());
     assert!(publish(&outbox, b"1").is_ready());
     assert_eq!(request(&outbox, 7), Poll::Ready(Ok(())));
     assert_eq!(outbox.disconnected(), Left { requests: vec![], kept: 1, accepted: 1 });
     assert_eq!(request(&outbox, 8), Poll::Ready(Ok(())));
     assert_eq!(request(&outbox, 9), Poll::Ready(Err(Refused::BufferFull { max: 60 })));
-    let misfits = outbox.connected(&info(), BytesMut::new(), |token| token != 7);
+    let misfits = outbox.connected(&info(), Vec::new(), |token| token != 7);
     assert_eq!(misfits, Misfits::default());
     assert_eq!(taken(&outbox), "PUB a 1\r\n1\r\nPUB r i.8 1\r\n?\r\n");
 }
@@ -140,13 +153,14 @@ fn requests_that_may_wait_are_kept_for_the_next_connection_unless_their_time_is_
 fn what_waits_goes_to_the_server_that_is_moved_to_as_it_was_said() {
     let outbox = connected(&info());
     assert!(publish(&outbox, b"1").is_ready());
-    let (batch, accepted) = outbox.take_all();
-    assert_eq!((batch.chunks.len(), accepted), (1, 1));
-    outbox.control(&BytesMut::from(&b"SUB b 2\r\n"[..]));
+    let mut chunks = VecDeque::new();
+    let accepted = outbox.take_all(&mut chunks);
+    assert_eq!((chunks.len(), accepted), (1, 1));
+    outbox.control(b"SUB b 2\r\n");
     assert_eq!(request(&outbox, 7), Poll::Ready(Ok(())));
     assert!(publish(&outbox, b"12345").is_ready());
     let smaller = ServerInfo { max_payload: 4, ..info() };
-    let misfits = outbox.moved(&smaller, BytesMut::from(&b"SUB a 1\r\n"[..]), |_| true);
+    let misfits = outbox.moved(&smaller, b"SUB a 1\r\n".to_vec(), |_| true);
     assert_eq!(misfits, Misfits { messages: 1, requests: vec![] });
     let expected = "SUB a 1\r\nSUB b 2\r\nSUB i.* 1\r\nPUB r i.7 1\r\n?\r\n";
     assert_eq!(taken(&outbox), expected);
@@ -155,9 +169,9 @@ fn what_waits_goes_to_the_server_that_is_moved_to_as_it_was_said() {
     let reply = Some(Reply::Inbox { prefix: "i.", token: 8 });
     let head = PublishHead { subject: "r", reply, headers: &none, content_type: None };
     let sent =
-        outbox.poll_request(&BytesMut::new(), &head, Body::Borrowed(b"12"), 8, Waker::noop());
+        outbox.poll_request(&Vec::new(), &head, Body::Borrowed(b"12"), 8, Waker::noop());
     assert!(sent.is_ready());
-    let misfits = outbox.moved(&too_small, BytesMut::new(), |_| true);
+    let misfits = outbox.moved(&too_small, Vec::new(), |_| true);
     assert_eq!(misfits, Misfits { messages: 0, requests: vec![8] });
 }
 

@@ -13,7 +13,7 @@ use crate::session::{Effects, Queue, QueueLimits, Route, SubjectHash, Target};
 fn session() -> Session {
     let mut session =
         Session::new("i.x.".into(), Duration::from_secs(60), 2, false, runtime::now());
-    session.resume(ServerInfo::default(), runtime::now(), &mut BytesMut::new());
+    session.resume(ServerInfo::default(), runtime::now(), &mut Vec::new());
     session
 }
 
@@ -31,8 +31,8 @@ fn request(session: &mut Session) -> u64 {
     session.request(deadline, subject, Waker::noop(), &mut Effects::default())
 }
 
-fn said(write: impl FnOnce(&mut BytesMut)) -> String {
-    let mut out = BytesMut::new();
+fn said(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut out = Vec::new();
     write(&mut out);
     String::from_utf8(out.to_vec()).expect("text")
 }
@@ -96,9 +96,9 @@ fn a_connection_is_asked_to_prove_itself_and_does_by_its_pong() {
     assert!(!session.has_proved_itself());
     let mut effects = Effects::default();
     session.timeout(start, 0, &mut effects).expect("nothing is due");
-    assert_eq!(effects.control, "");
+    assert_eq!(effects.control, b"");
     session.timeout(start + Duration::from_secs(6), 0, &mut effects).expect("it is not stale");
-    assert_eq!(effects.control, "PING\r\n");
+    assert_eq!(effects.control, b"PING\r\n");
     assert!(!session.has_proved_itself());
     session.receive([ServerOp::Pong], start, &mut effects).expect("a good operation");
     assert!(session.has_proved_itself());
@@ -109,7 +109,7 @@ fn a_connection_that_is_lost_while_it_moves_tells_the_new_server_what_has_ended(
     let mut session = session();
     let ended = subscribe(&mut session, "ended", Some("g"), None);
     subscribe(&mut session, "plain", None, None);
-    session.move_first(&mut BytesMut::new());
+    session.move_first(&mut Vec::new());
     let mut effects = Effects::default();
     session.unsubscribe(ended, &mut effects);
     session.disconnected(0, 0, &[], &mut effects);
@@ -135,7 +135,7 @@ fn a_max_that_changes_while_the_connection_moves_is_told_to_each_server_as_it_co
     assert_eq!(said(|out| session.move_first(out)), "SUB work g 1\r\nUNSUB 1 10\r\n");
     let mut effects = Effects::default();
     session.unsubscribe_after(sid, 15, &mut effects);
-    assert_eq!(effects.control, "UNSUB 1 15\r\n");
+    assert_eq!(effects.control, b"UNSUB 1 15\r\n");
     assert_eq!(arrive(&mut session), "UNSUB 1 5\r\n");
     for _ in 0..4 {
         assert_eq!(message(&mut session), "");
@@ -149,7 +149,7 @@ fn a_flush_is_told_of_all_that_was_lost_and_only_once() {
     let mut session = session();
     let mut effects = Effects::default();
     session.disconnected(5, 0, &[], &mut effects);
-    session.resume(ServerInfo::default(), runtime::now(), &mut BytesMut::new());
+    session.resume(ServerInfo::default(), runtime::now(), &mut Vec::new());
     let (ping, mut pinged) = oneshot::channel();
     let (flush, mut flushed) = oneshot::channel();
     session.ping(ping, 8, &mut effects);
@@ -160,7 +160,7 @@ fn a_flush_is_told_of_all_that_was_lost_and_only_once() {
     assert_eq!(pinged.try_recv(), Ok(Err(Unanswered::Disconnected { unconfirmed: 3 })));
     assert_eq!(session.take_lost(), 0);
     // One that nobody waits for any more was not told.
-    session.resume(ServerInfo::default(), runtime::now(), &mut BytesMut::new());
+    session.resume(ServerInfo::default(), runtime::now(), &mut Vec::new());
     let (flush, flushed) = oneshot::channel();
     drop(flushed);
     session.flush(flush, 9, &mut effects);
