@@ -7,6 +7,7 @@ mod handshake;
 mod link;
 mod moving;
 mod outbox;
+mod pipe;
 mod reconnect;
 mod servers;
 mod shared;
@@ -227,8 +228,9 @@ impl Driver {
             self.reconnected(server, misfits);
             return link;
         }
-        let (transport, decoder) = link.into_parts();
-        runtime::spawn(moving::linger(transport, decoder, Arc::clone(&self.shared)));
+        if let Some((transport, decoder)) = link.into_parts() {
+            runtime::spawn(moving::linger(transport, decoder, Arc::clone(&self.shared)));
+        }
         let (link, misfits) = self.arrive(&server, established, false);
         self.shared.count_reconnect();
         self.shared.tell(&Event::Moved { from, to: server, discarded: misfits });
@@ -325,6 +327,7 @@ impl Driver {
         shared.with_session(|session, effects| session.never_sent(&misfits.requests, effects));
         shared.cluster(&info);
         let link = Link::new(transport, decoder, info.lame_duck_mode, shared.options.debug);
+        shared.use_pipe(link.pipe());
         (link, misfits.messages)
     }
 

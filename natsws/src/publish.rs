@@ -166,8 +166,7 @@ impl Publish<'_> {
             headers: &self.headers,
             content_type: None,
         };
-        let outbox = &connection.shared().outbox;
-        outbox.poll_publish(&head, body(&self.payload), waker).map_err(Into::into)
+        connection.shared().poll_publish(&head, body(&self.payload), waker).map_err(Into::into)
     }
 }
 

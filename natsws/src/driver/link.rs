@@ -1,17 +1,15 @@
 //! One connection to one server: the four steps that move its bytes.
 
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::{Sink, SinkExt, Stream};
+use futures_util::SinkExt;
 
+use super::pipe::{self, Pipe, SharedPipe};
 use super::shared::Shared;
-use super::trace;
 use crate::event::Disconnect;
 use crate::options::ConnectOptions;
 use crate::protocol::decode::{Decoder, Limits};
@@ -21,7 +19,7 @@ use crate::runtime::{self, Instant, Sleep};
 use crate::session::Effects;
 use crate::transport::{BoxTransport, TransportError};
 
-/// Blocks read, and buffers written, before other tasks get their turn.
+/// Blocks read before other tasks get their turn.
 const ROUNDS: usize = 16;
 /// Operations routed under one lock.
 const OPS: usize = 1024;
@@ -42,13 +40,9 @@ pub(super) fn message_limit(options: &ConnectOptions, max_payload: usize) -> usi
 /// One connection to one server, while it lasts: bytes in, bytes out.
 #[expect(clippy::struct_excessive_bools, reason = "each comes true at a time of its own")]
 pub(super) struct Link {
-    transport: BoxTransport,
+    pipe: SharedPipe,
     decoder: Decoder,
     ops: Vec<ServerOp>,
-    /// Taken from the outbox and not yet given to the transport.
-    sending: VecDeque<Bytes>,
-    /// The transport has something that it was not asked to flush yet.
-    unflushed: bool,
     timer: Pin<Box<Sleep>>,
     timer_at: Instant,
     /// What the server reported last; it often says why before it closes the connection.
@@ -57,7 +51,6 @@ pub(super) struct Link {
     blocked: bool,
     /// The server is about to shut down.
     lame_duck: bool,
-    debug: bool,
 }
 
 impl Link {
@@ -69,17 +62,14 @@ impl Link {
     ) -> Self {
         let now = runtime::now();
         Self {
-            transport,
+            pipe: Arc::new(Mutex::new(Pipe::new(transport, debug))),
             decoder,
             ops: Vec::new(),
-            sending: VecDeque::new(),
-            unflushed: false,
             timer: Box::pin(runtime::sleep_until(now)),
             timer_at: now,
             last_error: None,
             blocked: false,
             lame_duck,
-            debug,
         }
     }
 
@@ -88,14 +78,15 @@ impl Link {
         self.lame_duck
     }
 
-    /// What is being sent; more can be put behind it.
-    pub(super) fn sending(&mut self) -> &mut VecDeque<Bytes> {
-        &mut self.sending
+    pub(super) fn pipe(&self) -> &SharedPipe {
+        &self.pipe
     }
 
     /// The transport, and what was read and is not whole.
-    pub(super) fn into_parts(self) -> (BoxTransport, Decoder) {
-        (self.transport, self.decoder)
+    pub(super) fn into_parts(mut self) -> Option<(BoxTransport, Decoder)> {
+        let transport = pipe::lock(&self.pipe).take()?;
+        let decoder = std::mem::replace(&mut self.decoder, Decoder::new(Limits::default()));
+        Some((transport, decoder))
     }
 
     /// The four steps. Each is bounded, and none waits for another: reading goes on while writing
@@ -116,7 +107,10 @@ impl Link {
         let steps = self
             .receive(shared, cx)
             .and_then(|()| self.timers(shared, cx))
-            .and_then(|()| self.flush(cx).map(drop));
+            .and_then(|()| {
+                let flushed = pipe::lock(&self.pipe).flush(cx);
+                flushed.map(drop).map_err(|error| self.broken(error))
+            });
         match steps {
             Ok(()) => Poll::Pending,
             Err(reason) => Poll::Ready(reason),
@@ -131,17 +125,15 @@ impl Link {
                 return Ok(());
             }
             self.blocked = false;
-            match Pin::new(&mut self.transport).poll_next(cx) {
+            // A statement of its own, so that the pipe is not locked any longer.
+            let received = pipe::lock(&self.pipe).poll_receive(cx);
+            match received {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(Some(Ok(chunk))) => {
-                    if self.debug {
-                        trace::received(&chunk);
-                    }
+                Poll::Ready(Ok(chunk)) => {
                     self.decoder.push(chunk);
                     self.dispatch(shared)?;
                 }
-                Poll::Ready(Some(Err(error))) => return Err(self.broken(error)),
-                Poll::Ready(None) => return Err(self.broken(TransportError::Closed)),
+                Poll::Ready(Err(error)) => return Err(self.broken(error)),
             }
         }
         cx.waker().wake_by_ref();
@@ -218,44 +210,8 @@ impl Link {
     }
 
     fn transmit(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Disconnect> {
-        for _ in 0..ROUNDS {
-            if self.flush(cx)?.is_pending() {
-                return Ok(());
-            }
-            let spare = self.transport.reclaim();
-            if shared.outbox.poll_take(cx.waker(), &mut self.sending, spare).is_pending() {
-                return Ok(());
-            }
-        }
-        cx.waker().wake_by_ref();
-        Ok(())
-    }
-
-    /// Sends what was taken; ready when all of it is on its way.
-    fn flush(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, Disconnect> {
-        while !self.sending.is_empty() {
-            match Pin::new(&mut self.transport).poll_ready(cx) {
-                Poll::Pending => return Ok(Poll::Pending),
-                Poll::Ready(ready) => ready.map_err(|error| self.broken(error))?,
-            }
-            if let Some(chunk) = self.sending.pop_front() {
-                if self.debug {
-                    trace::sent(&chunk);
-                }
-                let sent = Pin::new(&mut self.transport).start_send(chunk);
-                sent.map_err(|error| self.broken(error))?;
-                self.unflushed = true;
-            }
-        }
-        if self.unflushed {
-            match Pin::new(&mut self.transport).poll_flush(cx) {
-                // What waits meanwhile is still to be taken when this is done.
-                Poll::Pending => return Ok(Poll::Pending),
-                Poll::Ready(flushed) => flushed.map_err(|error| self.broken(error))?,
-            }
-            self.unflushed = false;
-        }
-        Ok(Poll::Ready(()))
+        let sent = pipe::lock(&self.pipe).transmit(&shared.outbox, cx);
+        sent.map_err(|error| self.broken(error))
     }
 
     /// The reason that a broken connection is reported with.
@@ -272,15 +228,25 @@ impl Link {
         let finish = async {
             let written = poll_fn(|cx| match self.transmit(shared, cx) {
                 Err(_) => Poll::Ready(false),
-                Ok(()) if self.sending.is_empty() && !self.unflushed => Poll::Ready(true),
+                Ok(()) if pipe::lock(&self.pipe).is_flushed() => Poll::Ready(true),
                 Ok(()) => Poll::Pending,
             });
             if written.await {
                 // The connection is over, whether or not this fails.
-                drop(self.transport.close().await);
+                let transport = pipe::lock(&self.pipe).take();
+                if let Some(mut transport) = transport {
+                    drop(transport.close().await);
+                }
             }
         };
         // Either way the transport goes with this.
         let _: Option<()> = runtime::timeout(LAST_WRITE, finish).await;
+    }
+}
+
+/// What is still waiting stays for the next connection: nobody may take it for this one any more.
+impl Drop for Link {
+    fn drop(&mut self) {
+        drop(pipe::lock(&self.pipe).take());
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::Shared;
 use super::handshake::Established;
 use super::link::Link;
+use super::pipe;
 use super::reconnect::{Found, Persistence, attempt, connect};
 use crate::event::{Disconnect, Event};
 use crate::protocol::ServerInfo;
@@ -143,9 +144,10 @@ pub(super) async fn leave(link: &mut Link, shared: &Shared) -> Result<(), Discon
         let mut last = Vec::new();
         // Its PONG could not be read otherwise.
         session.give_way();
-        let accepted = shared.outbox.take_all(link.sending());
+        let mut pipe = pipe::lock(link.pipe());
+        let accepted = shared.outbox.take_all(pipe.last());
         session.leave(accepted, left, &mut last);
-        link.sending().push_back(last.into());
+        pipe.last().push_back(last.into());
     }
     let confirmed = poll_fn(|cx| {
         if let Poll::Ready(confirmed) = Pin::new(&mut gone).poll(cx) {

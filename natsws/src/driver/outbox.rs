@@ -17,6 +17,19 @@ use crate::protocol::ServerInfo;
 use crate::protocol::encode::PublishHead;
 use waiting::{Kind, Waiting};
 
+/// From this size on what waits is worth a system call of its own. It is what fits into the nearer
+/// caches together with the copy that the system makes of it.
+const BATCH: usize = 64 * 1024;
+/// How many batches publishers may send themselves before the driver has its turn.
+const LENT: u8 = 3;
+
+/// A message was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// There is a whole batch by it, which whoever published may send.
+    pub(crate) fills_batch: bool,
+}
+
 /// Why a message was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -93,6 +106,8 @@ struct Inner {
     accepted: u64,
     out_msgs: u64,
     out_bytes: u64,
+    /// How many batches publishers sent themselves since the driver had its turn.
+    lent: u8,
     driver: Option<Waker>,
     publishers: Vec<Waker>,
 }
@@ -110,6 +125,7 @@ impl Outbox {
                 accepted: 0,
                 out_msgs: 0,
                 out_bytes: 0,
+                lent: 0,
                 driver: None,
                 publishers: Vec::new(),
             }),
@@ -127,7 +143,7 @@ impl Outbox {
         head: &PublishHead<'_>,
         body: Body<'_>,
         waker: Option<&Waker>,
-    ) -> Poll<Result<(), Refused>> {
+    ) -> Poll<Result<Accepted, Refused>> {
         let mut inner = self.lock();
         let bare;
         let head = if inner.understands(head) {
@@ -142,7 +158,7 @@ impl Outbox {
             Err(refused) => return Poll::Ready(Err(refused)),
         };
         match inner.gate {
-            Gate::Connected if inner.waiting.len() >= inner.limits.high_water => {
+            Gate::Connected if inner.is_full() => {
                 let Some(waker) = waker else { return Poll::Ready(Err(Refused::WouldBlock)) };
                 inner.publishers.push(waker.clone());
                 return Poll::Pending;
@@ -156,9 +172,11 @@ impl Outbox {
         }
         inner.accepted += 1;
         inner.count(size);
+        let before = inner.waiting.len();
         inner.waiting.push(head, headers_len, body, Kind::Message { size, headers: headers_len > 0 });
+        let fills_batch = before < BATCH && inner.waiting.len() >= BATCH;
         wake(inner);
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(Accepted { fills_batch }))
     }
 
     /// Appends a request behind the control operations that it needs. Those go out in any case; the
@@ -186,7 +204,7 @@ impl Outbox {
             Ok(_) if inner.gate == Gate::Disconnected && !inner.limits.keep_requests => {
                 Poll::Ready(Err(Refused::Disconnected))
             }
-            Ok(_) if inner.gate == Gate::Connected && inner.waiting.len() >= inner.limits.high_water => {
+            Ok(_) if inner.gate == Gate::Connected && inner.is_full() => {
                 inner.publishers.push(waker.clone());
                 Poll::Pending
             }
@@ -247,10 +265,24 @@ impl Outbox {
             return Poll::Pending;
         }
         inner.take(chunks, spare);
+        inner.lent = 0;
         let publishers = std::mem::take(&mut inner.publishers);
         drop(inner);
         publishers.into_iter().for_each(Waker::wake);
         Poll::Ready(())
+    }
+
+    /// [`poll_take`](Self::poll_take) for a publisher that sends for the driver.
+    pub(super) fn take_lent(&self, chunks: &mut VecDeque<Bytes>, spare: Option<Vec<u8>>) {
+        let mut inner = self.lock();
+        if inner.gate != Gate::Connected {
+            return;
+        }
+        inner.take(chunks, spare);
+        inner.lent += 1;
+        let publishers = std::mem::take(&mut inner.publishers);
+        drop(inner);
+        publishers.into_iter().for_each(Waker::wake);
     }
 
     /// Takes everything that waits, where it is the last that goes to this server. Gives back how
@@ -391,6 +423,14 @@ impl Inner {
             }
             _ => Err(Refused::PayloadTooLarge { len, max: self.max_payload }),
         }
+    }
+
+    /// Whether publishers have to wait, for what they said to be sent or for the driver, which also
+    /// reads: it gets its turn after some batches that it did not send itself.
+    #[inline]
+    fn is_full(&self) -> bool {
+        let waiting = self.waiting.len();
+        waiting >= self.limits.high_water || (waiting >= BATCH && self.lent >= LENT)
     }
 
     fn count(&mut self, size: u32) {

@@ -3,16 +3,18 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker, ready};
 
 use tokio::sync::watch;
 
-use super::outbox::Outbox;
+use super::outbox::{Body, Outbox, Refused};
+use super::pipe::{InUse, SharedPipe};
 use super::servers::Servers;
 use crate::drain::{DrainError, DrainReport};
 use crate::event::{CloseError, Event, Listener, Listeners, State};
 use crate::options::ConnectOptions;
 use crate::protocol::ServerInfo;
+use crate::protocol::encode::PublishHead;
 use crate::runtime;
 use crate::server_addr::ServerAddr;
 use crate::session::{Effects, Session};
@@ -22,6 +24,7 @@ use crate::session::{Effects, Session};
 pub(crate) struct Shared {
     session: Mutex<Session>,
     pub(crate) outbox: Outbox,
+    pipe: InUse,
     pub(crate) options: ConnectOptions,
     servers: Mutex<Servers>,
     listeners: Listeners,
@@ -60,6 +63,7 @@ impl Shared {
         Self {
             session: Mutex::new(session),
             outbox: Outbox::new(options.outbox),
+            pipe: InUse::default(),
             servers: Mutex::new(Servers::new(servers, !options.reconnect.no_randomize)),
             options,
             listeners: Listeners::default(),
@@ -76,6 +80,26 @@ impl Shared {
 
     pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
         lock(&self.session)
+    }
+
+    /// What is sent goes this way from now on.
+    pub(super) fn use_pipe(&self, pipe: &SharedPipe) {
+        self.pipe.set(pipe);
+    }
+
+    /// Accepts a message, or leaves the waker where too much waits. Whoever fills a batch sends it.
+    #[inline]
+    pub(crate) fn poll_publish(
+        &self,
+        head: &PublishHead<'_>,
+        body: Body<'_>,
+        waker: Option<&Waker>,
+    ) -> Poll<Result<(), Refused>> {
+        let accepted = ready!(self.outbox.poll_publish(head, body, waker))?;
+        if accepted.fills_batch {
+            self.pipe.lend(&self.outbox);
+        }
+        Poll::Ready(Ok(()))
     }
 
     pub(crate) fn servers(&self) -> MutexGuard<'_, Servers> {

@@ -65,11 +65,11 @@ impl<M: EncodeMessage> Future for PublishMessageFuture<'_, M> {
         if let Some(fault) = publish.fault.take() {
             return Poll::Ready(Err(fault));
         }
-        let outbox = &publish.connection.shared().outbox;
+        let shared = publish.connection.shared();
         // Where it has to wait for room it is encoded again: that is rare, and keeping the encoded
         // message would cost every message.
         let accepted = encoded(publish.message, &publish.headers, |head, payload| {
-            outbox.poll_publish(head, Body::Borrowed(payload), Some(cx.waker()))
+            shared.poll_publish(head, Body::Borrowed(payload), Some(cx.waker()))
         });
         match accepted {
             Ok(accepted) => accepted.map_err(Into::into),

@@ -20,7 +20,7 @@ fn info() -> ServerInfo {
 fn publish(outbox: &Outbox, payload: &[u8]) -> Poll<Result<(), Refused>> {
     let none = Headers::new();
     let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
-    outbox.poll_publish(&head, Body::Borrowed(payload), Some(Waker::noop()))
+    outbox.poll_publish(&head, Body::Borrowed(payload), Some(Waker::noop())).map_ok(|_| ())
 }
 
 fn request(outbox: &Outbox, token: u64) -> Poll<Result<(), Refused>> {
