@@ -2,7 +2,7 @@
 
 use std::str;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 /// A received message without copies: `bytes` runs from the subject to the end of the payload, and
 /// the parts are found by offsets into it.
@@ -27,9 +27,74 @@ pub(crate) struct Offsets {
     pub(crate) payload_start: u32,
 }
 
+/// Where a message lies in the block that it was read in.
+///
+/// A message is passed on as its place for as long as possible: that is a few numbers, where a
+/// handle on the block is counted by an atomic that two threads would fight for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Where its subject starts.
+    pub(crate) start: u32,
+    /// How many bytes it has from there on.
+    pub(crate) len: u32,
+    pub(crate) at: Offsets,
+}
+
+impl Place {
+    /// Header and payload bytes: what counts against limits and in statistics.
+    pub(crate) fn size(&self) -> usize {
+        self.len.saturating_sub(self.at.headers_start) as usize
+    }
+
+    /// The subject in its block.
+    pub(crate) fn subject<'b>(&self, block: &'b [u8]) -> &'b [u8] {
+        let start = self.start as usize;
+        block.get(start..start + self.at.subject_end as usize).unwrap_or_default()
+    }
+}
+
+/// What a message is passed on as.
+pub(crate) trait Message {
+    fn cut(place: Place, block: &Bytes) -> Self;
+}
+
+impl Message for Place {
+    #[inline]
+    fn cut(place: Place, _block: &Bytes) -> Self {
+        place
+    }
+}
+
+impl Message for Delivery {
+    fn cut(place: Place, block: &Bytes) -> Self {
+        Self::new(block.clone(), place)
+    }
+}
+
 impl Delivery {
-    pub(crate) fn new(bytes: Bytes, at: Offsets) -> Self {
-        Self { bytes, at }
+    /// The message at a place in its block.
+    #[inline]
+    pub(crate) fn new(mut block: Bytes, place: Place) -> Self {
+        let end = (place.start as usize).saturating_add(place.len as usize).min(block.len());
+        block.truncate(end);
+        block.advance((place.start as usize).min(end));
+        Self { bytes: block, at: place.at }
+    }
+
+    /// The message as its place in a block of its own.
+    pub(crate) fn into_parts(self) -> (Bytes, Place) {
+        let len = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        (self.bytes, Place { start: 0, len, at: self.at })
+    }
+
+    /// Whether subject and reply are text.
+    #[inline]
+    pub(crate) fn is_text(&self) -> bool {
+        // Both are in the control line, which is nearly always ASCII.
+        let line = self.part(0, self.at.reply_end.max(self.at.subject_end));
+        line.is_ascii()
+            || (str::from_utf8(self.subject()).is_ok()
+                && self.reply().is_none_or(|reply| str::from_utf8(reply).is_ok()))
     }
 
     fn part(&self, start: u32, end: u32) -> &[u8] {

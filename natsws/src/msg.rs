@@ -37,9 +37,7 @@ impl Msg {
         connection: impl FnOnce() -> Option<Connection>,
     ) -> Result<Self, (Unusable, Delivery)> {
         let reply = delivery.reply();
-        let text = delivery.subject_text().is_some()
-            && reply.is_none_or(|reply| str::from_utf8(reply).is_ok());
-        if !text {
+        if !delivery.is_text() {
             return Err((Unusable::SubjectNotUtf8, delivery));
         }
         let headers = if delivery.has_headers() {

@@ -2,6 +2,7 @@
 //! input or output. Bytes are decoded before they come here, `now` is an argument, and what is to
 //! be done is collected in [`Effects`].
 
+mod backlog;
 mod keepalive;
 mod lifecycle;
 mod moving;
@@ -15,8 +16,10 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
+pub(crate) use backlog::Backlog;
 pub use queue::Overflow;
 pub(crate) use queue::{Item, Pace, Queue, QueueLimits};
 use requests::{Ended, Requests};
@@ -24,6 +27,7 @@ pub(crate) use requests::{Outcome, SubjectHash};
 use routes::Routes;
 pub(crate) use routes::{Handler, Route, Target};
 
+use crate::delivery::Place;
 use crate::protocol::encode;
 use crate::protocol::{ServerError, ServerInfo};
 use crate::runtime::Instant;
@@ -123,6 +127,8 @@ pub(crate) struct Session {
     /// When the driver looks next by itself, and its waker for what is due before that. A driver
     /// that cannot write is not woken by what is to be sent.
     timer: Option<(Option<Instant>, Waker)>,
+    /// The block that is being read. It is let go when all of it has been.
+    block: Bytes,
     /// Subscriptions that got something in the block that is being read.
     touched: Vec<u64>,
     /// Subscriptions that have no room and hold up the connection until they do.
@@ -166,6 +172,7 @@ impl Session {
             inbox_sid: None,
             first_deadline: None,
             timer: None,
+            block: Bytes::new(),
             touched: Vec::new(),
             blocked: Vec::new(),
             keep_requests,
@@ -238,7 +245,7 @@ impl Session {
         for sid in touched.drain(..) {
             let Some(route) = self.routes.get_mut(sid) else { continue };
             let Target::Queue(queue) = &route.target else { continue };
-            match hand_over(queue, &route.subject, &mut route.batch, effects) {
+            match hand_over(queue, &self.block, &route.subject, &mut route.batch, effects) {
                 Some(Pace::Blocked) => {
                     let (queue, subject) = (Arc::clone(queue), route.subject.clone());
                     if !self.blocked.iter().any(|known| Arc::ptr_eq(&known.queue, &queue)) {
@@ -280,7 +287,7 @@ impl Session {
     fn end_route(&mut self, sid: u64, effects: &mut Effects) {
         let Some(mut route) = self.routes.remove(sid) else { return };
         if let Target::Queue(queue) = &route.target {
-            hand_over(queue, &route.subject, &mut route.batch, effects);
+            hand_over(queue, &self.block, &route.subject, &mut route.batch, effects);
         }
         if let Some(queue) = route.queue() {
             effects.wakers.extend(queue.end());
@@ -289,6 +296,16 @@ impl Session {
             }
         }
         effects.ended.push(route);
+    }
+
+    /// Takes a subscription out, which its reader is told the reason of.
+    fn end_with(&mut self, sid: u64, reason: Item, effects: &mut Effects) {
+        let Some(route) = self.routes.get_mut(sid) else { return };
+        if let Target::Queue(queue) = &route.target {
+            hand_over(queue, &self.block, &route.subject, &mut route.batch, effects);
+            effects.wakers.extend(queue.tell(reason));
+        }
+        self.end_route(sid, effects);
     }
 
     fn after(&mut self, ended: Ended, effects: &mut Effects) {
@@ -494,7 +511,8 @@ impl Session {
                     Target::Handler { call, .. } => {
                         effects.calls.push((Arc::clone(call), Item::TimedOut));
                     }
-                    _ => route.batch.push(Item::TimedOut),
+                    Target::Queue(queue) => effects.wakers.extend(queue.tell(Item::TimedOut)),
+                    Target::Request(_) | Target::Inbox => {}
                 }
             }
             self.unsubscribe(sid, effects);
@@ -528,11 +546,12 @@ impl Session {
 /// Moves a subscription's part of a block into its queue; gives back what the session has to do.
 fn hand_over(
     queue: &Queue,
+    block: &Bytes,
     subject: &str,
-    batch: &mut Vec<Item>,
+    batch: &mut Vec<Place>,
     effects: &mut Effects,
 ) -> Option<Pace> {
-    let (waker, paces) = queue.push(batch);
+    let (waker, paces) = queue.push(block, batch);
     effects.wakers.extend(waker);
     let mut last = None;
     for pace in paces {

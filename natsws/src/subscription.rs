@@ -1,6 +1,5 @@
 //! Subscribing to subjects and reading what comes.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
@@ -16,7 +15,9 @@ use crate::header::HeaderError;
 use crate::msg::{Msg, RawMsg, Unusable};
 use crate::protocol::ServerError;
 use crate::runtime;
-use crate::session::{Handler, Item, Overflow, Queue, QueueLimits, Route, Target, Unanswered};
+use crate::session::{
+    Backlog, Handler, Item, Overflow, Queue, QueueLimits, Route, Target, Unanswered,
+};
 use crate::subject::{SubjectError, check_filter, check_queue_group};
 
 /// Why a subscription could not be made.
@@ -204,7 +205,7 @@ impl<'a> Subscribe<'a> {
             sid,
             subject: self.subject,
             queue,
-            local: VecDeque::new(),
+            local: Backlog::default(),
             processed: 0,
         };
         if confirmed {
@@ -277,7 +278,7 @@ pub struct Subscription {
     subject: String,
     queue: Arc<Queue>,
     /// Taken from the queue and not yet read.
-    local: VecDeque<Item>,
+    local: Backlog,
     processed: u64,
 }
 
@@ -311,7 +312,7 @@ impl Subscription {
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Msg, SubscriptionError>>> {
         loop {
-            if let Some(item) = self.local.pop_front() {
+            if let Some(item) = self.local.pop() {
                 if matches!(item, Item::Delivery(_)) {
                     self.processed += 1;
                 }

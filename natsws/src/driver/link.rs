@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::SinkExt;
 
 use super::pipe::{self, Pipe, SharedPipe};
 use super::shared::Shared;
+use crate::delivery::Place;
 use crate::event::Disconnect;
 use crate::options::ConnectOptions;
 use crate::protocol::decode::{Decoder, Limits};
@@ -42,7 +44,7 @@ pub(super) fn message_limit(options: &ConnectOptions, max_payload: usize) -> usi
 pub(super) struct Link {
     pipe: SharedPipe,
     decoder: Decoder,
-    ops: Vec<ServerOp>,
+    ops: Vec<ServerOp<Place>>,
     timer: Pin<Box<Sleep>>,
     timer_at: Instant,
     /// What the server reported last; it often says why before it closes the connection.
@@ -104,10 +106,8 @@ impl Link {
 
     /// As [`poll`](Self::poll), but nothing more is taken to be sent.
     pub(super) fn poll_last(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Disconnect> {
-        let steps = self
-            .receive(shared, cx)
-            .and_then(|()| self.timers(shared, cx))
-            .and_then(|()| {
+        let steps =
+            self.receive(shared, cx).and_then(|()| self.timers(shared, cx)).and_then(|()| {
                 let flushed = pipe::lock(&self.pipe).flush(cx);
                 flushed.map(drop).map_err(|error| self.broken(error))
             });
@@ -143,37 +143,26 @@ impl Link {
     /// Routes everything that is whole. Operations before a fault still count.
     fn dispatch(&mut self, shared: &Shared) -> Result<(), Disconnect> {
         loop {
-            let mut fault = None;
-            while self.ops.len() < OPS {
-                match self.decoder.next() {
-                    Ok(Some(op)) => self.ops.push(op),
-                    Ok(None) => break,
-                    Err(error) => {
-                        fault = Some(error);
-                        break;
-                    }
+            let (ops, mut last_error) = (&mut self.ops, None);
+            let block = self.decoder.each(|op| {
+                if let ServerOp::Err(text) = &op {
+                    let error = ServerError::parse(text);
+                    last_error = (!error.is_permission()).then_some(error).or(last_error.take());
                 }
-            }
-            if !self.ops.is_empty() {
-                let more = self.ops.len() == OPS;
-                self.route(shared)?;
-                if more && fault.is_none() {
-                    continue;
-                }
-            }
-            return fault.map_or(Ok(()), |error| Err(Disconnect::Protocol(error)));
+                ops.push(op);
+                ops.len() < OPS
+            });
+            let Some(block) = block.map_err(Disconnect::Protocol)? else { return Ok(()) };
+            // Only what is said right before the end says why it ends.
+            self.last_error = last_error;
+            self.route(&block, shared)?;
         }
     }
 
-    fn route(&mut self, shared: &Shared) -> Result<(), Disconnect> {
-        // Only what is said right before the end says why it ends.
-        self.last_error = self.ops.iter().rev().find_map(|op| match op {
-            ServerOp::Err(text) => Some(ServerError::parse(text)).filter(|it| !it.is_permission()),
-            _ => None,
-        });
+    fn route(&mut self, block: &Bytes, shared: &Shared) -> Result<(), Disconnect> {
         let mut effects = Effects::default();
         let now = runtime::now();
-        let received = shared.session().receive(self.ops.drain(..), now, &mut effects);
+        let received = shared.session().receive(block, self.ops.drain(..), now, &mut effects);
         if let Some(info) = &effects.info {
             self.decoder.limit_messages(message_limit(&shared.options, info.max_payload));
             self.lame_duck = info.lame_duck_mode;

@@ -173,7 +173,12 @@ impl Outbox {
         inner.accepted += 1;
         inner.count(size);
         let before = inner.waiting.len();
-        inner.waiting.push(head, headers_len, body, Kind::Message { size, headers: headers_len > 0 });
+        inner.waiting.push(
+            head,
+            headers_len,
+            body,
+            Kind::Message { size, headers: headers_len > 0 },
+        );
         let fills_batch = before < BATCH && inner.waiting.len() >= BATCH;
         wake(inner);
         Poll::Ready(Ok(Accepted { fills_batch }))

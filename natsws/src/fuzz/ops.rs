@@ -163,7 +163,8 @@ fn every_cut<O: Checked>(data: &[u8]) {
         encode::server::message(&mut sent, delivery, sid, true);
         let mut read = Vec::new();
         assert_eq!(
-            decode(&Bytes::copy_from_slice(&sent), Limits::default(), Cut::Whole, |op| read.push(op)),
+            decode(&Bytes::copy_from_slice(&sent), Limits::default(), Cut::Whole, |op| read
+                .push(op)),
             None
         );
         let expected = ServerOp::Msg { sid, delivery: delivery.clone() };

@@ -13,14 +13,14 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::Cut;
 use super::frames::Frames;
 use super::ops::same_delivery;
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Place};
 use crate::protocol::decode::{Decoder, Limits};
 use crate::protocol::op::{ClientOp, ServerOp};
 use crate::protocol::{ServerInfo, encode};
 use crate::runtime::{self, Instant};
 use crate::session::{
-    Effects, Item, Outcome, Overflow, Queue, QueueLimits, Route, Session, SubjectHash, Target,
-    Unanswered,
+    Backlog, Effects, Item, Outcome, Overflow, Queue, QueueLimits, Route, Session, SubjectHash,
+    Target, Unanswered,
 };
 
 const INBOX: &str = "_INBOX.f.";
@@ -126,12 +126,16 @@ impl Reader {
             }
             return !self.queue.is_ended();
         }
-        let mut local = VecDeque::new();
+        let mut local = Backlog::default();
         let mut cx = Context::from_waker(Waker::noop());
         while !self.abandoned {
             match self.queue.poll_take(&mut cx, &mut local) {
                 Poll::Pending => return true,
-                Poll::Ready(true) => local.drain(..).for_each(|item| self.take(item)),
+                Poll::Ready(true) => {
+                    while let Some(item) = local.pop() {
+                        self.take(item);
+                    }
+                }
                 Poll::Ready(false) => break,
             }
         }
@@ -343,15 +347,19 @@ impl<'a> World<'a> {
         let mut decoder = Decoder::new(LIMITS);
         while let (true, Some(Ok(chunk))) = (self.connected, frames.next()) {
             decoder.push(chunk);
-            let mut ops = Vec::with_capacity(8);
             let is_good = loop {
-                match decoder.next::<ServerOp>() {
-                    Ok(Some(op)) => ops.push(op),
+                let mut ops = Vec::with_capacity(8);
+                let put = |op| {
+                    ops.push(op);
+                    true
+                };
+                match decoder.each(put) {
+                    Ok(Some(block)) if self.dispatch(&block, ops) => {}
                     Ok(None) => break true,
-                    Err(_) => break false,
+                    Ok(Some(_)) | Err(_) => break false,
                 }
             };
-            if !(self.dispatch(ops) && is_good) {
+            if !is_good {
                 break;
             }
             self.act();
@@ -364,7 +372,7 @@ impl<'a> World<'a> {
         self.with(|session, effects| session.poll_may_read(Waker::noop(), effects))
     }
 
-    fn dispatch(&mut self, ops: Vec<ServerOp>) -> bool {
+    fn dispatch(&mut self, block: &Bytes, ops: Vec<ServerOp<Place>>) -> bool {
         for op in &ops {
             match op {
                 ServerOp::Msg { sid, delivery } => {
@@ -372,7 +380,7 @@ impl<'a> World<'a> {
                     self.received.1 += delivery.size() as u64;
                     let reader = self.readers.iter_mut().find(|reader| reader.sid == *sid);
                     if let Some(reader) = reader {
-                        reader.sent.push(delivery.clone());
+                        reader.sent.push(Delivery::new(block.clone(), *delivery));
                     }
                 }
                 ServerOp::Pong => self.pongs += 1,
@@ -380,7 +388,7 @@ impl<'a> World<'a> {
             }
         }
         let (now, mut effects) = (self.now, Effects::default());
-        let received = self.session.receive(ops, now, &mut effects);
+        let received = self.session.receive(block, ops, now, &mut effects);
         let blocked = effects.blocked;
         self.apply(effects);
         assert!(blocked || self.may_read(), "nobody says that reading has to wait");

@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
 use super::error::{ProtocolError, ProtocolFault};
 use super::op::{Head, Line, Operation};
-use crate::delivery::Delivery;
 
 /// What the decoder accepts before it gives up on the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +52,11 @@ pub(crate) struct Decoder {
 enum Found<O> {
     Op {
         op: O,
-        len: usize,
+        /// Where what follows starts.
+        end: usize,
     },
     /// A whole line of a message whose payload is not all there.
-    Head {
-        head: Head,
-        line_end: usize,
-    },
+    Head { head: Head, line_end: usize },
     /// Not even a whole line.
     Part,
 }
@@ -93,58 +90,113 @@ impl Decoder {
     ///
     /// After an error every further call returns it again.
     pub(crate) fn next<O: Operation>(&mut self) -> Result<Option<O>, ProtocolError> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        self.advance().map_err(|fault| {
-            let error = ProtocolError { fault, at: self.consumed };
-            self.failed = Some(error);
-            self.chunks.clear();
-            self.partial.clear();
-            error
-        })
+        let mut next = None;
+        self.each(|op| {
+            next = Some(op);
+            false
+        })?;
+        Ok(next)
     }
 
-    fn advance<O: Operation>(&mut self) -> Result<Option<O>, ProtocolFault> {
+    /// Takes whole operations out of one block until that has no more, or until `put` says that it
+    /// wants no more. Gives back the block, in which messages have their places; `None` where more
+    /// bytes are needed.
+    ///
+    /// After an error every further call returns it again. Operations before a fault are taken first.
+    pub(crate) fn each<O: Operation>(
+        &mut self,
+        mut put: impl FnMut(O) -> bool,
+    ) -> Result<Option<Bytes>, ProtocolError> {
         loop {
-            if self.partial.is_empty() {
-                let Some(chunk) = self.chunks.front_mut() else { return Ok(None) };
-                match look(chunk, self.limits, |(from, to)| chunk.slice(from..to))? {
-                    Found::Op { op, len } => {
-                        chunk.advance(len);
-                        if chunk.is_empty() {
-                            self.chunks.pop_front();
-                        }
-                        self.consumed += len as u64;
-                        return Ok(Some(op));
+            if let Some(error) = self.failed {
+                return Err(error);
+            }
+            let found = if self.partial.is_empty() {
+                let Some(block) = self.chunks.pop_front() else { return Ok(None) };
+                self.each_of(&block, &mut put).then_some(block)
+            } else {
+                match self.finish_partial::<O>() {
+                    Ok(None) => return Ok(None),
+                    Ok(Some((op, block))) => {
+                        put(op);
+                        Some(block)
                     }
-                    Found::Head { head, line_end } => {
-                        self.partial.reserve(line_end + message_len(&head)?);
-                        self.head = Some((head, line_end));
+                    Err(fault) => {
+                        self.fail(fault);
+                        None
                     }
-                    Found::Part => self.scanned = chunk.len(),
                 }
-                self.partial.extend_from_slice(chunk);
-                self.chunks.pop_front();
-            } else if let Some((head, line_end)) = self.head {
+            };
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn fail(&mut self, fault: ProtocolFault) {
+        self.failed = Some(ProtocolError { fault, at: self.consumed });
+        self.chunks.clear();
+        self.partial.clear();
+    }
+
+    /// Takes whole operations out of a block, and keeps what is left of it; says whether there was
+    /// any.
+    fn each_of<O: Operation>(&mut self, block: &Bytes, put: &mut impl FnMut(O) -> bool) -> bool {
+        let mut at = 0;
+        let found = loop {
+            match look(block, at, self.limits) {
+                Ok(Found::Op { op, end }) => {
+                    at = end;
+                    let wants_more = put(op);
+                    if at == block.len() {
+                        break true;
+                    }
+                    if !wants_more {
+                        self.chunks.push_front(block.slice(at..));
+                        break true;
+                    }
+                }
+                Ok(Found::Head { head, line_end }) => {
+                    self.partial.reserve(line_end + message_len(&head));
+                    self.head = Some((head, line_end));
+                    self.partial.extend_from_slice(block.get(at..).unwrap_or_default());
+                    break at > 0;
+                }
+                Ok(Found::Part) => {
+                    self.partial.extend_from_slice(block.get(at..).unwrap_or_default());
+                    self.scanned = self.partial.len();
+                    break at > 0;
+                }
+                Err(fault) => {
+                    self.consumed += at as u64;
+                    self.fail(fault);
+                    return at > 0;
+                }
+            }
+        };
+        self.consumed += at as u64;
+        found
+    }
+
+    /// Completes the operation that a chunk boundary cut; gives back the block that it was collected
+    /// in.
+    fn finish_partial<O: Operation>(&mut self) -> Result<Option<(O, Bytes)>, ProtocolFault> {
+        loop {
+            if let Some((head, line_end)) = self.head {
                 let Some(end) = self.collect_payload(&head, line_end)? else { return Ok(None) };
                 self.head = None;
-                let whole = self.take_partial(end);
-                let delivery = delivery(&head, line_end, |(from, to)| whole.slice(from..to))?;
-                return Ok(Some(O::with_payload(head.sid, delivery)));
-            } else {
-                let Some(line_end) = self.collect_line::<O>()? else { return Ok(None) };
-                let line = Bytes::copy_from_slice(self.partial.get(..line_end).unwrap_or_default());
-                match O::line(without_line_end(&line), |(from, to)| line.slice(from..to))? {
-                    Line::Whole(op) => {
-                        self.take_partial(line_end);
-                        return Ok(Some(op));
-                    }
-                    Line::Payload(head) => {
-                        check_size(&head, self.limits)?;
-                        self.partial.reserve(message_len(&head)?);
-                        self.head = Some((head, line_end));
-                    }
+                let block = self.take_partial(end);
+                let op = O::with_message(head.sid, head.place(0, line_end), &block);
+                return Ok(Some((op, block)));
+            }
+            let Some(line_end) = self.collect_line::<O>()? else { return Ok(None) };
+            let line = Bytes::copy_from_slice(self.partial.get(..line_end).unwrap_or_default());
+            match O::line(without_line_end(&line), |(from, to)| line.slice(from..to))? {
+                Line::Whole(op) => return Ok(Some((op, self.take_partial(line_end)))),
+                Line::Payload(head) => {
+                    check_size(&head, self.limits)?;
+                    self.partial.reserve(message_len(&head));
+                    self.head = Some((head, line_end));
                 }
             }
         }
@@ -178,7 +230,7 @@ impl Decoder {
         head: &Head,
         line_end: usize,
     ) -> Result<Option<usize>, ProtocolFault> {
-        let payload_end = line_end + message_len(head)?;
+        let payload_end = line_end + message_len(head);
         loop {
             if let Some(end) = line_end_at(&self.partial, payload_end)? {
                 return Ok(Some(end));
@@ -206,28 +258,26 @@ impl Decoder {
     }
 }
 
-/// Looks for one operation at the start of `bytes`, without copying.
-fn look<O: Operation>(
-    bytes: &[u8],
-    limits: Limits,
-    slice: impl Fn((usize, usize)) -> Bytes,
-) -> Result<Found<O>, ProtocolFault> {
-    let Some(at) = memchr(b'\n', bytes) else {
+/// Looks for one operation in `block` from `at` on, without copying.
+#[inline]
+fn look<O: Operation>(block: &Bytes, at: usize, limits: Limits) -> Result<Found<O>, ProtocolFault> {
+    let bytes = block.get(at..).unwrap_or_default();
+    let Some(line_end) = memchr(b'\n', bytes).map(|end| end + 1) else {
         check_line::<O>(bytes, limits)?;
         return Ok(Found::Part);
     };
-    let line_end = at + 1;
     let line = bytes.get(..line_end).unwrap_or_default();
-    check_line::<O>(line, limits)?;
-    match O::line(without_line_end(line), &slice)? {
-        Line::Whole(op) => Ok(Found::Op { op, len: line_end }),
+    if line_end > limits.line {
+        check_line::<O>(line, limits)?;
+    }
+    match O::line(without_line_end(line), |(from, to)| block.slice(at + from..at + to))? {
+        Line::Whole(op) => Ok(Found::Op { op, end: at + line_end }),
         Line::Payload(head) => {
             check_size(&head, limits)?;
-            let payload_end = line_end + message_len(&head)?;
-            match line_end_at(bytes, payload_end)? {
+            match line_end_at(bytes, line_end + message_len(&head))? {
                 Some(len) => {
-                    let delivery = delivery(&head, line_end, slice)?;
-                    Ok(Found::Op { op: O::with_payload(head.sid, delivery), len })
+                    let op = O::with_message(head.sid, head.place(at, line_end), block);
+                    Ok(Found::Op { op, end: at + len })
                 }
                 None => Ok(Found::Head { head, line_end }),
             }
@@ -235,17 +285,9 @@ fn look<O: Operation>(
     }
 }
 
-fn delivery(
-    head: &Head,
-    line_end: usize,
-    slice: impl Fn((usize, usize)) -> Bytes,
-) -> Result<Delivery, ProtocolFault> {
-    let bytes = slice((head.subject, line_end + message_len(head)?));
-    Ok(Delivery::new(bytes, head.offsets(line_end)))
-}
-
-fn message_len(head: &Head) -> Result<usize, ProtocolFault> {
-    usize::try_from(head.total).map_err(|_| ProtocolFault::Number)
+/// The size of a message that was checked, so that it is small enough to be told.
+fn message_len(head: &Head) -> usize {
+    usize::try_from(head.total).unwrap_or(usize::MAX / 2)
 }
 
 fn check_size(head: &Head, limits: Limits) -> Result<(), ProtocolFault> {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-
 use super::keepalive::Keepalive;
 use super::{Effects, Outcome, PROOF_AFTER, Session, Unanswered, Waiter};
 use crate::protocol::ServerInfo;

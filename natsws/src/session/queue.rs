@@ -1,10 +1,12 @@
 //! The queue between the connection and the reader of one subscription.
 
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::delivery::Delivery;
+use bytes::Bytes;
+
+use super::backlog::Backlog;
+use crate::delivery::{Delivery, Place};
 use crate::protocol::ServerError;
 
 /// What a subscription's reader finds in its queue.
@@ -76,7 +78,7 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each comes true at a time of its own")]
 struct Inner {
-    items: VecDeque<Item>,
+    items: Backlog,
     bytes: usize,
     limits: QueueLimits,
     /// Messages dropped since the last one that was kept, which are still to be told.
@@ -113,7 +115,7 @@ impl Queue {
     pub(crate) fn new(limits: QueueLimits) -> Self {
         Self {
             inner: Mutex::new(Inner {
-                items: VecDeque::new(),
+                items: Backlog::default(),
                 bytes: 0,
                 limits,
                 gap: 0,
@@ -138,12 +140,12 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends what was read, as far as the limits allow; gives back whom to wake, and what changed
-    /// in the order in which it did.
-    pub(crate) fn push(&self, batch: &mut Vec<Item>) -> (Option<Waker>, Vec<Pace>) {
+    /// Appends messages of one block, as far as the limits allow; gives back whom to wake, and what
+    /// changed in the order in which it did.
+    pub(crate) fn push(&self, block: &Bytes, batch: &mut Vec<Place>) -> (Option<Waker>, Vec<Pace>) {
         let mut inner = self.lock();
+        inner.received += batch.len() as u64;
         if inner.finished || inner.overflowed {
-            inner.received += batch.len() as u64;
             if inner.overflowed {
                 inner.dropped += batch.len() as u64;
             }
@@ -151,10 +153,21 @@ impl Queue {
             return (None, Vec::new());
         }
         let mut paces = Vec::new();
-        for item in batch.drain(..) {
-            inner.push(item, &mut paces);
+        let mut block = Source { block, is_open: false };
+        for place in batch.drain(..) {
+            inner.push(&mut block, place, &mut paces);
         }
         (inner.reader.take(), paces)
+    }
+
+    /// Appends something that is no message; gives back whom to wake.
+    pub(crate) fn tell(&self, item: Item) -> Option<Waker> {
+        let mut inner = self.lock();
+        if inner.finished || inner.overflowed {
+            return None;
+        }
+        inner.items.push_item(item);
+        inner.reader.take()
     }
 
     /// Waits until there is room, or nobody reads any more.
@@ -205,7 +218,7 @@ impl Queue {
         inner.ended = true;
         let dropped = std::mem::take(&mut inner.gap);
         if dropped > 0 && !inner.finished {
-            inner.items.push_back(Item::Lagged { dropped });
+            inner.items.push_item(Item::Lagged { dropped });
         }
         let drainer = if inner.is_read() { inner.drainer.take() } else { None };
         let blocked = inner.blocked.take();
@@ -216,7 +229,7 @@ impl Queue {
     }
 
     /// Moves what is there into `local`, which is empty. `Ready(false)` is the end.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, local: &mut VecDeque<Item>) -> Poll<bool> {
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, local: &mut Backlog) -> Poll<bool> {
         let mut inner = self.lock();
         inner.reading = !inner.items.is_empty();
         if inner.items.is_empty() {
@@ -233,8 +246,7 @@ impl Queue {
             std::mem::swap(&mut inner.items, local);
             inner.bytes = 0;
         } else {
-            local.extend(inner.items.drain(..BATCH));
-            let taken: usize = local.iter().map(Item::size).sum();
+            let taken = inner.items.move_front(BATCH, local);
             inner.bytes = inner.bytes.saturating_sub(taken);
         }
         let blocked = if inner.is_full(0) { None } else { inner.blocked.take() };
@@ -295,13 +307,8 @@ impl Inner {
             || (self.bytes > 0 && self.bytes.saturating_add(size) > self.limits.bytes)
     }
 
-    fn push(&mut self, item: Item, paces: &mut Vec<Pace>) {
-        let Item::Delivery(delivery) = &item else {
-            self.items.push_back(item);
-            return;
-        };
-        self.received += 1;
-        let size = delivery.size();
+    fn push(&mut self, source: &mut Source<'_>, place: Place, paces: &mut Vec<Pace>) {
+        let size = place.size();
         if self.overflowed {
             self.dropped += 1;
         } else if !self.is_full(size) {
@@ -309,23 +316,31 @@ impl Inner {
                 self.gave_way = false;
                 paces.push(Pace::Recovered { dropped });
             }
-            self.append(item, size);
+            self.append(source, place, size);
         } else {
-            self.overflow(item, size, paces);
+            self.overflow(source, place, size, paces);
         }
     }
 
-    fn append(&mut self, item: Item, size: usize) {
-        let dropped = std::mem::take(&mut self.gap);
-        if dropped > 0 {
-            self.items.push_back(Item::Lagged { dropped });
+    fn append(&mut self, source: &mut Source<'_>, place: Place, size: usize) {
+        if self.gap > 0 {
+            let dropped = std::mem::take(&mut self.gap);
+            self.items.push_item(Item::Lagged { dropped });
+            source.is_open = false;
         }
         self.bytes += size;
-        self.items.push_back(item);
+        let is_open = std::mem::replace(&mut source.is_open, true);
+        self.items.push((!is_open).then_some(source.block), place);
     }
 
     /// Does what is to be done with a message that is over the limits.
-    fn overflow(&mut self, item: Item, size: usize, paces: &mut Vec<Pace>) {
+    fn overflow(
+        &mut self,
+        source: &mut Source<'_>,
+        place: Place,
+        size: usize,
+        paces: &mut Vec<Pace>,
+    ) {
         if self.slow.is_none() {
             self.slow = Some(0);
             paces.push(Pace::TooSlow { waiting: self.items.len() });
@@ -333,7 +348,7 @@ impl Inner {
         match self.limits.overflow {
             Overflow::Block if !self.gave_way => {
                 // It has been read already, so it is kept; nothing more will be read.
-                self.append(item, size);
+                self.append(source, place, size);
                 if paces.last() != Some(&Pace::Blocked) {
                     paces.push(Pace::Blocked);
                 }
@@ -344,12 +359,16 @@ impl Inner {
             }
             Overflow::DropOldest => {
                 self.make_room(size);
-                self.append(item, size);
+                if self.items.len() <= 1 {
+                    // The message that the block was named with may be gone.
+                    source.is_open = false;
+                }
+                self.append(source, place, size);
             }
             Overflow::Close => {
                 self.overflowed = true;
                 self.count_dropped(1);
-                self.items.push_back(Item::Overflowed);
+                self.items.push_item(Item::Overflowed);
                 paces.push(Pace::Closed);
             }
         }
@@ -366,25 +385,25 @@ impl Inner {
         let mut now = 0;
         // The gap's own item takes a place, too.
         while self.items.len() + 1 >= self.limits.messages || self.is_full(size) {
-            match self.items.pop_front() {
+            match self.items.front_item() {
+                None | Some(Item::Lagged { .. }) => {}
+                Some(_) => break,
+            }
+            match self.items.pop() {
                 Some(Item::Delivery(delivery)) => {
                     self.bytes = self.bytes.saturating_sub(delivery.size());
                     now += 1;
                 }
                 Some(Item::Lagged { dropped }) => gap += dropped,
-                Some(other) => {
-                    self.items.push_front(other);
-                    break;
-                }
-                None => break,
+                Some(_) | None => break,
             }
         }
         self.count_dropped(now);
-        if let Some(Item::Lagged { dropped }) = self.items.front() {
+        if let Some(Item::Lagged { dropped }) = self.items.front_item() {
             gap += dropped;
-            self.items.pop_front();
+            drop(self.items.pop());
         }
-        self.items.push_front(Item::Lagged { dropped: gap + now });
+        self.items.push_item_front(Item::Lagged { dropped: gap + now });
     }
 
     fn is_read(&self) -> bool {
@@ -398,13 +417,10 @@ impl Inner {
     }
 }
 
-impl Item {
-    fn size(&self) -> usize {
-        match self {
-            Self::Delivery(delivery) => delivery.size(),
-            _ => 0,
-        }
-    }
+/// The block of the messages that are pushed, and whether the backlog has it open.
+struct Source<'b> {
+    block: &'b Bytes,
+    is_open: bool,
 }
 
 #[cfg(test)]

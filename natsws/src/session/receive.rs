@@ -2,23 +2,27 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::requests::SubjectHash;
 use super::routes::Target;
 use super::{Effects, Item, Notice, Outcome, Session, Waiter};
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Place};
 use crate::protocol::op::ServerOp;
 use crate::protocol::{ProtocolFault, ServerError, ServerInfo, encode};
 use crate::runtime::Instant;
 
 impl Session {
-    /// Takes the operations of one block.
+    /// Takes the operations of one block, in which messages have their places.
     pub(crate) fn receive(
         &mut self,
-        ops: impl IntoIterator<Item = ServerOp>,
+        block: &Bytes,
+        ops: impl IntoIterator<Item = ServerOp<Place>>,
         now: Instant,
         effects: &mut Effects,
     ) -> Result<(), ProtocolFault> {
         self.keepalive.received(now);
+        self.block = block.clone();
         let mut result = Ok(());
         for op in ops {
             match op {
@@ -38,6 +42,7 @@ impl Session {
             }
         }
         self.hand_over(now, effects);
+        self.block = Bytes::new();
         effects.blocked = !self.blocked.is_empty();
         result
     }
@@ -45,43 +50,48 @@ impl Session {
     /// Takes a message or an error that came from a server beside the one that is in use.
     pub(crate) fn receive_aside(&mut self, op: ServerOp, now: Instant, effects: &mut Effects) {
         match op {
-            ServerOp::Msg { sid, delivery } => self.deliver(sid, delivery, effects),
+            ServerOp::Msg { sid, delivery } => {
+                let place;
+                (self.block, place) = delivery.into_parts();
+                self.deliver(sid, place, effects);
+            }
             ServerOp::Err(text) => self.server_error(ServerError::parse(&text), effects),
             _ => {}
         }
         self.hand_over(now, effects);
+        self.block = Bytes::new();
     }
 
-    fn deliver(&mut self, sid: u64, delivery: Delivery, effects: &mut Effects) {
+    fn deliver(&mut self, sid: u64, place: Place, effects: &mut Effects) {
         self.in_msgs += 1;
-        self.in_bytes += delivery.size() as u64;
+        self.in_bytes += place.size() as u64;
         let Some(route) = self.routes.get_mut(sid) else { return };
         route.received += 1;
         route.deadline = None;
+        let cut = || Delivery::new(self.block.clone(), place);
         // The server does not count its own word that nobody is there towards the `max`, so it has
         // to be told when that is reached by it.
-        route.uncounted |= route.max.is_some() && delivery.is_no_responders();
+        route.uncounted |= route.max.is_some() && cut().is_no_responders();
         let (complete, uncounted) = (route.is_complete(), route.uncounted);
         match &route.target {
             Target::Queue(_) => {
                 if route.batch.is_empty() {
                     self.touched.push(sid);
                 }
-                route.batch.push(Item::Delivery(delivery));
+                route.batch.push(place);
             }
             Target::Handler { call, queue } => {
                 queue.count(1);
-                effects.calls.push((Arc::clone(call), Item::Delivery(delivery)));
+                effects.calls.push((Arc::clone(call), Item::Delivery(cut())));
             }
             Target::Inbox => {
-                let token = token_in(&delivery, &self.inbox);
-                if let Some(token) = token {
-                    self.reply(token, delivery, effects);
+                if let Some(token) = token_in(place.subject(&self.block), &self.inbox) {
+                    self.reply(token, place, effects);
                 }
             }
             Target::Request(token) => {
                 let token = *token;
-                self.reply(token, delivery, effects);
+                self.reply(token, place, effects);
             }
         }
         if complete && uncounted {
@@ -91,14 +101,14 @@ impl Session {
         }
     }
 
-    fn reply(&mut self, token: u64, delivery: Delivery, effects: &mut Effects) {
+    fn reply(&mut self, token: u64, place: Place, effects: &mut Effects) {
+        let delivery = Delivery::new(self.block.clone(), place);
         let outcome = if delivery.is_no_responders() {
             Outcome::NoResponders
         } else {
             Outcome::Reply(delivery)
         };
-        let ended = self.requests.complete(token, outcome);
-        effects.wakers.extend(ended.wakers);
+        effects.wakers.extend(self.requests.answer(token, outcome));
     }
 
     fn pong(&mut self, effects: &mut Effects) {
@@ -158,13 +168,7 @@ impl Session {
                 let ended = self.requests.complete(token, Outcome::Denied);
                 self.after(ended, effects);
             }
-            Target::Queue(_) => {
-                if route.batch.is_empty() {
-                    self.touched.push(sid);
-                }
-                route.batch.push(Item::Denied(error.clone()));
-                self.end_route(sid, effects);
-            }
+            Target::Queue(_) => self.end_with(sid, Item::Denied(error.clone()), effects),
             Target::Handler { call, .. } => {
                 effects.calls.push((Arc::clone(call), Item::Denied(error.clone())));
                 self.end_route(sid, effects);
@@ -174,6 +178,13 @@ impl Session {
 }
 
 /// The token that stands behind the inbox's prefix in the subject of a reply.
-fn token_in(delivery: &Delivery, inbox: &str) -> Option<u64> {
-    delivery.subject_text()?.strip_prefix(inbox)?.parse().ok()
+fn token_in(subject: &[u8], inbox: &str) -> Option<u64> {
+    let digits = subject.strip_prefix(inbox.as_bytes())?;
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |token, byte| match byte {
+        b'0'..=b'9' => token.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
+        _ => None,
+    })
 }

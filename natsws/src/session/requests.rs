@@ -140,6 +140,16 @@ impl Requests {
         }
     }
 
+    /// Ends a request by what came for it; gives back whom to wake. Only the first outcome counts.
+    #[inline]
+    pub(crate) fn answer(&mut self, token: u64, outcome: Outcome) -> Option<Waker> {
+        let slot = self.slot(token)?;
+        let State::Waiting(waker) = &mut slot.state else { return None };
+        let waker = waker.take();
+        slot.state = State::Done(outcome);
+        waker
+    }
+
     /// Ends a request. Only the first outcome counts; later ones find nobody.
     pub(crate) fn complete(&mut self, token: u64, outcome: Outcome) -> Ended {
         let mut ended = Ended::default();

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-
 use super::queue::{Item, Queue};
+use crate::delivery::Place;
 use crate::protocol::encode;
 use crate::runtime::Instant;
 
@@ -40,7 +40,7 @@ pub(crate) struct Route {
     /// When the first message must have come.
     pub(crate) deadline: Option<Instant>,
     /// What came for it in the block that is being read.
-    pub(crate) batch: Vec<Item>,
+    pub(crate) batch: Vec<Place>,
     /// The server that the connection is moving to knows it already, and counts from there.
     pub(crate) moved: Option<u64>,
 }

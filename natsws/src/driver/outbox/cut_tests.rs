@@ -8,13 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
+use crate::delivery::Place;
 use crate::header::Headers;
 use crate::protocol::decode::{Decoder, Limits};
 use crate::protocol::encode::{self, Reply};
 use crate::protocol::op::{ClientOp, ServerOp};
 use crate::runtime;
 use crate::session::{
-    Effects, Item, Outcome, Queue, QueueLimits, Route, Session, SubjectHash, Target,
+    Backlog, Effects, Item, Outcome, Queue, QueueLimits, Route, Session, SubjectHash, Target,
 };
 
 const PREFIX: &str = "_INBOX.x.";
@@ -109,12 +110,16 @@ impl Client {
     fn receive(&mut self, bytes: &[u8]) {
         let mut decoder = Decoder::new(Limits::default());
         decoder.push(Bytes::copy_from_slice(bytes));
-        let mut ops = Vec::new();
-        while let Some(op) = decoder.next::<ServerOp>().expect("the protocol") {
-            ops.push(op);
-        }
         let mut effects = Effects::default();
-        self.session.receive(ops, runtime::now(), &mut effects).expect("good JSON");
+        let mut ops = Vec::new();
+        let put = |op: ServerOp<Place>| {
+            ops.push(op);
+            true
+        };
+        if let Some(block) = decoder.each(put).expect("the protocol") {
+            let now = runtime::now();
+            self.session.receive(&block, ops, now, &mut effects).expect("good JSON");
+        }
         for flushed in effects.flushed.drain(..) {
             flushed.send(Ok(())).expect("the test waits");
         }
@@ -122,11 +127,11 @@ impl Client {
     }
 
     fn read(&self) -> Vec<String> {
-        let mut local = VecDeque::new();
+        let mut local = Backlog::default();
         let mut cx = Context::from_waker(Waker::noop());
         let mut all = Vec::new();
         while let Poll::Ready(true) = self.queue.poll_take(&mut cx, &mut local) {
-            all.extend(local.drain(..).map(|item| match item {
+            all.extend(std::iter::from_fn(|| local.pop()).map(|item| match item {
                 Item::Delivery(delivery) => {
                     String::from_utf8_lossy(delivery.payload_bytes()).into_owned()
                 }

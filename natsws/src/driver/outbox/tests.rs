@@ -1,6 +1,6 @@
 use super::*;
-use crate::protocol::encode;
 use crate::header::Headers;
+use crate::protocol::encode;
 use crate::protocol::encode::Reply;
 
 fn outbox(keep_requests: bool) -> Outbox {
@@ -168,8 +168,7 @@ fn what_waits_goes_to_the_server_that_is_moved_to_as_it_was_said() {
     let none = Headers::new();
     let reply = Some(Reply::Inbox { prefix: "i.", token: 8 });
     let head = PublishHead { subject: "r", reply, headers: &none, content_type: None };
-    let sent =
-        outbox.poll_request(&Vec::new(), &head, Body::Borrowed(b"12"), 8, Waker::noop());
+    let sent = outbox.poll_request(&Vec::new(), &head, Body::Borrowed(b"12"), 8, Waker::noop());
     assert!(sent.is_ready());
     let misfits = outbox.moved(&too_small, Vec::new(), |_| true);
     assert_eq!(misfits, Misfits { messages: 0, requests: vec![8] });

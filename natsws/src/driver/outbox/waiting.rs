@@ -53,23 +53,23 @@ impl Waiting {
         kind: Kind,
     ) {
         let payload = body.as_slice();
+        let shared = match body {
+            Body::Shared(shared) if payload.len() >= LARGE_PAYLOAD => Some(shared),
+            _ => None,
+        };
         let before = self.open.len();
-        match body {
-            Body::Shared(shared) if payload.len() >= LARGE_PAYLOAD => {
-                // The size stands in the head; only the room for the payload is not needed.
-                head.write(&mut self.open, headers_len, payload.len(), 0);
-                self.len += self.open.len() - before + payload.len();
-                self.seal();
-                self.chunks.push_back(shared.clone());
-                encode::payload_end(&mut self.open);
-                self.len += self.open.len();
-            }
-            _ => {
-                head.write(&mut self.open, headers_len, payload.len(), payload.len());
-                self.open.extend_from_slice(payload);
-                encode::payload_end(&mut self.open);
-                self.len += self.open.len() - before;
-            }
+        let room = if shared.is_some() { 0 } else { payload.len() };
+        head.write(&mut self.open, headers_len, payload.len(), room);
+        if let Some(shared) = shared {
+            self.len += self.open.len() - before + payload.len();
+            self.seal();
+            self.chunks.push_back(shared.clone());
+            encode::payload_end(&mut self.open);
+            self.len += self.open.len();
+        } else {
+            self.open.extend_from_slice(payload);
+            encode::payload_end(&mut self.open);
+            self.len += self.open.len() - before;
         }
         self.entries.push(Entry { end: self.len, kind });
     }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::delivery::{Delivery, Place};
 use crate::protocol::op::{ClientOp, ServerOp};
 
 /// An operation as text that tests compare.
@@ -172,8 +173,8 @@ fn a_peer_that_speaks_something_else_is_found_out_before_its_line_ends() {
 fn an_error_stays_and_says_where_it_was() {
     let mut decoder = Decoder::new(Limits::default());
     decoder.push(Bytes::from_static(b"PING\r\nMSG a 1 1\r\nx\r\nPOO\r\nPING\r\n"));
-    assert!(matches!(decoder.next(), Ok(Some(ServerOp::Ping))));
-    assert!(matches!(decoder.next(), Ok(Some(ServerOp::Msg { .. }))));
+    assert!(matches!(decoder.next::<ServerOp>(), Ok(Some(ServerOp::Ping))));
+    assert!(matches!(decoder.next::<ServerOp>(), Ok(Some(ServerOp::Msg { .. }))));
     let expected = ProtocolError { fault: ProtocolFault::UnknownOperation, at: 20 };
     assert_eq!(decoder.next::<ServerOp>().err(), Some(expected));
     decoder.push(Bytes::from_static(b"PING\r\n"));
@@ -242,7 +243,9 @@ fn a_whole_message_is_not_copied() {
     let chunk = Bytes::from_static(b"MSG a 1 3\r\nabc\r\n");
     let mut decoder = Decoder::new(Limits::default());
     decoder.push(chunk.clone());
-    let Ok(Some(ServerOp::Msg { delivery, .. })) = decoder.next() else { panic!("a message") };
+    let Ok(Some(ServerOp::Msg { delivery, .. })) = decoder.next::<ServerOp>() else {
+        panic!("a message")
+    };
     assert_eq!(delivery.payload().as_ptr(), chunk[11..].as_ptr());
 }
 
@@ -317,4 +320,41 @@ proptest! {
         prop_assert_eq!(&whole, &decode_within(&bytes, &sizes, limits));
         prop_assert_eq!(&whole, &decode_within(&bytes, &[1], limits));
     }
+}
+
+#[test]
+fn the_operations_of_a_block_come_together_and_messages_as_places_in_it() {
+    let mut decoder = Decoder::new(Limits::default());
+    let whole = Bytes::from_static(b"PING\r\nMSG a 1 1\r\nx\r\nMSG b 2 r 2\r\nyz\r\nMSG c");
+    decoder.push(whole.clone());
+    decoder.push(Bytes::from_static(b" 3 1\r\n!\r\nPONG\r\n"));
+    let mut all = Vec::new();
+    loop {
+        let mut ops = Vec::new();
+        let put = |op: ServerOp<Place>| {
+            ops.push(op);
+            ops.len() < 2
+        };
+        let Some(block) = decoder.each(put).expect("the protocol") else { break };
+        let shown: Vec<_> = ops
+            .into_iter()
+            .map(|op| match op {
+                ServerOp::Msg { sid, delivery } => {
+                    let delivery = Delivery::new(block.clone(), delivery);
+                    shown(&ServerOp::Msg { sid, delivery })
+                }
+                ServerOp::Ping => "PING".to_owned(),
+                ServerOp::Pong => "PONG".to_owned(),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        all.push(shown);
+    }
+    let expected: [&[&str]; 4] = [
+        &["PING", "MSG: a 1 - [] [x]"],
+        &["MSG: b 2 r [] [yz]"],
+        &["MSG: c 3 - [] [!]"],
+        &["PONG"],
+    ];
+    assert_eq!(all, expected);
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::*;
 use crate::protocol::decode::{Decoder, Limits};
 use crate::protocol::op::ServerOp;
@@ -52,7 +54,9 @@ fn what_may_overlap_moves_first_and_the_rest_when_the_old_server_has_let_go() {
     assert_eq!(said(|out| session.leave(0, left, out)), "UNSUB 1\r\nUNSUB 2\r\nPING\r\n");
     assert!(gone.try_recv().is_err());
     let mut effects = Effects::default();
-    session.receive([ServerOp::Pong], runtime::now(), &mut effects).expect("a good operation");
+    session
+        .receive(&Bytes::new(), [ServerOp::Pong], runtime::now(), &mut effects)
+        .expect("a good operation");
     let answered = effects.flushed.pop().expect("the PONG is for it");
     answered.send(Ok(())).expect("somebody waits");
     assert_eq!(gone.try_recv(), Ok(Ok(())));
@@ -100,7 +104,9 @@ fn a_connection_is_asked_to_prove_itself_and_does_by_its_pong() {
     session.timeout(start + Duration::from_secs(6), 0, &mut effects).expect("it is not stale");
     assert_eq!(effects.control, b"PING\r\n");
     assert!(!session.has_proved_itself());
-    session.receive([ServerOp::Pong], start, &mut effects).expect("a good operation");
+    session
+        .receive(&Bytes::new(), [ServerOp::Pong], start, &mut effects)
+        .expect("a good operation");
     assert!(session.has_proved_itself());
 }
 
@@ -122,10 +128,15 @@ fn a_max_that_changes_while_the_connection_moves_is_told_to_each_server_as_it_co
     let sid = subscribe(&mut session, "work", Some("g"), Some(20));
     let message = |session: &mut Session| {
         let mut decoder = Decoder::new(Limits::default());
-        decoder.push(bytes::Bytes::from(format!("MSG work {sid} 1\r\nx\r\n")));
-        let op = decoder.next().expect("a good operation").expect("a whole one");
+        decoder.push(Bytes::from(format!("MSG work {sid} 1\r\nx\r\n")));
+        let mut ops = Vec::new();
+        let put = |op| {
+            ops.push(op);
+            true
+        };
+        let block = decoder.each(put).expect("a good operation").expect("a whole one");
         let mut effects = Effects::default();
-        session.receive([op], runtime::now(), &mut effects).expect("a good operation");
+        session.receive(&block, ops, runtime::now(), &mut effects).expect("a good operation");
         String::from_utf8(effects.control.to_vec()).expect("text")
     };
     for _ in 0..10 {

@@ -5,15 +5,24 @@ use bytes::Bytes;
 use super::*;
 use crate::delivery::Offsets;
 
-fn message(payload: &'static str) -> Item {
-    let at = Offsets {
-        subject_end: 0,
-        reply_start: 0,
-        reply_end: 0,
-        headers_start: 0,
-        payload_start: 0,
-    };
-    Item::Delivery(Delivery::new(Bytes::from_static(payload.as_bytes()), at))
+/// Pushes messages of one block with these payloads.
+fn pushed(queue: &Queue, payloads: &[&str]) -> Vec<Pace> {
+    let block = Bytes::from(payloads.concat());
+    let mut start = 0;
+    let mut batch = Vec::new();
+    for payload in payloads {
+        let len = u32::try_from(payload.len()).expect("short");
+        let at = Offsets {
+            subject_end: 0,
+            reply_start: 0,
+            reply_end: 0,
+            headers_start: 0,
+            payload_start: 0,
+        };
+        batch.push(Place { start, len, at });
+        start += len;
+    }
+    queue.push(&block, &mut batch).1
 }
 
 fn limits(messages: usize, bytes: usize) -> QueueLimits {
@@ -24,16 +33,12 @@ fn with(overflow: Overflow) -> Queue {
     Queue::new(QueueLimits { overflow, ..limits(3, 100) })
 }
 
-fn pushed(queue: &Queue, payloads: &[&'static str]) -> Vec<Pace> {
-    queue.push(&mut payloads.iter().map(|payload| message(payload)).collect()).1
-}
-
 fn shown(queue: &Queue) -> Vec<String> {
-    let mut local = VecDeque::new();
+    let mut local = Backlog::default();
     let mut cx = Context::from_waker(Waker::noop());
     let mut all = Vec::new();
     while let Poll::Ready(true) = queue.poll_take(&mut cx, &mut local) {
-        all.extend(local.drain(..).map(|item| match item {
+        all.extend(std::iter::from_fn(|| local.pop()).map(|item| match item {
             Item::Delivery(delivery) => {
                 String::from_utf8_lossy(delivery.payload_bytes()).into_owned()
             }
@@ -46,8 +51,7 @@ fn shown(queue: &Queue) -> Vec<String> {
 #[test]
 fn a_gap_is_an_item_where_it_happened() {
     let queue = Queue::new(limits(2, 100));
-    let mut batch = vec![message("a"), message("b"), message("c"), message("d")];
-    assert_eq!(queue.push(&mut batch).1, [Pace::TooSlow { waiting: 2 }]);
+    assert_eq!(pushed(&queue, &["a", "b", "c", "d"]), [Pace::TooSlow { waiting: 2 }]);
     assert_eq!(shown(&queue), ["a", "b"]);
     assert_eq!(pushed(&queue, &["e"]), [Pace::Recovered { dropped: 2 }]);
     assert_eq!(shown(&queue), ["Lagged { dropped: 2 }", "e"]);
@@ -57,7 +61,7 @@ fn a_gap_is_an_item_where_it_happened() {
 #[test]
 fn a_gap_at_the_end_is_not_lost() {
     let queue = Queue::new(limits(1, 100));
-    queue.push(&mut vec![message("a"), message("b")]);
+    pushed(&queue, &["a", "b"]);
     assert!(queue.end().is_none());
     assert_eq!(shown(&queue), ["a", "Lagged { dropped: 1 }"]);
     assert!(queue.is_read());
@@ -66,9 +70,9 @@ fn a_gap_at_the_end_is_not_lost() {
 #[test]
 fn bytes_are_limited_too_but_never_shut_out_a_single_message() {
     let queue = Queue::new(limits(10, 4));
-    queue.push(&mut vec![message("123456"), message("x")]);
+    pushed(&queue, &["123456", "x"]);
     assert_eq!(shown(&queue), ["123456"]);
-    queue.push(&mut vec![message("1234"), message("5")]);
+    pushed(&queue, &["1234", "5"]);
     assert_eq!(shown(&queue), ["Lagged { dropped: 1 }", "1234"]);
     assert_eq!(queue.dropped(), 2);
 }
@@ -120,8 +124,8 @@ fn a_queue_that_closes_says_so_behind_what_had_come() {
 fn a_queue_is_read_when_its_reader_comes_back_for_more() {
     let queue = Queue::new(QueueLimits::default());
     let mut cx = Context::from_waker(Waker::noop());
-    let mut local = VecDeque::new();
-    queue.push(&mut vec![message("a")]);
+    let mut local = Backlog::default();
+    pushed(&queue, &["a"]);
     queue.end();
     assert!(!queue.is_read());
     assert_eq!(queue.poll_take(&mut cx, &mut local), Poll::Ready(true));
@@ -137,9 +141,9 @@ fn a_queue_is_read_when_its_reader_comes_back_for_more() {
 #[test]
 fn an_abandoned_queue_keeps_nothing() {
     let queue = Queue::new(QueueLimits::default());
-    queue.push(&mut vec![message("a")]);
+    pushed(&queue, &["a"]);
     queue.abandon();
-    queue.push(&mut vec![message("b")]);
+    pushed(&queue, &["b"]);
     assert_eq!((queue.len(), queue.received()), (0, 2));
     assert!(queue.is_read());
 }

@@ -1,0 +1,242 @@
+//! Messages that wait to be read, each as the place where it lies in the block it was read in.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::queue::Item;
+use crate::delivery::{Delivery, Place};
+
+/// One thing that waits.
+#[derive(Debug, Clone, Copy)]
+enum Slot {
+    Message {
+        place: Place,
+        /// It lies in the next block, and not where the message before it does.
+        next_block: bool,
+    },
+    /// Something that is no message: it is the next of the extras.
+    Other,
+}
+
+/// What slots refer to, in their order.
+#[derive(Debug)]
+enum Extra {
+    Block(Bytes),
+    Item(Item),
+}
+
+/// Messages in the order they came, and what is to be told between them.
+///
+/// A block is held once for all its messages, and only as long as one of them waits.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    slots: VecDeque<Slot>,
+    extras: VecDeque<Extra>,
+    /// The block of the message in front, where that is not the first of its block.
+    block: Option<Bytes>,
+}
+
+impl Backlog {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Appends a message. A block is given with the first message of it, and with the first one
+    /// behind something else.
+    #[inline]
+    pub(crate) fn push(&mut self, block: Option<&Bytes>, place: Place) {
+        self.slots.push_back(Slot::Message { place, next_block: block.is_some() });
+        if let Some(block) = block {
+            self.extras.push_back(Extra::Block(block.clone()));
+        }
+    }
+
+    /// Appends something that is no message.
+    pub(crate) fn push_item(&mut self, item: Item) {
+        self.slots.push_back(Slot::Other);
+        self.extras.push_back(Extra::Item(item));
+    }
+
+    /// Puts something that is no message in front.
+    pub(crate) fn push_item_front(&mut self, item: Item) {
+        if let (Some(block), Some(Slot::Message { next_block, .. })) =
+            (self.block.take(), self.slots.front_mut())
+        {
+            *next_block = true;
+            self.extras.push_front(Extra::Block(block));
+        }
+        self.slots.push_front(Slot::Other);
+        self.extras.push_front(Extra::Item(item));
+    }
+
+    /// Takes what has waited longest.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Item> {
+        match self.slots.pop_front()? {
+            Slot::Message { place, next_block } => {
+                if next_block {
+                    self.block = self.next_block();
+                }
+                // The last message of a block takes the handle with it.
+                let block = if self.goes_on() { self.block.clone() } else { self.block.take() };
+                Some(Item::Delivery(Delivery::new(block.unwrap_or_default(), place)))
+            }
+            Slot::Other => match self.extras.pop_front()? {
+                Extra::Item(item) => Some(item),
+                Extra::Block(_) => None,
+            },
+        }
+    }
+
+    /// What is in front, where it is no message.
+    pub(crate) fn front_item(&self) -> Option<&Item> {
+        match (self.slots.front()?, self.extras.front()?) {
+            (Slot::Other, Extra::Item(item)) => Some(item),
+            _ => None,
+        }
+    }
+
+    /// Moves what has waited longest into `to`, which is empty, at most `most` of it. Gives back the
+    /// bytes of the messages that were moved.
+    pub(crate) fn move_front(&mut self, most: usize, to: &mut Self) -> usize {
+        let mut bytes = 0;
+        to.block = self.block.take();
+        let mut last = to.block.clone();
+        for _ in 0..most {
+            let Some(slot) = self.slots.pop_front() else { break };
+            match slot {
+                Slot::Message { place, next_block } => {
+                    bytes += place.size();
+                    if next_block {
+                        last = self.next_block();
+                        to.extras.extend(last.clone().map(Extra::Block));
+                    }
+                }
+                Slot::Other => to.extras.extend(self.extras.pop_front()),
+            }
+            to.slots.push_back(slot);
+        }
+        if self.goes_on() {
+            self.block = last;
+        }
+        bytes
+    }
+
+    /// Whether the message in front lies in the block that is open.
+    fn goes_on(&self) -> bool {
+        matches!(self.slots.front(), Some(Slot::Message { next_block: false, .. }))
+    }
+
+    fn next_block(&mut self) -> Option<Bytes> {
+        match self.extras.pop_front()? {
+            Extra::Block(block) => Some(block),
+            Extra::Item(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Offsets;
+
+    fn place(start: u32, len: u32) -> Place {
+        let at = Offsets {
+            subject_end: 0,
+            reply_start: 0,
+            reply_end: 0,
+            headers_start: 0,
+            payload_start: 0,
+        };
+        Place { start, len, at }
+    }
+
+    fn shown(item: Item) -> String {
+        match item {
+            Item::Delivery(delivery) => {
+                String::from_utf8_lossy(delivery.payload_bytes()).into_owned()
+            }
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn rest(backlog: &mut Backlog) -> Vec<String> {
+        std::iter::from_fn(|| backlog.pop()).map(shown).collect()
+    }
+
+    /// Three messages of one block, one of another, and a gap in the first.
+    fn filled(first: &Bytes, second: &Bytes) -> Backlog {
+        let mut backlog = Backlog::default();
+        backlog.push(Some(first), place(0, 1));
+        backlog.push(None, place(1, 2));
+        backlog.push_item(Item::Lagged { dropped: 7 });
+        backlog.push(Some(first), place(3, 1));
+        backlog.push(Some(second), place(0, 1));
+        backlog.push(None, place(1, 1));
+        backlog
+    }
+
+    fn blocks() -> (Bytes, Bytes) {
+        (Bytes::from(b"abcd".to_vec()), Bytes::from(b"ef".to_vec()))
+    }
+
+    const ALL: [&str; 6] = ["a", "bc", "Lagged { dropped: 7 }", "d", "e", "f"];
+
+    #[test]
+    fn what_waits_is_read_in_its_order_from_its_own_block() {
+        let (first, second) = blocks();
+        assert_eq!(rest(&mut filled(&first, &second)), ALL);
+    }
+
+    #[test]
+    fn wherever_it_is_cut_both_parts_are_whole() {
+        let (first, second) = blocks();
+        for cut in 0..=ALL.len() {
+            for again in 0..=cut {
+                let mut backlog = filled(&first, &second);
+                let (mut moved, mut part) = (Backlog::default(), Backlog::default());
+                backlog.move_front(cut, &mut moved);
+                moved.move_front(again, &mut part);
+                assert_eq!((part.len(), moved.len(), backlog.len()), (again, cut - again, 6 - cut));
+                let read = [rest(&mut part), rest(&mut moved), rest(&mut backlog)].concat();
+                assert_eq!(read, ALL, "{cut} {again}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bytes_that_are_moved_are_counted() {
+        let (first, second) = blocks();
+        let mut to = Backlog::default();
+        assert_eq!(filled(&first, &second).move_front(4, &mut to), 4);
+    }
+
+    #[test]
+    fn what_is_put_in_front_does_not_disturb_what_follows() {
+        let (first, second) = blocks();
+        let mut backlog = filled(&first, &second);
+        assert_eq!(backlog.pop().map(shown).as_deref(), Some("a"));
+        backlog.push_item_front(Item::Lagged { dropped: 1 });
+        assert!(matches!(backlog.front_item(), Some(Item::Lagged { dropped: 1 })));
+        assert_eq!(
+            rest(&mut backlog)[..3],
+            ["Lagged { dropped: 1 }", "bc", "Lagged { dropped: 7 }"]
+        );
+    }
+
+    #[test]
+    fn a_block_is_given_back_with_its_last_message() {
+        let (first, second) = blocks();
+        let mut backlog = filled(&first, &second);
+        drop(second);
+        let mut items: Vec<_> = std::iter::from_fn(|| backlog.pop()).collect();
+        assert!(!first.is_unique());
+        items.truncate(0);
+        assert!(first.is_unique(), "an empty backlog holds no block");
+    }
+}
