@@ -25,6 +25,8 @@ pub(crate) struct Offsets {
     pub(crate) headers_start: u32,
     /// Equal to `headers_start` where there are no headers.
     pub(crate) payload_start: u32,
+    /// Subject and reply are known to be ASCII. Otherwise that has not been looked at.
+    pub(crate) is_ascii: bool,
 }
 
 /// Where a message lies in the block that it was read in.
@@ -90,9 +92,7 @@ impl Delivery {
     /// Whether subject and reply are text.
     #[inline]
     pub(crate) fn is_text(&self) -> bool {
-        // Both are in the control line, which is nearly always ASCII.
-        let line = self.part(0, self.at.reply_end.max(self.at.subject_end));
-        line.is_ascii()
+        self.at.is_ascii
             || (str::from_utf8(self.subject()).is_ok()
                 && self.reply().is_none_or(|reply| str::from_utf8(reply).is_ok()))
     }

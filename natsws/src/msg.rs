@@ -32,6 +32,7 @@ pub(crate) enum Unusable {
 
 impl Msg {
     /// Checks what any publisher may have got wrong: the text of subjects and the header block.
+    #[inline(always)]
     pub(crate) fn new(
         delivery: Delivery,
         connection: impl FnOnce() -> Option<Connection>,

@@ -19,9 +19,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-pub(crate) use backlog::Backlog;
 pub use queue::Overflow;
-pub(crate) use queue::{Item, Pace, Queue, QueueLimits};
+pub(crate) use queue::{Item, Pace, Queue, QueueLimits, Taken};
 use requests::{Ended, Requests};
 pub(crate) use requests::{Outcome, SubjectHash};
 use routes::Routes;

@@ -16,7 +16,7 @@ use crate::msg::{Msg, RawMsg, Unusable};
 use crate::protocol::ServerError;
 use crate::runtime;
 use crate::session::{
-    Backlog, Handler, Item, Overflow, Queue, QueueLimits, Route, Target, Unanswered,
+    Handler, Item, Overflow, Queue, QueueLimits, Route, Taken, Target, Unanswered,
 };
 use crate::subject::{SubjectError, check_filter, check_queue_group};
 
@@ -205,7 +205,7 @@ impl<'a> Subscribe<'a> {
             sid,
             subject: self.subject,
             queue,
-            local: Backlog::default(),
+            local: Taken::default(),
             processed: 0,
         };
         if confirmed {
@@ -240,6 +240,7 @@ fn inline(mut handler: InlineHandler, connection: WeakConnection) -> Handler {
 }
 
 /// Makes what the reader sees of what was queued.
+#[inline(always)]
 fn read(
     item: Item,
     connection: impl FnOnce() -> Option<Connection>,
@@ -278,7 +279,7 @@ pub struct Subscription {
     subject: String,
     queue: Arc<Queue>,
     /// Taken from the queue and not yet read.
-    local: Backlog,
+    local: Taken,
     processed: u64,
 }
 
@@ -310,9 +311,10 @@ impl Subscription {
         poll_fn(|cx| self.poll_read(cx)).await
     }
 
+    #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Msg, SubscriptionError>>> {
         loop {
-            if let Some(item) = self.local.pop() {
+            if let Some(item) = self.local.pop(&self.queue) {
                 if matches!(item, Item::Delivery(_)) {
                     self.processed += 1;
                 }
@@ -336,7 +338,7 @@ impl Subscription {
 
     /// How many messages were read; for a [handler](Subscribe::handler) that is all of them.
     pub fn processed(&self) -> u64 {
-        if self.local.is_empty() && self.queue.is_handled() {
+        if self.local.len() == 0 && self.queue.is_handled() {
             self.queue.received()
         } else {
             self.processed

@@ -19,7 +19,7 @@ use crate::protocol::op::{ClientOp, ServerOp};
 use crate::protocol::{ServerInfo, encode};
 use crate::runtime::{self, Instant};
 use crate::session::{
-    Backlog, Effects, Item, Outcome, Overflow, Queue, QueueLimits, Route, Session, SubjectHash,
+    Effects, Item, Outcome, Overflow, Queue, QueueLimits, Route, Session, SubjectHash, Taken,
     Target, Unanswered,
 };
 
@@ -126,13 +126,13 @@ impl Reader {
             }
             return !self.queue.is_ended();
         }
-        let mut local = Backlog::default();
+        let mut local = Taken::default();
         let mut cx = Context::from_waker(Waker::noop());
         while !self.abandoned {
             match self.queue.poll_take(&mut cx, &mut local) {
                 Poll::Pending => return true,
                 Poll::Ready(true) => {
-                    while let Some(item) = local.pop() {
+                    while let Some(item) = local.pop(&self.queue) {
                         self.take(item);
                     }
                 }

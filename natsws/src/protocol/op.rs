@@ -44,6 +44,8 @@ pub(crate) struct Head {
     pub(crate) headers_len: usize,
     /// Headers and payload together.
     pub(crate) total: u64,
+    /// Subject and reply are known to be ASCII.
+    pub(crate) is_ascii: bool,
 }
 
 impl Head {
@@ -62,6 +64,7 @@ impl Head {
                 reply_end: from_subject(self.reply_end),
                 headers_start: from_subject(line_end),
                 payload_start: from_subject(line_end + self.headers_len),
+                is_ascii: self.is_ascii,
             },
         }
     }
@@ -92,6 +95,7 @@ impl<M: Message> Operation for ServerOp<M> {
     const VERBS: &'static [&'static [u8]] =
         &[b"MSG", b"HMSG", b"PING", b"PONG", b"+OK", b"-ERR", b"INFO"];
 
+    #[inline(always)]
     fn line(line: &[u8], slice: impl Fn(Span) -> Bytes) -> Result<Line<Self>, ProtocolFault> {
         // `+OKay` and `PING and more` are accepted, because the seed's parser accepts them.
         if let Some(head) = plain_message(line) {
@@ -191,14 +195,14 @@ enum Shape {
 
 /// Reads `MSG subject sid [reply] size` as servers write it: in capitals, with single blanks. What is
 /// written otherwise is for [`message`] to read, and what is wrong for it to tell.
-#[inline]
+#[inline(always)]
 fn plain_message(line: &[u8]) -> Option<Head> {
     const VERB: &[u8] = b"MSG ";
     let text = line.strip_prefix(VERB)?;
     let (subject, text) = plain_word(text)?;
     let (sid, text) = digits(text)?;
     let text = text.strip_prefix(b" ")?;
-    let subject_end = VERB.len() + subject;
+    let subject_end = VERB.len() + subject.len;
     let mut head = Head {
         sid,
         subject: VERB.len(),
@@ -207,32 +211,39 @@ fn plain_message(line: &[u8]) -> Option<Head> {
         reply_end: subject_end,
         headers_len: 0,
         total: 0,
+        is_ascii: subject.is_ascii,
     };
-    let total = match digits(text) {
-        Some((total, [])) => total,
-        _ => {
-            head.reply = line.len() - text.len();
-            let (reply, text) = plain_word(text)?;
-            head.reply_end = head.reply + reply;
-            match digits(text)? {
-                (total, []) => total,
-                _ => return None,
-            }
-        }
-    };
-    Some(Head { total, ..head })
+    if let Some((total, [])) = digits(text) {
+        return Some(Head { total, ..head });
+    }
+    head.reply = line.len() - text.len();
+    let (reply, text) = plain_word(text)?;
+    head.reply_end = head.reply + reply.len;
+    head.is_ascii &= reply.is_ascii;
+    match digits(text)? {
+        (total, []) => Some(Head { total, ..head }),
+        _ => None,
+    }
 }
 
-/// How long the word is that a single blank follows, and what comes behind that.
+/// A word that a single blank follows.
+struct PlainWord {
+    len: usize,
+    /// It is ASCII. Where it is not said, it may be nevertheless.
+    is_ascii: bool,
+}
+
+/// The word that a text starts with, and what comes behind its blank.
 #[inline]
-fn plain_word(text: &[u8]) -> Option<(usize, &[u8])> {
+fn plain_word(text: &[u8]) -> Option<(PlainWord, &[u8])> {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGH: u64 = ONES << 7;
-    let mut len = 0;
+    let (mut len, mut seen) = (0, 0);
     // Eight bytes at a time: of each, the highest bit tells whether it is a blank or less. The lowest
     // such bit is right, whatever the subtraction borrowed further up.
     while let Some(bytes) = text.get(len..).and_then(|rest| rest.first_chunk::<8>()) {
         let word = u64::from_le_bytes(*bytes);
+        seen |= word;
         let found = word.wrapping_sub(ONES * 0x21) & !word & HIGH;
         if found != 0 {
             len += found.trailing_zeros() as usize / 8;
@@ -240,11 +251,12 @@ fn plain_word(text: &[u8]) -> Option<(usize, &[u8])> {
         }
         len += 8;
     }
-    while text.get(len).is_some_and(|byte| *byte > b' ') {
+    while let Some(byte) = text.get(len).filter(|byte| **byte > b' ') {
+        seen |= u64::from(*byte);
         len += 1;
     }
     match text.get(len..)? {
-        [b' ', rest @ ..] if len > 0 => Some((len, rest)),
+        [b' ', rest @ ..] if len > 0 => Some((PlainWord { len, is_ascii: seen & HIGH == 0 }, rest)),
         _ => None,
     }
 }
@@ -299,6 +311,7 @@ fn message(line: &[u8], verb_end: usize, shape: Shape) -> Result<Head, ProtocolF
         reply_end: reply.1,
         headers_len: usize::try_from(headers_len).map_err(|_| ProtocolFault::Number)?,
         total,
+        is_ascii: false,
     })
 }
 
@@ -374,7 +387,7 @@ mod tests {
             let line = line.as_bytes();
             let all = message(line, 3, Shape::Msg);
             if let Some(head) = plain_message(line) {
-                prop_assert_eq!(Ok(head), all);
+                prop_assert_eq!(Ok(Head { is_ascii: false, ..head }), all);
             }
         }
     }

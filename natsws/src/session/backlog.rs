@@ -75,7 +75,7 @@ impl Backlog {
     }
 
     /// Takes what has waited longest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Item> {
         match self.slots.pop_front()? {
             Slot::Message { place, next_block } => {
@@ -99,32 +99,6 @@ impl Backlog {
             (Slot::Other, Extra::Item(item)) => Some(item),
             _ => None,
         }
-    }
-
-    /// Moves what has waited longest into `to`, which is empty, at most `most` of it. Gives back the
-    /// bytes of the messages that were moved.
-    pub(crate) fn move_front(&mut self, most: usize, to: &mut Self) -> usize {
-        let mut bytes = 0;
-        to.block = self.block.take();
-        let mut last = to.block.clone();
-        for _ in 0..most {
-            let Some(slot) = self.slots.pop_front() else { break };
-            match slot {
-                Slot::Message { place, next_block } => {
-                    bytes += place.size();
-                    if next_block {
-                        last = self.next_block();
-                        to.extras.extend(last.clone().map(Extra::Block));
-                    }
-                }
-                Slot::Other => to.extras.extend(self.extras.pop_front()),
-            }
-            to.slots.push_back(slot);
-        }
-        if self.goes_on() {
-            self.block = last;
-        }
-        bytes
     }
 
     /// Whether the message in front lies in the block that is open.
@@ -152,6 +126,7 @@ mod tests {
             reply_end: 0,
             headers_start: 0,
             payload_start: 0,
+            is_ascii: true,
         };
         Place { start, len, at }
     }
@@ -191,29 +166,6 @@ mod tests {
     fn what_waits_is_read_in_its_order_from_its_own_block() {
         let (first, second) = blocks();
         assert_eq!(rest(&mut filled(&first, &second)), ALL);
-    }
-
-    #[test]
-    fn wherever_it_is_cut_both_parts_are_whole() {
-        let (first, second) = blocks();
-        for cut in 0..=ALL.len() {
-            for again in 0..=cut {
-                let mut backlog = filled(&first, &second);
-                let (mut moved, mut part) = (Backlog::default(), Backlog::default());
-                backlog.move_front(cut, &mut moved);
-                moved.move_front(again, &mut part);
-                assert_eq!((part.len(), moved.len(), backlog.len()), (again, cut - again, 6 - cut));
-                let read = [rest(&mut part), rest(&mut moved), rest(&mut backlog)].concat();
-                assert_eq!(read, ALL, "{cut} {again}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_bytes_that_are_moved_are_counted() {
-        let (first, second) = blocks();
-        let mut to = Backlog::default();
-        assert_eq!(filled(&first, &second).move_front(4, &mut to), 4);
     }
 
     #[test]

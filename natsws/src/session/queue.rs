@@ -79,6 +79,9 @@ pub(crate) struct Queue {
 #[expect(clippy::struct_excessive_bools, reason = "each comes true at a time of its own")]
 struct Inner {
     items: Backlog,
+    /// How much the reader has taken and, as far as it said, not read.
+    held: usize,
+    /// The bytes of all messages that wait, those that are held among them.
     bytes: usize,
     limits: QueueLimits,
     /// Messages dropped since the last one that was kept, which are still to be told.
@@ -107,15 +110,57 @@ struct Inner {
     blocked: Option<Waker>,
 }
 
-/// How many items a reader takes in one lock at most. More would be counted as read before they
-/// are, and so hide that the reader is slow.
-const BATCH: usize = 1024;
+/// What a reader has taken out of its queue, all at once, and not read yet. Until it has, it counts
+/// as waiting.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    items: Backlog,
+    /// What was read since the queue was told.
+    read: Progress,
+    /// When the queue is told next.
+    step: Progress,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    items: usize,
+    bytes: usize,
+}
+
+impl Progress {
+    /// How often a queue hears of its reader: where few may wait, at once.
+    fn step(limits: &QueueLimits) -> Self {
+        Self { items: (limits.messages / 8).clamp(1, 1024), bytes: (limits.bytes / 8).max(1) }
+    }
+}
+
+impl Taken {
+    /// Takes what has waited longest.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self, queue: &Queue) -> Option<Item> {
+        let item = self.items.pop()?;
+        self.read.items += 1;
+        if let Item::Delivery(delivery) = &item {
+            self.read.bytes += delivery.size();
+        }
+        if self.read.items >= self.step.items || self.read.bytes >= self.step.bytes {
+            queue.has_read(std::mem::take(&mut self.read));
+        }
+        Some(item)
+    }
+
+    /// How much of it is left.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+}
 
 impl Queue {
     pub(crate) fn new(limits: QueueLimits) -> Self {
         Self {
             inner: Mutex::new(Inner {
                 items: Backlog::default(),
+                held: 0,
                 bytes: 0,
                 limits,
                 gap: 0,
@@ -228,31 +273,43 @@ impl Queue {
         reader
     }
 
-    /// Moves what is there into `local`, which is empty. `Ready(false)` is the end.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, local: &mut Backlog) -> Poll<bool> {
+    /// Moves what is there into `taken`, all of which has been read. `Ready(false)` is the end.
+    #[inline(never)]
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut Taken) -> Poll<bool> {
         let mut inner = self.lock();
+        inner.bytes = inner.bytes.saturating_sub(std::mem::take(&mut taken.read).bytes);
+        inner.held = inner.items.len();
         inner.reading = !inner.items.is_empty();
         if inner.items.is_empty() {
+            let blocked = inner.blocked.take();
             if !inner.ended {
                 inner.reader = Some(cx.waker().clone());
+                drop(inner);
+                blocked.into_iter().for_each(Waker::wake);
                 return Poll::Pending;
             }
             let wakers = inner.finish();
             drop(inner);
-            wakers.into_iter().flatten().for_each(Waker::wake);
+            wakers.into_iter().flatten().chain(blocked).for_each(Waker::wake);
             return Poll::Ready(false);
         }
-        if inner.items.len() <= BATCH {
-            std::mem::swap(&mut inner.items, local);
-            inner.bytes = 0;
-        } else {
-            let taken = inner.items.move_front(BATCH, local);
-            inner.bytes = inner.bytes.saturating_sub(taken);
-        }
+        std::mem::swap(&mut inner.items, &mut taken.items);
+        taken.step = Progress::step(&inner.limits);
         let blocked = if inner.is_full(0) { None } else { inner.blocked.take() };
         drop(inner);
         blocked.into_iter().for_each(Waker::wake);
         Poll::Ready(true)
+    }
+
+    /// Hears how far the reader has come.
+    #[inline(never)]
+    fn has_read(&self, read: Progress) {
+        let mut inner = self.lock();
+        inner.held = inner.held.saturating_sub(read.items);
+        inner.bytes = inner.bytes.saturating_sub(read.bytes);
+        let blocked = if inner.is_full(0) { None } else { inner.blocked.take() };
+        drop(inner);
+        blocked.into_iter().for_each(Waker::wake);
     }
 
     /// Says that nobody reads any more; what is there is dropped.
@@ -300,10 +357,15 @@ impl Queue {
 }
 
 impl Inner {
+    /// How much waits to be read.
+    fn waiting(&self) -> usize {
+        self.items.len() + self.held
+    }
+
     /// Whether a message of this size is over the limits. One that is larger than the whole limit
     /// still gets through when nothing else waits.
     fn is_full(&self, size: usize) -> bool {
-        self.items.len() >= self.limits.messages
+        self.waiting() >= self.limits.messages
             || (self.bytes > 0 && self.bytes.saturating_add(size) > self.limits.bytes)
     }
 
@@ -343,7 +405,7 @@ impl Inner {
     ) {
         if self.slow.is_none() {
             self.slow = Some(0);
-            paces.push(Pace::TooSlow { waiting: self.items.len() });
+            paces.push(Pace::TooSlow { waiting: self.waiting() });
         }
         match self.limits.overflow {
             Overflow::Block if !self.gave_way => {
@@ -384,7 +446,7 @@ impl Inner {
         let mut gap = 0;
         let mut now = 0;
         // The gap's own item takes a place, too.
-        while self.items.len() + 1 >= self.limits.messages || self.is_full(size) {
+        while self.waiting() + 1 >= self.limits.messages || self.is_full(size) {
             match self.items.front_item() {
                 None | Some(Item::Lagged { .. }) => {}
                 Some(_) => break,
@@ -413,6 +475,7 @@ impl Inner {
     fn finish(&mut self) -> [Option<Waker>; 2] {
         self.finished = true;
         self.bytes = 0;
+        self.held = 0;
         [self.drainer.take(), self.blocked.take()]
     }
 }

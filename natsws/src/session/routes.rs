@@ -1,5 +1,6 @@
 //! The subscriptions of a connection, by the id that the server gets for each.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use super::queue::{Item, Queue};
@@ -120,7 +121,8 @@ impl Route {
 #[derive(Default)]
 pub(crate) struct Routes {
     slots: Vec<Slot>,
-    free: Vec<usize>,
+    /// Those that have waited longest to be used again are first.
+    free: VecDeque<usize>,
 }
 
 struct Slot {
@@ -129,11 +131,15 @@ struct Slot {
 }
 
 const INDEX_BITS: u32 = 24;
+/// A place is used again when this many are free: sids of places that were not used before are
+/// short, and the server repeats them with every message.
+const FREE: usize = 64;
 
 impl Routes {
     /// Adds a subscription and names its sid. The first ones are 1, 2, 3.
     pub(crate) fn insert(&mut self, route: Route) -> u64 {
-        let index = self.free.pop().unwrap_or_else(|| {
+        let free = if self.free.len() >= FREE { self.free.pop_front() } else { None };
+        let index = free.unwrap_or_else(|| {
             self.slots.push(Slot { generation: 0, route: None });
             self.slots.len() - 1
         });
@@ -166,7 +172,7 @@ impl Routes {
         }
         let route = slot.route.take()?;
         slot.generation += 1;
-        self.free.push(index);
+        self.free.push_back(index);
         Some(route)
     }
 
@@ -208,8 +214,15 @@ mod tests {
         let route = || Route::new("a".to_owned(), None, Target::Inbox);
         assert_eq!((routes.insert(route()), routes.insert(route())), (1, 2));
         assert!(routes.remove(1).is_some());
-        let next = routes.insert(route());
+        let mut next = routes.insert(route());
+        // Places are used again, but not at once.
+        while next & ((1 << INDEX_BITS) - 1) != 1 {
+            assert!(next < 1 << INDEX_BITS, "a new place has a short sid");
+            assert!(routes.remove(next).is_some());
+            next = routes.insert(route());
+        }
         assert_ne!(next, 1);
+        assert!(routes.slots.len() <= FREE + 2);
         assert!(routes.get(1).is_none());
         assert!(routes.remove(1).is_none());
         assert!(routes.get(next).is_some());

@@ -15,7 +15,7 @@ use crate::protocol::encode::{self, Reply};
 use crate::protocol::op::{ClientOp, ServerOp};
 use crate::runtime;
 use crate::session::{
-    Backlog, Effects, Item, Outcome, Queue, QueueLimits, Route, Session, SubjectHash, Target,
+    Effects, Item, Outcome, Queue, QueueLimits, Route, Session, SubjectHash, Taken, Target,
 };
 
 const PREFIX: &str = "_INBOX.x.";
@@ -127,11 +127,11 @@ impl Client {
     }
 
     fn read(&self) -> Vec<String> {
-        let mut local = Backlog::default();
+        let mut local = Taken::default();
         let mut cx = Context::from_waker(Waker::noop());
         let mut all = Vec::new();
         while let Poll::Ready(true) = self.queue.poll_take(&mut cx, &mut local) {
-            all.extend(std::iter::from_fn(|| local.pop()).map(|item| match item {
+            all.extend(std::iter::from_fn(|| local.pop(&self.queue)).map(|item| match item {
                 Item::Delivery(delivery) => {
                     String::from_utf8_lossy(delivery.payload_bytes()).into_owned()
                 }

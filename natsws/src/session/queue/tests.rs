@@ -18,6 +18,7 @@ fn pushed(queue: &Queue, payloads: &[&str]) -> Vec<Pace> {
             reply_end: 0,
             headers_start: 0,
             payload_start: 0,
+            is_ascii: true,
         };
         batch.push(Place { start, len, at });
         start += len;
@@ -34,11 +35,11 @@ fn with(overflow: Overflow) -> Queue {
 }
 
 fn shown(queue: &Queue) -> Vec<String> {
-    let mut local = Backlog::default();
+    let mut local = Taken::default();
     let mut cx = Context::from_waker(Waker::noop());
     let mut all = Vec::new();
     while let Poll::Ready(true) = queue.poll_take(&mut cx, &mut local) {
-        all.extend(std::iter::from_fn(|| local.pop()).map(|item| match item {
+        all.extend(std::iter::from_fn(|| local.pop(queue)).map(|item| match item {
             Item::Delivery(delivery) => {
                 String::from_utf8_lossy(delivery.payload_bytes()).into_owned()
             }
@@ -124,7 +125,7 @@ fn a_queue_that_closes_says_so_behind_what_had_come() {
 fn a_queue_is_read_when_its_reader_comes_back_for_more() {
     let queue = Queue::new(QueueLimits::default());
     let mut cx = Context::from_waker(Waker::noop());
-    let mut local = Backlog::default();
+    let mut local = Taken::default();
     pushed(&queue, &["a"]);
     queue.end();
     assert!(!queue.is_read());
