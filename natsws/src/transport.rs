@@ -4,6 +4,8 @@
 //! read is the server's `INFO`.
 
 #[cfg(any(feature = "tcp", feature = "websocket"))]
+mod blocks;
+#[cfg(any(feature = "tcp", feature = "websocket"))]
 mod chunks;
 mod error;
 #[cfg(feature = "websocket")]

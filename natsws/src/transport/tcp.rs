@@ -11,6 +11,7 @@ use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::blocks::Blocks;
 use super::chunks::Chunks;
 use super::{
     BoxTransport, Phase, Progress, Transport, TransportError, TransportOptions, shown, socket,
@@ -19,10 +20,6 @@ use crate::protocol::ServerInfo;
 use crate::runtime::MaybeSend;
 use crate::server_addr::{Scheme, ServerAddr};
 
-/// Bytes asked for in one read. Small messages come by the hundred in one block.
-const READ: usize = 64 * 1024;
-/// Below this much room a new block is begun.
-const LEAST_ROOM: usize = 8 * 1024;
 /// How a TLS server begins that was spoken to in the clear: an alert record.
 pub(super) const TLS_ALERT: &[u8] = &[0x15, 0x03];
 
@@ -110,14 +107,14 @@ async fn read_info(stream: &mut TcpStream) -> Result<Bytes, TransportError> {
 pub(crate) struct Tcp<S> {
     io: S,
     first: Option<Bytes>,
-    block: BytesMut,
+    blocks: Blocks,
     waiting: Chunks,
 }
 
 impl<S> Tcp<S> {
     pub(crate) fn new(io: S, first: Bytes) -> Self {
         let first = (!first.is_empty()).then_some(first);
-        Self { io, first, block: BytesMut::new(), waiting: Chunks::default() }
+        Self { io, first, blocks: Blocks::default(), waiting: Chunks::default() }
     }
 }
 
@@ -129,14 +126,11 @@ impl<S: AsyncRead + Unpin> Stream for Tcp<S> {
         if let Some(first) = this.first.take() {
             return Poll::Ready(Some(Ok(first)));
         }
-        if this.block.capacity() - this.block.len() < LEAST_ROOM {
-            this.block.reserve(READ);
-        }
         // The future holds nothing between polls, so making a new one each time loses nothing, and
         // it reads into room that was never written to, without filling it with zeros first.
-        match ready!(pin!(this.io.read_buf(&mut this.block)).poll(cx)) {
+        match ready!(pin!(this.io.read_buf(this.blocks.with_room())).poll(cx)) {
             Ok(0) => Poll::Ready(None),
-            Ok(_) => Poll::Ready(Some(Ok(this.block.split().freeze()))),
+            Ok(_) => Poll::Ready(Some(Ok(this.blocks.open().split().freeze()))),
             Err(error) => Poll::Ready(Some(Err(error.into()))),
         }
     }

@@ -17,6 +17,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
+use super::blocks::Blocks;
 use super::chunks::Chunks;
 use super::headers::{check_header, is_credential};
 use super::options::UpgradeOptions;
@@ -88,7 +89,7 @@ pub(crate) struct WebSocket<S> {
     io: S,
     reader: Reader,
     /// What was read and is not taken apart yet.
-    block: BytesMut,
+    blocks: Blocks,
     writer: Writer,
     /// What the last ping wants to hear. Only that one has to be answered.
     pong: Option<Bytes>,
@@ -103,7 +104,7 @@ impl<S> WebSocket<S> {
         Self {
             io,
             reader: Reader::new(role),
-            block: rest,
+            blocks: Blocks::new(rest),
             writer: Writer::new(role),
             pong: None,
             flush_due: false,
@@ -193,10 +194,6 @@ impl Writer {
     }
 }
 
-/// Bytes asked for in one read.
-const READ: usize = 64 * 1024;
-/// Below this much room a new block is begun.
-const LEAST_ROOM: usize = 8 * 1024;
 const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PONG: u8 = 0xa;
@@ -219,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
                 let _: Result<(), TransportError> = this.poll_control(cx);
                 return Poll::Ready(None);
             }
-            match this.reader.next(&mut this.block) {
+            match this.reader.next(this.blocks.open()) {
                 Ok(Read::Data(data)) => return Poll::Ready(Some(Ok(data))),
                 Ok(Read::Ping(payload)) => {
                     this.pong = Some(payload);
@@ -243,11 +240,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
                 }
             }
             this.poll_control(cx)?;
-            if this.block.capacity() - this.block.len() < LEAST_ROOM {
-                this.block.reserve(READ);
-            }
             // As for TCP: nothing is held between polls, and nothing is filled with zeros first.
-            match ready!(pin!(this.io.read_buf(&mut this.block)).poll(cx)) {
+            match ready!(pin!(this.io.read_buf(this.blocks.with_room())).poll(cx)) {
                 Ok(0) => return Poll::Ready(None),
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
