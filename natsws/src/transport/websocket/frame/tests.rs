@@ -1,4 +1,25 @@
 //! Frames as RFC 6455 has them. The numbers are those of the Autobahn test suite's cases.
+//!
+//! | Cases | What they hold | Here |
+//! |---|---|---|
+//! | 1.1, 1.2 | payloads of every form of length | as there |
+//! | 2.1–2.11 | pings and pongs | as there; a PONG is sent for the last PING of those that wait |
+//! | 3.1–3.7 | reserved bits | as there |
+//! | 4.1, 4.2 | unknown opcodes | as there |
+//! | 5.1–5.20 | fragments, with control frames between | as there; 5.19 and 5.20 are 5.1–5.8 with pauses, and how bytes are cut changes nothing |
+//! | 6.1, 6.2, 6.5–6.7, 6.9, 6.22, 6.23 | text that is UTF-8 | as there; of 6.6 and 6.11 what is UTF-8 |
+//! | 6.3, 6.4, 6.8, 6.10, 6.12–6.21 | text that is not UTF-8 | **exception**: it is passed on, see [`text`] |
+//! | 7.1.1–7.1.6 | nothing counts behind a close | as there, in the tests of the socket |
+//! | 7.3, 7.5, 7.7, 7.9 | lengths, reasons and codes of closes | as there; 1012–1014 were registered later and are read |
+//! | 7.13 | the codes 5000 and 65535 | left open there, refused here |
+//! | 9.1–9.8 | large messages, many fragments, bytes in chops, many messages | as there, see [`large`]; times are not measured |
+//! | 10.1 | a message in fragments of 1300 bytes | as there |
+//! | 12, 13 | permessage-deflate | see the tests of `deflate` |
+//!
+//! What is sent back there is what is read here: a client of NATS does not echo.
+
+mod large;
+mod text;
 
 use super::*;
 
@@ -45,6 +66,36 @@ fn read(role: Role, bytes: &[u8], piece: usize) -> Vec<String> {
     all
 }
 
+/// The data alone of what a client reads of these bytes in pieces of this size.
+fn data(bytes: &[u8], piece: usize) -> Vec<u8> {
+    let mut reader = Reader::new(Role::Client);
+    let mut all = Vec::new();
+    let mut block = BytesMut::new();
+    for piece in bytes.chunks(piece) {
+        block.extend_from_slice(piece);
+        loop {
+            match reader.next(&mut block) {
+                Ok(Read::Nothing) => break,
+                Ok(Read::Data(data)) => all.extend_from_slice(&data),
+                other => unreachable!("there is data alone: {other:?}"),
+            }
+        }
+    }
+    all
+}
+
+/// A message with this opcode in fragments of this size; the last may be shorter.
+fn fragments(opcode: u8, payload: &[u8], size: usize) -> Vec<u8> {
+    let count = payload.len().div_ceil(size);
+    let mut all = Vec::new();
+    for (at, part) in payload.chunks(size).enumerate() {
+        let first = if at == 0 { opcode } else { CONTINUED };
+        let fin = if at + 1 == count { 0x80 } else { 0 };
+        all.extend_from_slice(&frame(fin | first, part, None));
+    }
+    all
+}
+
 /// What a client reads, which is the same however the bytes are cut.
 fn client(bytes: &[u8]) -> Vec<String> {
     let whole = read(Role::Client, bytes, bytes.len().max(1));
@@ -54,6 +105,8 @@ fn client(bytes: &[u8]) -> Vec<String> {
     whole
 }
 
+const TEXT: u8 = 0x01;
+const FIN_TEXT: u8 = 0x81;
 const FIN_BINARY: u8 = 0x82;
 const BINARY: u8 = 0x02;
 const CONTINUED: u8 = 0x00;
