@@ -8,6 +8,7 @@ mod addresses;
 mod auth;
 mod bad_input;
 mod drain;
+mod frames;
 mod handlers;
 mod handshake;
 mod headers;

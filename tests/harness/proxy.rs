@@ -56,6 +56,11 @@ impl Proxy {
         format!("{scheme}://{}", self.addr)
     }
 
+    /// Where it listens, for another proxy in front of it.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
     /// How many connections were ever made, those included that were refused.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
