@@ -318,7 +318,8 @@ impl Driver {
         established: Established,
         take: impl FnOnce(&Shared, ServerInfo, &mut Vec<u8>) -> (Arc<ServerInfo>, Misfits),
     ) -> (Link, u64) {
-        let Established { transport, mut decoder, info, expires_at } = established;
+        let Established { mut transport, mut decoder, info, expires_at } = established;
+        transport.limit(info.max_payload);
         let shared = &self.shared;
         decoder.limit_messages(link::message_limit(&shared.options, info.max_payload));
         self.expires_at = expires_at;

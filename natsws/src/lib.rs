@@ -65,6 +65,7 @@
 //! | feature | default | what |
 //! |---|---|---|
 //! | `websocket` | yes | `ws://` and, with TLS, `wss://` |
+//! | `deflate` | | compression of WebSockets, see `ConnectOptions::compression` |
 //! | `tcp` | yes | `nats://` and, with TLS, `tls://` |
 //! | `tls-ring` | yes | TLS with ring |
 //! | `tls-aws-lc-rs` | | TLS with aws-lc-rs, which is used where both are on |

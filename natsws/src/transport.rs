@@ -61,6 +61,9 @@ pub(crate) trait Transport:
     fn reclaim(&mut self) -> Option<Vec<u8>> {
         None
     }
+
+    /// The server takes no larger message than this. Its `INFO` says so, which no transport reads.
+    fn limit(&mut self, _max_payload: usize) {}
 }
 
 /// A transport whose kind is known at run time only: one virtual call per chunk.

@@ -429,7 +429,7 @@ async fn an_answer_that_is_no_agreement_on_a_websocket_is_refused() {
                      Sec-WebSocket-Extensions: permessage-deflate\r\n"
                 )
             },
-            "the server chose an unknown extension",
+            "the server chose the extension \"permessage-deflate\", which was not offered",
         ),
         (
             |accept| {

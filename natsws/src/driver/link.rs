@@ -165,6 +165,7 @@ impl Link {
         let received = shared.session().receive(block, self.ops.drain(..), now, &mut effects);
         if let Some(info) = &effects.info {
             self.decoder.limit_messages(message_limit(&shared.options, info.max_payload));
+            pipe::lock(&self.pipe).limit(info.max_payload);
             self.lame_duck = info.lame_duck_mode;
         }
         self.blocked = effects.blocked;

@@ -50,6 +50,13 @@ impl Pipe {
         }
     }
 
+    /// The server takes no larger message than this from now on.
+    pub(super) fn limit(&mut self, max_payload: usize) {
+        if let Some(transport) = &mut self.transport {
+            transport.limit(max_payload);
+        }
+    }
+
     pub(super) fn poll_receive(
         &mut self,
         cx: &mut Context<'_>,

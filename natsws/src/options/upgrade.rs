@@ -49,4 +49,23 @@ impl ConnectOptions {
         self.transport.upgrade.providers.push(Arc::new(ProviderFn(provider)));
         self
     }
+
+    /// Offers to compress what is sent over a WebSocket, both ways (`permessage-deflate`); needs the
+    /// feature `deflate`. A server that declines is used without. Default: off.
+    ///
+    /// It is for slow networks and messages that are alike: it costs time at both ends, and some
+    /// 500 KiB of memory here. nats-server agrees where its configuration has
+    /// `websocket { compression: true }`, and the embedded broker never does. What is shorter than 64
+    /// bytes goes as it is, and so does the login.
+    ///
+    /// How well a message compresses shows in its size, also through TLS. Where strangers can have
+    /// their own text published by this client next to its secrets, leave it off.
+    ///
+    /// Where a server agrees to what was not offered, connecting fails with
+    /// [`TransportError::WebSocket`](crate::TransportError::WebSocket).
+    #[cfg(feature = "deflate")]
+    pub fn compression(mut self, offer: bool) -> Self {
+        self.transport.upgrade.compression = offer;
+        self
+    }
 }

@@ -57,4 +57,6 @@ impl std::fmt::Display for Pem {
 pub(crate) struct UpgradeOptions {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) providers: Vec<std::sync::Arc<dyn HeaderProvider>>,
+    /// Compression is offered, which the feature `deflate` alone can ask for.
+    pub(crate) compression: bool,
 }

@@ -4,10 +4,14 @@
 //! piece as it is read, whatever the framing: a server puts all that waits into one frame, which may
 //! have 64 MiB and more. What is limited are NATS messages, in the decoder.
 
+#[cfg(feature = "deflate")]
+mod deflate;
+mod extension;
 mod frame;
 mod mask;
 mod upgrade;
 
+use std::error::Error;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -38,12 +42,12 @@ pub(super) async fn dial(
     let headers = headers(addr, discovered, &options.upgrade).await?;
     let stream = socket::open(addr, options, progress).await?;
     if addr.scheme() == Scheme::Ws {
-        return upgraded(stream, addr, &headers, progress).await;
+        return upgraded(stream, addr, &headers, &options.upgrade, progress).await;
     }
     #[cfg(feature = "tls")]
     {
         let stream = super::tls::wrap(stream, addr, &options.tls, progress).await?;
-        upgraded(stream, addr, &headers, progress).await
+        upgraded(stream, addr, &headers, &options.upgrade, progress).await
     }
     #[cfg(not(feature = "tls"))]
     Err(TransportError::FeatureMissing { scheme: addr.scheme(), feature: "tls-ring" })
@@ -73,15 +77,22 @@ async fn upgraded<S>(
     mut io: S,
     addr: &ServerAddr,
     headers: &[(String, String)],
+    options: &UpgradeOptions,
     progress: &Progress,
 ) -> Result<BoxTransport, TransportError>
 where
     S: AsyncRead + AsyncWrite + MaybeSend + Unpin + 'static,
 {
     progress.reached(Phase::Upgrade);
-    let rest = upgrade::upgrade(&mut io, addr, headers).await?;
+    let offer = options.compression;
+    let (rest, compression) = upgrade::upgrade(&mut io, addr, headers, offer).await?;
     progress.reached(Phase::Info);
-    Ok(Box::new(WebSocket::new(io, rest, Role::Client)))
+    let socket = WebSocket::new(io, rest, Role::Client);
+    #[cfg(feature = "deflate")]
+    let socket = if compression { socket.compressed() } else { socket };
+    #[cfg(not(feature = "deflate"))]
+    debug_assert!(!compression, "it is never offered");
+    Ok(Box::new(socket))
 }
 
 /// A WebSocket as chunks.
@@ -91,6 +102,9 @@ pub(crate) struct WebSocket<S> {
     /// What was read and is not taken apart yet.
     blocks: Blocks,
     writer: Writer,
+    /// Messages may be compressed.
+    #[cfg(feature = "deflate")]
+    deflate: Option<Box<deflate::Deflate>>,
     /// What the last ping wants to hear. Only that one has to be answered.
     pong: Option<Bytes>,
     /// A control frame is to be flushed by whoever reads.
@@ -106,10 +120,44 @@ impl<S> WebSocket<S> {
             reader: Reader::new(role),
             blocks: Blocks::new(rest),
             writer: Writer::new(role),
+            #[cfg(feature = "deflate")]
+            deflate: None,
             pong: None,
             flush_due: false,
             ended: false,
         }
+    }
+
+    /// Goes on with compression, which was agreed on.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn compressed(mut self) -> Self {
+        self.reader.allow_compression();
+        self.deflate = Some(Box::new(deflate::Deflate::new()));
+        self
+    }
+
+    /// The next thing that was read, as it was before it was compressed.
+    fn read(&mut self) -> Result<Read, Box<dyn Error + Send + Sync>> {
+        #[cfg(feature = "deflate")]
+        if let Some(deflate) = &mut self.deflate {
+            return deflate.read(&mut self.reader, self.blocks.open());
+        }
+        Ok(self.reader.next(self.blocks.open())?)
+    }
+
+    /// Adds a message, or several where compression wants that.
+    fn push(&mut self, chunk: Bytes) {
+        #[cfg(feature = "deflate")]
+        if let Some(deflate) = &mut self.deflate {
+            let mut rest = chunk;
+            while !rest.is_empty() {
+                let (message, is_compressed) = deflate.message(&mut rest);
+                let bit = if is_compressed { frame::COMPRESSED } else { 0 };
+                self.writer.push(BINARY | bit, message);
+            }
+            return;
+        }
+        self.writer.push(BINARY, chunk);
     }
 
     fn control(&mut self, opcode: u8, payload: &[u8]) {
@@ -216,7 +264,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
                 let _: Result<(), TransportError> = this.poll_control(cx);
                 return Poll::Ready(None);
             }
-            match this.reader.next(this.blocks.open()) {
+            match this.read() {
                 Ok(Read::Data(data)) => return Poll::Ready(Some(Ok(data))),
                 Ok(Read::Ping(payload)) => {
                     this.pong = Some(payload);
@@ -236,7 +284,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
                 Err(fault) => {
                     this.close(Some(PROTOCOL_ERROR));
                     let _: Result<(), TransportError> = this.poll_control(cx);
-                    return Poll::Ready(Some(Err(TransportError::WebSocket(Box::new(fault)))));
+                    return Poll::Ready(Some(Err(TransportError::WebSocket(fault))));
                 }
             }
             this.poll_control(cx)?;
@@ -247,12 +295,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
         }
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + MaybeSend + Unpin + 'static> Transport for WebSocket<S> {
-    fn reclaim(&mut self) -> Option<Vec<u8>> {
-        self.writer.chunks.reclaim()
     }
 }
 
@@ -273,7 +315,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Bytes> for WebSocket<S> {
         if this.ended {
             return Err(TransportError::Closed);
         }
-        this.writer.push(BINARY, chunk);
+        this.push(chunk);
         Ok(())
     }
 
@@ -287,6 +329,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Bytes> for WebSocket<S> {
         this.close(Some(NORMAL));
         ready!(this.writer.chunks.poll_flush(&mut this.io, cx))?;
         Pin::new(&mut this.io).poll_shutdown(cx).map_err(Into::into)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + MaybeSend + Unpin + 'static> Transport for WebSocket<S> {
+    fn reclaim(&mut self) -> Option<Vec<u8>> {
+        self.writer.chunks.reclaim()
+    }
+
+    #[cfg(feature = "deflate")]
+    fn limit(&mut self, max_payload: usize) {
+        if let Some(deflate) = &mut self.deflate {
+            deflate.limit(max_payload);
+        }
     }
 }
 

@@ -4,6 +4,10 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::mask;
 
+/// The bits that extensions may use. One of them says that a message is compressed (RFC 7692).
+const RESERVED: u8 = 0x70;
+pub(super) const COMPRESSED: u8 = 0x40;
+
 /// The longest payload of a control frame.
 const CONTROL: usize = 125;
 
@@ -75,16 +79,45 @@ struct Open {
 #[derive(Debug)]
 pub(super) struct Reader {
     role: Role,
+    /// Bits that may not be set.
+    reserved: u8,
     open: Option<Open>,
     /// A message began and has not ended.
     in_message: bool,
+    /// It is compressed, or the last one was.
+    compressed: bool,
     /// The payload of a control frame.
     control: BytesMut,
 }
 
 impl Reader {
     pub(super) fn new(role: Role) -> Self {
-        Self { role, open: None, in_message: false, control: BytesMut::new() }
+        Self {
+            role,
+            reserved: RESERVED,
+            open: None,
+            in_message: false,
+            compressed: false,
+            control: BytesMut::new(),
+        }
+    }
+
+    /// Messages may be compressed from here on.
+    #[cfg(feature = "deflate")]
+    pub(super) fn allow_compression(&mut self) {
+        self.reserved = RESERVED & !COMPRESSED;
+    }
+
+    /// What was read last of a message is compressed. Its last piece may be empty.
+    #[cfg(feature = "deflate")]
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compressed
+    }
+
+    /// Whether the message has ended that was read last.
+    #[cfg(feature = "deflate")]
+    pub(super) fn is_between(&self) -> bool {
+        self.open.is_none() && !self.in_message
     }
 
     /// Takes the next thing out of the block. What was taken is a slice of it.
@@ -111,7 +144,9 @@ impl Reader {
                 self.open = None;
             }
             if opcode & 0x8 == 0 {
-                if piece.is_empty() {
+                // The end of a compressed message is of interest, and may come by itself.
+                let ends = self.open.is_none() && !self.in_message;
+                if piece.is_empty() && !(self.compressed && ends) {
                     continue;
                 }
                 return Ok(Read::Data(piece.freeze()));
@@ -134,10 +169,12 @@ impl Reader {
     fn header(&mut self, block: &mut BytesMut) -> Result<bool, Fault> {
         let [first, second, ..] = block.as_ref() else { return Ok(false) };
         let (first, second) = (*first, *second);
-        if first & 0x70 != 0 {
+        let (fin, opcode) = (first & 0x80 != 0, first & 0xf);
+        let compressed = first & COMPRESSED != 0;
+        // Whether a message is compressed is said where it begins.
+        if first & self.reserved != 0 || (compressed && !matches!(opcode, 0x1 | 0x2)) {
             return Err(Fault::Reserved);
         }
-        let (fin, opcode) = (first & 0x80 != 0, first & 0xf);
         let masked = second & 0x80 != 0;
         match self.role {
             Role::Client if masked => return Err(Fault::Masked),
@@ -179,6 +216,9 @@ impl Reader {
         let key = masked.then(|| header.get_u32().to_be_bytes());
         if opcode <= 0x2 {
             self.in_message = !fin;
+        }
+        if matches!(opcode, 0x1 | 0x2) {
+            self.compressed = compressed;
         }
         self.open = Some(Open { opcode, left, key, done: 0 });
         Ok(true)

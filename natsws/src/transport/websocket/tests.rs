@@ -97,3 +97,51 @@ async fn what_is_sent_is_a_masked_frame_each_and_others_payloads_stay_as_they_ar
     assert_eq!((unmasked(first), unmasked(second)), (b"PING\r\n".to_vec(), b"PONG\r\n".to_vec()));
     assert_ne!(first[2..6], second[2..6], "each has a key of its own");
 }
+
+/// RFC 7692, section 7.2.3.1.
+#[cfg(feature = "deflate")]
+const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
+
+#[cfg(feature = "deflate")]
+#[tokio::test]
+async fn messages_are_compressed_both_ways_and_control_frames_are_not() {
+    let (near, mut far) = duplex(1024);
+    let mut client = WebSocket::opened(near).compressed();
+    client.limit(1024);
+    let mut sent = frame(0x42, &HELLO[..3]);
+    sent[0] &= 0x7f;
+    sent.extend_from_slice(&frame(0x9, b"ping"));
+    sent.extend_from_slice(&frame(0x0, &HELLO[3..]));
+    far.write_all(&sent).await.expect("it reads");
+    let mut read = Vec::new();
+    while read.len() < 5 {
+        read.extend_from_slice(&client.next().await.expect("it goes on").expect("data"));
+    }
+    assert_eq!(read, b"Hello");
+    let mut pong = vec![0; 10];
+    tokio::select! {
+        _ = client.next() => unreachable!("there is nothing more to be read"),
+        answered = far.read_exact(&mut pong) => { answered.expect("it answers"); }
+    }
+    assert_eq!((pong[0], unmasked(&pong)), (0x8a, b"ping".to_vec()));
+    client.send(Bytes::from(vec![b'x'; 100])).await.expect("sent");
+    let mut header = vec![0; 2];
+    far.read_exact(&mut header).await.expect("it came");
+    assert_eq!(header[0], 0xc2);
+    assert!(header[1] & 0x7f < 20, "{header:?}");
+}
+
+#[cfg(feature = "deflate")]
+#[tokio::test]
+async fn what_does_not_inflate_is_told_and_answered_with_its_code() {
+    let (near, mut far) = duplex(1024);
+    let mut client = WebSocket::opened(near).compressed();
+    far.write_all(&frame(0x42, b"\x07")).await.expect("it reads");
+    let told = client.next().await.expect("an error").expect_err("no data");
+    let TransportError::WebSocket(fault) = told else { unreachable!("{told:?}") };
+    assert_eq!(fault.to_string(), "compressed data is corrupt");
+    assert!(client.next().await.is_none());
+    let mut answer = vec![0; 8];
+    far.read_exact(&mut answer).await.expect("it answers");
+    assert_eq!(unmasked(&answer), 1002_u16.to_be_bytes());
+}

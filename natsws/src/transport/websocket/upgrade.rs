@@ -11,6 +11,7 @@ use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::extension;
 use crate::runtime;
 use crate::server_addr::{Scheme, ServerAddr};
 use crate::transport::TransportError;
@@ -35,8 +36,8 @@ enum Fault {
     Accept,
     #[error("the server accepted more than once")]
     AcceptedTwice,
-    #[error("the server chose an unknown extension")]
-    Extension,
+    #[error(transparent)]
+    Extension(#[from] extension::Fault),
     #[error("the server chose a subprotocol that was not offered")]
     Subprotocol,
     #[error("Too many headers")]
@@ -51,15 +52,17 @@ impl From<Fault> for TransportError {
     }
 }
 
-/// Asks for a WebSocket. Gives back what the server has sent behind its answer.
+/// Asks for a WebSocket. Gives back what the server has sent behind its answer, and whether
+/// compression was agreed on.
 pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     io: &mut S,
     addr: &ServerAddr,
     headers: &[(String, String)],
-) -> Result<BytesMut, TransportError> {
+    offer_compression: bool,
+) -> Result<(BytesMut, bool), TransportError> {
     // It protects from caches that know nothing of WebSockets, not from anybody who reads it.
     let key = BASE64.encode(&fastrand::u128(..).to_ne_bytes());
-    io.write_all(&request(addr, headers, &key)).await?;
+    io.write_all(&request(addr, headers, offer_compression, &key)).await?;
     io.flush().await?;
     let (head, rest) = read_head(io).await?;
     let mut parsed = [httparse::EMPTY_HEADER; HEADERS];
@@ -71,7 +74,10 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     match answer.code {
         Some(101) => {
             check(&answer, &key)?;
-            Ok(rest)
+            let extensions = header(&answer, "Sec-WebSocket-Extensions");
+            let compression =
+                extension::agreed(extensions, offer_compression).map_err(Fault::from)?;
+            Ok((rest, compression))
         }
         code => {
             let status = code.unwrap_or_default();
@@ -89,7 +95,12 @@ pub(super) async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// The whole request. Reserved headers are not among `headers`.
-fn request(addr: &ServerAddr, headers: &[(String, String)], key: &str) -> Bytes {
+fn request(
+    addr: &ServerAddr,
+    headers: &[(String, String)],
+    offer_compression: bool,
+    key: &str,
+) -> Bytes {
     let default = if addr.scheme() == Scheme::Wss { 443 } else { 80 };
     let authority = addr.authority();
     let host = match authority.strip_suffix(&format!(":{default}")) {
@@ -101,6 +112,9 @@ fn request(addr: &ServerAddr, headers: &[(String, String)], key: &str) -> Bytes 
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
     );
+    if offer_compression {
+        request.extend(["Sec-WebSocket-Extensions: ", extension::OFFER, "\r\n"]);
+    }
     for (name, value) in headers {
         request.extend([name, ": ", value, "\r\n"]);
     }
@@ -186,7 +200,7 @@ fn header<'a>(answer: &'a httparse::Response<'_, '_>, name: &str) -> impl Iterat
     )
 }
 
-/// Whether the server agrees, to what was asked for and to nothing else.
+/// Whether the server agrees, to what was asked for and to nothing else but extensions.
 fn check(answer: &httparse::Response<'_, '_>, key: &str) -> Result<(), Fault> {
     let names = |name: &str, wanted: &str| {
         header(answer, name)
@@ -206,9 +220,6 @@ fn check(answer: &httparse::Response<'_, '_>, key: &str) -> Result<(), Fault> {
     if accepted.next().is_some() {
         return Err(Fault::AcceptedTwice);
     }
-    if header(answer, "Sec-WebSocket-Extensions").next().is_some() {
-        return Err(Fault::Extension);
-    }
     if header(answer, "Sec-WebSocket-Protocol").next().is_some() {
         return Err(Fault::Subprotocol);
     }
@@ -223,7 +234,7 @@ mod tests {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let headers: Vec<_> = headers.iter().map(own).collect();
         let addr = addr.parse().expect("a good address");
-        String::from_utf8(request(&addr, &headers, "KEY").to_vec()).expect("text")
+        String::from_utf8(request(&addr, &headers, false, "KEY").to_vec()).expect("text")
     }
 
     #[test]
