@@ -1,8 +1,8 @@
 //! Frames that are larger than any message, and what they cost a reader, which is a process of its
 //! own so that its memory is its own as well.
 
-mod reader;
-mod recorder;
+pub(crate) mod reader;
+pub(crate) mod recorder;
 
 use natsws_tests::{Proxy, Scripted, Server, Transport, info};
 
@@ -13,14 +13,15 @@ use recorder::Recorder;
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-#[tokio::test]
-async fn a_backlog_that_comes_as_one_huge_frame_is_delivered_in_little_memory() {
+/// Has a reader stand still until a backlog of 55 MB is there for it, and then read it. Returns the
+/// size of the largest frame that came.
+async fn read_backlog(compression: bool) -> u64 {
     const COUNT: usize = 5500;
     let config = "max_pending: 128MB\nwrite_deadline: \"60s\"";
-    let server = Server::builder().config(config).start();
+    let server = Server::builder().config(config).websocket_config("compression: true").start();
     let proxy = Proxy::to(server.addr(Transport::Ws));
     let recorder = Recorder::start(proxy.addr());
-    let mut reader = Reader::start(&recorder.url(), COUNT);
+    let mut reader = Reader::start_with(&recorder.url(), COUNT, compression);
     reader.is_ready().await;
 
     proxy.freeze_to_client();
@@ -33,10 +34,23 @@ async fn a_backlog_that_comes_as_one_huge_frame_is_delivered_in_little_memory() 
 
     let report = reader.report().await;
     assert_eq!((report.messages, &*report.end), (COUNT, ""));
-    // What the sockets on the way hold went before it.
-    let largest = recorder.to_client().largest;
-    assert!(largest >= 40 * MIB, "the largest frame had {largest} bytes");
     assert!(report.grown <= 16 * MIB, "{} bytes more for {COUNT} of {SIZE}", report.grown);
+    let passed = recorder.to_client();
+    assert_eq!(passed.compressed > 0, compression);
+    passed.largest
+}
+
+#[tokio::test]
+async fn a_backlog_that_comes_as_one_huge_frame_is_delivered_in_little_memory() {
+    let largest = read_backlog(false).await;
+    // What the sockets on the way hold went before it.
+    assert!(largest >= 40 * MIB, "the largest frame had {largest} bytes");
+}
+
+#[tokio::test]
+async fn a_backlog_that_comes_compressed_is_delivered_in_little_memory() {
+    let largest = read_backlog(true).await;
+    assert!(largest >= 15 * MIB, "the largest frame had {largest} bytes");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod acceptance;
 mod addresses;
 mod auth;
 mod bad_input;
+mod compression;
 mod drain;
 mod frames;
 mod handlers;

@@ -12,41 +12,56 @@ use tokio::sync::mpsc;
 use crate::{connect_with, quick};
 
 /// Every message's payload in bytes.
-pub(super) const SIZE: usize = 10_000;
+pub(crate) const SIZE: usize = 10_000;
+/// The largest message that is accepted.
+pub(crate) const LARGEST: usize = 4 * 1024 * 1024;
 /// Tells the process what it is for.
 const JOB: &str = "NATSWS_TEST_READER";
 const MARK: &str = "reader: ";
 
-/// The payload of the message with this number.
-pub(super) fn payload(number: usize) -> Vec<u8> {
+/// The payload of the message with this number. Half of it is noise, which does not compress.
+pub(crate) fn payload(number: usize) -> Vec<u8> {
     let mut payload = format!("{number:08}").into_bytes();
+    let mut noise = number as u64 + 1;
+    while payload.len() < SIZE / 2 {
+        // Marsaglia's xorshift.
+        noise ^= noise << 13;
+        noise ^= noise >> 7;
+        noise ^= noise << 17;
+        payload.extend_from_slice(&noise.to_le_bytes());
+    }
     payload.resize(SIZE, b'.');
     payload
 }
 
 /// What the process says in the end.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(crate) struct Report {
     /// How many came, each with the payload that it has to have, in their order.
-    pub(super) messages: usize,
+    pub(crate) messages: usize,
     /// What ended the connection; empty where nothing did.
-    pub(super) end: String,
+    pub(crate) end: String,
     /// By how many bytes its memory grew at most since it was ready.
-    pub(super) grown: u64,
+    pub(crate) grown: u64,
 }
 
 /// The process, which ends with this handle.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     child: Child,
     said: mpsc::UnboundedReceiver<Value>,
 }
 
 impl Reader {
     /// Starts one that subscribes to `a`, and reads so many messages or to the connection's end.
-    pub(super) fn start(url: &str, messages: usize) -> Self {
+    pub(crate) fn start(url: &str, messages: usize) -> Self {
+        Self::start_with(url, messages, false)
+    }
+
+    /// [`start`](Self::start) with compression, where that is wanted and the server agrees.
+    pub(crate) fn start_with(url: &str, messages: usize, compression: bool) -> Self {
         let mut child = Command::new(env::current_exe().expect("this program is a file"))
             .args(["--exact", "frames::reader::a_process_that_reads", "--ignored", "--nocapture"])
-            .env(JOB, json!([url, messages]).to_string())
+            .env(JOB, json!([url, messages, compression]).to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -68,11 +83,11 @@ impl Reader {
         Self { child, said }
     }
 
-    pub(super) async fn is_ready(&mut self) {
+    pub(crate) async fn is_ready(&mut self) {
         assert_eq!(self.says().await, json!("ready"));
     }
 
-    pub(super) async fn report(&mut self) -> Report {
+    pub(crate) async fn report(&mut self) -> Report {
         let said = self.says().await;
         let number = |name: &str| said[name].as_u64().expect("a number");
         Report {
@@ -102,7 +117,8 @@ async fn a_process_that_reads() {
     let job: Value = serde_json::from_str(&job).expect("JSON");
     let url = job[0].as_str().expect("an address");
     let wanted = job[1].as_u64().expect("a count");
-    let nc = connect_with(url, quick().max_reconnect_attempts(0)).await;
+    let options = quick().reconnect(false).max_message_size(LARGEST);
+    let nc = connect_with(url, options.compression(job[2] == true)).await;
     let mut events = nc.events();
     // Reading stops while so much waits; else this would measure how fast the test is.
     let subscribe = nc.subscribe("a").pending_bytes(1024 * 1024).overflow(Overflow::Block);

@@ -8,9 +8,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What passed one way.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Passed {
+pub(crate) struct Passed {
     /// The largest frame's payload, in bytes.
-    pub(super) largest: u64,
+    pub(crate) largest: u64,
+    /// How many frames were compressed.
+    pub(crate) compressed: u64,
     upgraded: bool,
     /// What is there of the HTTP head, or of a frame's header.
     header: Vec<u8>,
@@ -39,7 +41,7 @@ impl Passed {
 
     /// Takes a frame's header where it is whole.
     fn frame(&mut self) {
-        let [_, second, more @ ..] = &self.header[..] else { return };
+        let [first, second, more @ ..] = &self.header[..] else { return };
         let key = if second & 0x80 == 0 { 0 } else { 4 };
         let size = match second & 0x7f {
             126 => 2,
@@ -51,6 +53,7 @@ impl Passed {
         }
         let long = more[..size].iter().fold(0, |len, byte| len << 8 | u64::from(*byte));
         let len = if size == 0 { u64::from(second & 0x7f) } else { long };
+        self.compressed += u64::from(first & 0x40 != 0);
         self.largest = self.largest.max(len);
         self.left = len;
         self.header.clear();
@@ -59,40 +62,45 @@ impl Passed {
 
 /// A proxy for one client of a WebSocket.
 #[derive(Debug)]
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     addr: SocketAddr,
     to_client: Arc<Mutex<Passed>>,
+    to_server: Arc<Mutex<Passed>>,
 }
 
 impl Recorder {
-    pub(super) fn start(target: SocketAddr) -> Self {
+    pub(crate) fn start(target: SocketAddr) -> Self {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let addr = listener.local_addr().expect("a listener has an address");
         listener.set_nonblocking(true).expect("a socket can be nonblocking");
         let listener = TcpListener::from_std(listener).expect("a runtime is here");
-        let to_client = Arc::default();
-        let passed = Arc::clone(&to_client);
+        let (to_client, to_server) = (Arc::default(), Arc::default());
+        let passed = (Arc::clone(&to_server), Arc::clone(&to_client));
         tokio::spawn(async move {
             let (mut client, _) = listener.accept().await.expect("a client comes");
             let mut server = TcpStream::connect(target).await.expect("the server is there");
             let (from_client, to_client) = client.split();
             let (from_server, to_server) = server.split();
-            let to_nobody = Mutex::default();
             tokio::join!(
-                pass(from_client, to_server, &to_nobody),
-                pass(from_server, to_client, &passed),
+                pass(from_client, to_server, &passed.0),
+                pass(from_server, to_client, &passed.1),
             );
         });
-        Self { addr, to_client }
+        Self { addr, to_client, to_server }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("ws://{}", self.addr)
     }
 
     /// What went to the client so far.
-    pub(super) fn to_client(&self) -> Passed {
+    pub(crate) fn to_client(&self) -> Passed {
         self.to_client.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What went to the server so far.
+    pub(crate) fn to_server(&self) -> Passed {
+        self.to_server.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -71,6 +71,15 @@ impl Peer {
         self.sent(sent);
     }
 
+    /// [`send_raw`](Self::send_raw) to a client that may leave meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Where it does.
+    pub async fn try_send_raw(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        within("a client that reads", self.wire.write_raw(bytes.as_ref())).await
+    }
+
     /// Reads the next message of a WebSocket, such as a pong or the closing one; returns `None` at
     /// the end of the connection. Pings are answered meanwhile.
     pub async fn read_message(&mut self) -> Option<Message> {
