@@ -126,7 +126,7 @@ pub use options::{ConnectOptions, NextServer, OnDisconnect, PoolServer};
 pub use payload::Payload;
 pub use protocol::{ProtocolError, ProtocolFault, ServerError, ServerInfo};
 pub use publish::{Publish, PublishError};
-pub use request::{RequestError, SendRequest, SendRequestFuture};
+pub use request::{RequestError, SendRequest};
 pub use runtime::{BoxFuture, MaybeSend, MaybeSync};
 pub use server_addr::{AddrError, AddrFault, IntoServers, Scheme, ServerAddr};
 pub use service_error::{ERROR_CODE_HEADER, ERROR_HEADER, ServiceError};

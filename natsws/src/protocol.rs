@@ -11,6 +11,7 @@ mod error;
 mod info;
 pub(crate) mod op;
 mod server_error;
+pub(crate) mod token;
 
 pub use error::{ProtocolError, ProtocolFault};
 pub(crate) use info::Connect;

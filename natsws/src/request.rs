@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -189,8 +189,8 @@ impl<C: Borrow<Connection>> Exchange<C> {
         self.token = None;
         Poll::Ready(match outcome {
             Outcome::Reply(delivery) => {
-                let connection = self.connection.borrow().clone();
-                Msg::new(delivery, || Some(connection)).map_err(|(_, delivery)| {
+                let connection = self.connection.borrow();
+                Msg::new(delivery, || Some(connection.clone())).map_err(|(_, delivery)| {
                     RequestError::MalformedReply { raw: Box::new(RawMsg(delivery)) }
                 })
             }
@@ -229,8 +229,10 @@ impl<C: Borrow<Connection>> Exchange<C> {
                     }
                 }
             };
-            if let Poll::Ready(outcome) = session.poll_reply(token, waker) {
-                return (None, Poll::Ready(Step::Outcome(outcome)));
+            if known.is_some() {
+                if let Poll::Ready(outcome) = session.poll_reply(token, waker) {
+                    return (None, Poll::Ready(Step::Outcome(outcome)));
+                }
             }
             let prefix = session.inbox();
             let reply = match reply_to {
@@ -278,27 +280,29 @@ impl<C: Borrow<Connection>> Drop for Exchange<C> {
 /// A request that is about to be made: `.await` it, or add to it first.
 ///
 /// Made by [`Connection::request`].
+///
+/// # Cancel safety
+/// Dropped before it is ready, the request is given up; it may have been sent.
 #[derive(Debug)]
 #[must_use = "nothing is requested until this is awaited"]
 pub struct SendRequest<'a> {
-    connection: &'a Connection,
+    exchange: Exchange<&'a Connection>,
     subject: &'a str,
     headers: Headers,
     payload: Payload<'a>,
-    timeout: Duration,
-    reply_to: ReplyTo,
-    fault: Option<RequestError>,
+    /// It is rare, and a request is moved about: its size matters.
+    fault: Option<Box<RequestError>>,
 }
 
 impl<'a> SendRequest<'a> {
+    #[inline]
     pub(crate) fn new(connection: &'a Connection, subject: &'a str, payload: Payload<'a>) -> Self {
+        let timeout = connection.shared().options.request_timeout;
         Self {
-            connection,
+            exchange: Exchange::new(connection, timeout, ReplyTo::Shared),
             subject,
             headers: Headers::new(),
             payload,
-            timeout: connection.shared().options.request_timeout,
-            reply_to: ReplyTo::Shared,
             fault: None,
         }
     }
@@ -306,14 +310,14 @@ impl<'a> SendRequest<'a> {
     /// How long to wait for the reply. Default:
     /// [`ConnectOptions::request_timeout`](crate::ConnectOptions::request_timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.exchange.set_timeout(timeout);
         self
     }
 
     /// Adds a header. One that is not valid is the error of the request.
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         if let Err(error) = self.headers.append(name, value.as_ref()) {
-            self.fault.get_or_insert_with(|| error.into());
+            self.fault.get_or_insert_with(|| Box::new(error.into()));
         }
         self
     }
@@ -326,8 +330,8 @@ impl<'a> SendRequest<'a> {
 
     /// Subscribes for this request alone, instead of sharing the inbox of all requests.
     pub fn no_mux(mut self) -> Self {
-        if matches!(self.reply_to, ReplyTo::Shared) {
-            self.reply_to = ReplyTo::Own(self.connection.new_inbox());
+        if matches!(self.exchange.reply_to, ReplyTo::Shared) {
+            self.exchange.reply_to = ReplyTo::Own(self.exchange.connection.new_inbox());
         }
         self
     }
@@ -335,50 +339,25 @@ impl<'a> SendRequest<'a> {
     /// Takes the reply on this subject, with a subscription for this request alone. It is for
     /// clients that may receive on some subjects only.
     pub fn reply(mut self, subject: impl Into<String>) -> Self {
-        self.reply_to = ReplyTo::Own(subject.into());
+        self.exchange.reply_to = ReplyTo::Own(subject.into());
         self
     }
 }
 
-impl<'a> IntoFuture for SendRequest<'a> {
-    type Output = Result<Msg, RequestError>;
-    type IntoFuture = SendRequestFuture<'a>;
-
-    fn into_future(self) -> SendRequestFuture<'a> {
-        let Self { connection, subject, headers, payload, timeout, reply_to, mut fault } = self;
-        let own = match &reply_to {
-            ReplyTo::Own(reply) => check_subject(reply),
-            ReplyTo::Shared => Ok(()),
-        };
-        if fault.is_none() {
-            fault = check_subject(subject).and(own).err().map(Into::into);
-        }
-        let exchange = Exchange::new(connection, timeout, reply_to);
-        SendRequestFuture { exchange, subject, headers, payload, fault }
-    }
-}
-
-/// The future of [`SendRequest`].
-///
-/// # Cancel safety
-/// Dropped before it is ready, the request is given up; it may have been sent.
-#[derive(Debug)]
-#[must_use = "nothing is requested until this is awaited"]
-pub struct SendRequestFuture<'a> {
-    exchange: Exchange<&'a Connection>,
-    subject: &'a str,
-    headers: Headers,
-    payload: Payload<'a>,
-    fault: Option<RequestError>,
-}
-
-impl Future for SendRequestFuture<'_> {
+impl Future for SendRequest<'_> {
     type Output = Result<Msg, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        if this.exchange.is_sent() {
+            return this.exchange.poll_reply(cx.waker());
+        }
         if let Some(fault) = this.fault.take() {
-            return Poll::Ready(Err(fault));
+            return Poll::Ready(Err(*fault));
+        }
+        check_subject(this.subject)?;
+        if let ReplyTo::Own(reply) = &this.exchange.reply_to {
+            check_subject(reply)?;
         }
         let head = PublishHead {
             subject: this.subject,

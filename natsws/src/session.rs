@@ -52,6 +52,18 @@ pub(crate) struct Effects {
     pub(crate) blocked: bool,
 }
 
+impl Effects {
+    /// Whether nothing is to be done but to send.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.wakers.is_empty()
+            && self.calls.is_empty()
+            && self.notices.is_empty()
+            && self.flushed.is_empty()
+            && self.ended.is_empty()
+            && self.info.is_none()
+    }
+}
+
 /// Something that listeners want to know.
 #[derive(Debug)]
 pub(crate) enum Notice {

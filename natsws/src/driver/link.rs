@@ -23,6 +23,8 @@ use crate::transport::{BoxTransport, TransportError};
 
 /// Blocks read before other tasks get their turn.
 const ROUNDS: usize = 16;
+/// Fewer bytes than this may wait for a turn, where there are requests.
+const SMALL: usize = 16 * 1024;
 /// Operations routed under one lock.
 const OPS: usize = 1024;
 /// How long closing waits for what was accepted to be written.
@@ -53,6 +55,8 @@ pub(super) struct Link {
     blocked: bool,
     /// The server is about to shut down.
     lame_duck: bool,
+    /// What waited was little, and has been left for one turn.
+    held_back: bool,
 }
 
 impl Link {
@@ -72,6 +76,7 @@ impl Link {
             last_error: None,
             blocked: false,
             lame_duck,
+            held_back: false,
         }
     }
 
@@ -94,10 +99,13 @@ impl Link {
     /// The four steps. Each is bounded, and none waits for another: reading goes on while writing
     /// cannot.
     pub(super) fn poll(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Poll<Disconnect> {
-        let steps = self
-            .receive(shared, cx)
-            .and_then(|()| self.timers(shared, cx))
-            .and_then(|()| self.transmit(shared, cx));
+        let steps =
+            self.receive(shared, cx).and_then(|()| self.timers(shared, cx)).and_then(|()| {
+                if self.holds_back(shared, cx) {
+                    return Ok(());
+                }
+                self.transmit(shared, cx)
+            });
         match steps {
             Ok(()) => Poll::Pending,
             Err(reason) => Poll::Ready(reason),
@@ -197,6 +205,20 @@ impl Link {
                 cx.waker().wake_by_ref();
             }
         }
+    }
+
+    /// Whether what waits is so little that it waits for one more turn, in which those whose
+    /// requests were answered can make the next ones. Each would have a system call of its own
+    /// otherwise. With a single request there is nothing to wait for.
+    fn holds_back(&mut self, shared: &Shared, cx: &Context<'_>) -> bool {
+        let holds_back = !self.held_back
+            && (1..SMALL).contains(&shared.outbox.waiting())
+            && shared.session().requests_in_flight() >= 2;
+        if holds_back {
+            cx.waker().wake_by_ref();
+        }
+        self.held_back = holds_back;
+        holds_back
     }
 
     fn transmit(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Disconnect> {

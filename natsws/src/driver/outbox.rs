@@ -242,6 +242,11 @@ impl Outbox {
         self.lock().accepted
     }
 
+    /// Bytes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     /// Messages that wait.
     pub(crate) fn unsent(&self) -> u64 {
         self.lock().waiting.messages()

@@ -124,7 +124,9 @@ impl Shared {
         self.outbox.control(&effects.control);
         drop(session);
         effects.control.clear();
-        self.apply(effects);
+        if !effects.is_empty() {
+            self.apply(effects);
+        }
         result
     }
 

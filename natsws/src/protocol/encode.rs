@@ -1,6 +1,7 @@
 //! Operations to bytes. No formatting machinery: a publish is copies and a few digits.
 
 use super::info::Connect;
+use super::token;
 use crate::header::{Headers, VERSION};
 
 pub(crate) const PING: &[u8] = b"PING\r\n";
@@ -52,7 +53,7 @@ impl PublishHead<'_> {
         let reply_len = match self.reply {
             None => 0,
             Some(Reply::Subject(subject)) => subject.len(),
-            Some(Reply::Inbox { prefix, .. }) => prefix.len() + 20,
+            Some(Reply::Inbox { prefix, .. }) => prefix.len() + token::LEN,
         };
         out.reserve(self.subject.len() + reply_len + headers_len + room + 64);
         if headers_len == 0 {
@@ -70,7 +71,7 @@ impl PublishHead<'_> {
             }
             Some(Reply::Inbox { prefix, token }) => {
                 out.extend_from_slice(prefix.as_bytes());
-                put_number(out, token);
+                out.extend_from_slice(&token::write(token));
                 out.push(b' ');
             }
         }
@@ -247,7 +248,7 @@ mod tests {
         assert_eq!(published(&with_reply, "hi"), "PUB a.b r 2\r\nhi\r\n");
         let inbox = Reply::Inbox { prefix: "_INBOX.x.", token: 1_234_567_890 };
         let request = PublishHead { reply: Some(inbox), ..head };
-        assert_eq!(published(&request, "hi"), "PUB a.b _INBOX.x.1234567890 2\r\nhi\r\n");
+        assert_eq!(published(&request, "hi"), "PUB a.b _INBOX.x.IBWb9100000 2\r\nhi\r\n");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::routes::Target;
 use super::{Effects, Item, Notice, Outcome, Session, Waiter};
 use crate::delivery::{Delivery, Place};
 use crate::protocol::op::ServerOp;
-use crate::protocol::{ProtocolFault, ServerError, ServerInfo, encode};
+use crate::protocol::{ProtocolFault, ServerError, ServerInfo, encode, token};
 use crate::runtime::Instant;
 
 impl Session {
@@ -85,7 +85,10 @@ impl Session {
                 effects.calls.push((Arc::clone(call), Item::Delivery(cut())));
             }
             Target::Inbox => {
-                if let Some(token) = token_in(place.subject(&self.block), &self.inbox) {
+                let subject = place.subject(&self.block);
+                // The server sends nothing here that is not for this inbox.
+                let token = subject.get(self.inbox.len()..).and_then(token::read);
+                if let Some(token) = token {
                     self.reply(token, place, effects);
                 }
             }
@@ -175,16 +178,4 @@ impl Session {
             }
         }
     }
-}
-
-/// The token that stands behind the inbox's prefix in the subject of a reply.
-fn token_in(subject: &[u8], inbox: &str) -> Option<u64> {
-    let digits = subject.strip_prefix(inbox.as_bytes())?;
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |token, byte| match byte {
-        b'0'..=b'9' => token.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
-        _ => None,
-    })
 }

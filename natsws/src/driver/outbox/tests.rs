@@ -146,7 +146,7 @@ fn requests_that_may_wait_are_kept_for_the_next_connection_unless_their_time_is_
     assert_eq!(request(&outbox, 9), Poll::Ready(Err(Refused::BufferFull { max: 60 })));
     let misfits = outbox.connected(&info(), Vec::new(), |token| token != 7);
     assert_eq!(misfits, Misfits::default());
-    assert_eq!(taken(&outbox), "PUB a 1\r\n1\r\nPUB r i.8 1\r\n?\r\n");
+    assert_eq!(taken(&outbox), "PUB a 1\r\n1\r\nPUB r i.80000000000 1\r\n?\r\n");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn what_waits_goes_to_the_server_that_is_moved_to_as_it_was_said() {
     let smaller = ServerInfo { max_payload: 4, ..info() };
     let misfits = outbox.moved(&smaller, b"SUB a 1\r\n".to_vec(), |_| true);
     assert_eq!(misfits, Misfits { messages: 1, requests: vec![] });
-    let expected = "SUB a 1\r\nSUB b 2\r\nSUB i.* 1\r\nPUB r i.7 1\r\n?\r\n";
+    let expected = "SUB a 1\r\nSUB b 2\r\nSUB i.* 1\r\nPUB r i.70000000000 1\r\n?\r\n";
     assert_eq!(taken(&outbox), expected);
     let too_small = ServerInfo { max_payload: 1, headers: true, ..ServerInfo::default() };
     let none = Headers::new();

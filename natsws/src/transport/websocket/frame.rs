@@ -8,6 +8,8 @@ use super::mask;
 const RESERVED: u8 = 0x70;
 pub(super) const COMPRESSED: u8 = 0x40;
 
+/// Frames of up to this size are moved together. What is larger is worth passing on by itself.
+const JOINED: usize = 4 * 1024;
 /// The longest payload of a control frame.
 const CONTROL: usize = 125;
 
@@ -121,21 +123,41 @@ impl Reader {
     }
 
     /// Takes the next thing out of the block. What was taken is a slice of it.
+    ///
+    /// Small frames are joined: a server that flushes every message sends hundreds of them in one
+    /// block, and whoever is above this would do for each what it does for a block.
     pub(super) fn next(&mut self, block: &mut BytesMut) -> Result<Read, Fault> {
+        // What was read, and how much of that is data, which stands in front.
+        let (mut read, mut data) = (0, 0);
+        // The end of a compressed message is of interest, and may come by itself.
+        let mut ends = false;
         loop {
+            let rest = block.get(read..).unwrap_or_default();
             let Some(open) = &mut self.open else {
-                if self.header(block)? {
-                    continue;
+                match self.header(rest) {
+                    Ok(Some(len)) => read += len,
+                    // It is an error again when it is the next thing.
+                    Err(fault) if data == 0 => return Err(fault),
+                    Ok(None) | Err(_) => break,
                 }
-                return Ok(Read::Nothing);
+                continue;
             };
-            if open.left > 0 && block.is_empty() {
-                return Ok(Read::Nothing);
+            let len = usize::try_from(open.left).unwrap_or(usize::MAX).min(rest.len());
+            if open.left > 0 && len == 0 {
+                break;
             }
-            let len = usize::try_from(open.left).unwrap_or(usize::MAX).min(block.len());
-            let mut piece = block.split_to(len);
-            if let Some(key) = open.key {
-                mask::apply(&mut piece, key, open.done);
+            let is_control = open.opcode & 0x8 != 0;
+            if data > 0 && (is_control || len > JOINED) {
+                break;
+            }
+            if data == 0 {
+                block.advance(read);
+                read = 0;
+            } else {
+                block.copy_within(read..read + len, data);
+            }
+            if let (Some(key), Some(piece)) = (open.key, block.get_mut(data..data + len)) {
+                mask::apply(piece, key, open.done);
             }
             open.left -= len as u64;
             open.done = open.done.wrapping_add(len);
@@ -143,32 +165,37 @@ impl Reader {
             if open.left == 0 {
                 self.open = None;
             }
-            if opcode & 0x8 == 0 {
-                // The end of a compressed message is of interest, and may come by itself.
-                let ends = self.open.is_none() && !self.in_message;
-                if piece.is_empty() && !(self.compressed && ends) {
-                    continue;
+            if is_control {
+                self.control.extend_from_slice(&block.split_to(len));
+                if self.open.is_some() {
+                    return Ok(Read::Nothing);
                 }
-                return Ok(Read::Data(piece.freeze()));
+                let payload = self.control.split().freeze();
+                match opcode {
+                    0x8 => return close(&payload),
+                    0x9 => return Ok(Read::Ping(payload)),
+                    // A PONG that nobody asked for is fine.
+                    _ => continue,
+                }
             }
-            self.control.extend_from_slice(&piece);
-            if self.open.is_some() {
-                return Ok(Read::Nothing);
-            }
-            let payload = self.control.split().freeze();
-            match opcode {
-                0x8 => return close(&payload),
-                0x9 => return Ok(Read::Ping(payload)),
-                // A PONG that nobody asked for is fine.
-                _ => {}
+            read += len;
+            data += len;
+            if self.reserved != RESERVED {
+                // Whether it is compressed is said of what was read last.
+                ends = self.compressed && self.open.is_none() && !self.in_message;
+                if data > 0 || ends {
+                    break;
+                }
             }
         }
+        let data = block.split_to(data);
+        block.advance(read.saturating_sub(data.len()));
+        if data.is_empty() && !ends { Ok(Read::Nothing) } else { Ok(Read::Data(data.freeze())) }
     }
 
-    /// Reads a header where it is whole.
-    fn header(&mut self, block: &mut BytesMut) -> Result<bool, Fault> {
-        let [first, second, ..] = block.as_ref() else { return Ok(false) };
-        let (first, second) = (*first, *second);
+    /// Reads a header where it is whole, and gives back its length. A bad one changes nothing.
+    fn header(&mut self, bytes: &[u8]) -> Result<Option<usize>, Fault> {
+        let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
         let (fin, opcode) = (first & 0x80 != 0, first & 0xf);
         let compressed = first & COMPRESSED != 0;
         // Whether a message is compressed is said where it begins.
@@ -195,17 +222,15 @@ impl Reader {
             127 => 8,
             _ => 0,
         };
-        let key_at = 2 + more;
-        let len = key_at + if masked { 4 } else { 0 };
-        if block.len() < len {
-            return Ok(false);
+        let len = 2 + more + if masked { 4 } else { 0 };
+        if bytes.len() < len {
+            return Ok(None);
         }
-        let mut header = block.split_to(len);
-        header.advance(2);
+        let mut rest = rest;
         let left = match more {
             0 => u64::from(short),
-            2 => u64::from(header.get_u16()),
-            _ => header.get_u64(),
+            2 => u64::from(rest.get_u16()),
+            _ => rest.get_u64(),
         };
         if left >> 63 != 0 {
             return Err(Fault::Length);
@@ -213,7 +238,7 @@ impl Reader {
         if (more == 2 && left < 126) || (more == 8 && u16::try_from(left).is_ok()) {
             return Err(Fault::LongLength);
         }
-        let key = masked.then(|| header.get_u32().to_be_bytes());
+        let key = masked.then(|| rest.get_u32().to_be_bytes());
         if opcode <= 0x2 {
             self.in_message = !fin;
         }
@@ -221,7 +246,7 @@ impl Reader {
             self.compressed = compressed;
         }
         self.open = Some(Open { opcode, left, key, done: 0 });
-        Ok(true)
+        Ok(Some(len))
     }
 }
 

@@ -249,3 +249,26 @@ fn a_frame_is_passed_on_before_it_is_whole_and_is_not_copied() {
     assert_eq!((&data[..], data.as_ptr() as usize), (&b"the beginning"[..], at));
     assert_eq!(reader.next(&mut block), Ok(Read::Nothing));
 }
+
+#[test]
+fn small_frames_come_joined_and_large_ones_and_controls_stand_by_themselves() {
+    let large = vec![b'l'; JOINED + 1];
+    let mut bytes = Vec::new();
+    for payload in [&b"one"[..], b"", b"two", b"three"] {
+        bytes.extend(frame(0x82, payload, None));
+    }
+    bytes.extend(frame(0x89, b"?", None));
+    bytes.extend(frame(0x82, b"four", None));
+    bytes.extend(frame(0x82, &large, None));
+    bytes.extend(frame(0x82, b"five", None));
+    bytes.extend(frame(0xc2, b"bad", None));
+    let mut block = BytesMut::from(&bytes[..]);
+    let mut reader = Reader::new(Role::Client);
+    let mut next = || reader.next(&mut block);
+    assert_eq!(next(), Ok(Read::Data(Bytes::from_static(b"onetwothree"))));
+    assert_eq!(next(), Ok(Read::Ping(Bytes::from_static(b"?"))));
+    assert_eq!(next(), Ok(Read::Data(Bytes::from_static(b"four"))));
+    assert_eq!(next(), Ok(Read::Data([&large[..], b"five"].concat().into())));
+    assert_eq!(next(), Err(Fault::Reserved));
+    assert_eq!(next(), Err(Fault::Reserved));
+}
