@@ -256,7 +256,9 @@ impl Session {
         for sid in touched.drain(..) {
             let Some(route) = self.routes.get_mut(sid) else { continue };
             let Target::Queue(queue) = &route.target else { continue };
-            match hand_over(queue, &self.block, &route.subject, &mut route.batch, effects) {
+            let bytes = std::mem::take(&mut route.batch_bytes);
+            let batch = (&mut route.batch, bytes);
+            match hand_over(queue, &self.block, &route.subject, batch, effects) {
                 Some(Pace::Blocked) => {
                     let (queue, subject) = (Arc::clone(queue), route.subject.clone());
                     if !self.blocked.iter().any(|known| Arc::ptr_eq(&known.queue, &queue)) {
@@ -298,7 +300,8 @@ impl Session {
     fn end_route(&mut self, sid: u64, effects: &mut Effects) {
         let Some(mut route) = self.routes.remove(sid) else { return };
         if let Target::Queue(queue) = &route.target {
-            hand_over(queue, &self.block, &route.subject, &mut route.batch, effects);
+            let batch = (&mut route.batch, route.batch_bytes);
+            hand_over(queue, &self.block, &route.subject, batch, effects);
         }
         if let Some(queue) = route.queue() {
             effects.wakers.extend(queue.end());
@@ -313,7 +316,8 @@ impl Session {
     fn end_with(&mut self, sid: u64, reason: Item, effects: &mut Effects) {
         let Some(route) = self.routes.get_mut(sid) else { return };
         if let Target::Queue(queue) = &route.target {
-            hand_over(queue, &self.block, &route.subject, &mut route.batch, effects);
+            let batch = (&mut route.batch, route.batch_bytes);
+            hand_over(queue, &self.block, &route.subject, batch, effects);
             effects.wakers.extend(queue.tell(reason));
         }
         self.end_route(sid, effects);
@@ -559,10 +563,10 @@ fn hand_over(
     queue: &Queue,
     block: &Bytes,
     subject: &str,
-    batch: &mut Vec<Place>,
+    (batch, bytes): (&mut Vec<Place>, usize),
     effects: &mut Effects,
 ) -> Option<Pace> {
-    let (waker, paces) = queue.push(block, batch);
+    let (waker, paces) = queue.push(block, batch, bytes);
     effects.wakers.extend(waker);
     let mut last = None;
     for pace in paces {

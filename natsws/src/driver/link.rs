@@ -6,12 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::SinkExt;
 
 use super::pipe::{self, Pipe, SharedPipe};
 use super::shared::Shared;
-use crate::delivery::Place;
 use crate::event::Disconnect;
 use crate::options::ConnectOptions;
 use crate::protocol::decode::{Decoder, Limits};
@@ -26,7 +24,7 @@ const ROUNDS: usize = 16;
 /// Fewer bytes than this may wait for a turn, where there are requests.
 const SMALL: usize = 16 * 1024;
 /// Operations routed under one lock.
-const OPS: usize = 1024;
+const OPS: usize = 512;
 /// How long closing waits for what was accepted to be written.
 const LAST_WRITE: Duration = Duration::from_secs(1);
 
@@ -46,7 +44,6 @@ pub(super) fn message_limit(options: &ConnectOptions, max_payload: usize) -> usi
 pub(super) struct Link {
     pipe: SharedPipe,
     decoder: Decoder,
-    ops: Vec<ServerOp<Place>>,
     timer: Pin<Box<Sleep>>,
     timer_at: Instant,
     /// What the server reported last; it often says why before it closes the connection.
@@ -70,7 +67,6 @@ impl Link {
         Self {
             pipe: Arc::new(Mutex::new(Pipe::new(transport, debug))),
             decoder,
-            ops: Vec::new(),
             timer: Box::pin(runtime::sleep_until(now)),
             timer_at: now,
             last_error: None,
@@ -150,35 +146,37 @@ impl Link {
 
     /// Routes everything that is whole. Operations before a fault still count.
     fn dispatch(&mut self, shared: &Shared) -> Result<(), Disconnect> {
-        loop {
-            let (ops, mut last_error) = (&mut self.ops, None);
-            let block = self.decoder.each(|op| {
+        while !self.decoder.is_idle() {
+            let (mut effects, mut fault) = (Effects::default(), None);
+            let (mut last_error, mut count) = (None, 0);
+            let now = runtime::now();
+            let mut session = shared.session();
+            let more = self.decoder.each(|op, block| {
                 if let ServerOp::Err(text) = &op {
                     let error = ServerError::parse(text);
                     last_error = (!error.is_permission()).then_some(error).or(last_error.take());
                 }
-                ops.push(op);
-                ops.len() < OPS
+                fault = session.receive(op, block, now, &mut effects).err();
+                count += 1;
+                count < OPS && fault.is_none()
             });
-            let Some(block) = block.map_err(Disconnect::Protocol)? else { return Ok(()) };
+            session.end_block(now, &mut effects);
+            drop(session);
             // Only what is said right before the end says why it ends.
             self.last_error = last_error;
-            self.route(&block, shared)?;
+            if let Some(info) = &effects.info {
+                self.decoder.limit_messages(message_limit(&shared.options, info.max_payload));
+                pipe::lock(&self.pipe).limit(info.max_payload);
+                self.lame_duck = info.lame_duck_mode;
+            }
+            self.blocked = effects.blocked;
+            shared.apply(effects);
+            if let Some(fault) = fault {
+                return Err(Disconnect::Protocol(ProtocolError { fault, at: 0 }));
+            }
+            more.map_err(Disconnect::Protocol)?;
         }
-    }
-
-    fn route(&mut self, block: &Bytes, shared: &Shared) -> Result<(), Disconnect> {
-        let mut effects = Effects::default();
-        let now = runtime::now();
-        let received = shared.session().receive(block, self.ops.drain(..), now, &mut effects);
-        if let Some(info) = &effects.info {
-            self.decoder.limit_messages(message_limit(&shared.options, info.max_payload));
-            pipe::lock(&self.pipe).limit(info.max_payload);
-            self.lame_duck = info.lame_duck_mode;
-        }
-        self.blocked = effects.blocked;
-        shared.apply(effects);
-        received.map_err(|fault| Disconnect::Protocol(ProtocolError { fault, at: 0 }))
+        Ok(())
     }
 
     /// The timer is only set anew for an earlier time or when it has fired, not for every block

@@ -349,14 +349,14 @@ impl<'a> World<'a> {
             decoder.push(chunk);
             let is_good = loop {
                 let mut ops = Vec::with_capacity(8);
-                let put = |op| {
-                    ops.push(op);
+                let put = |op, block: &Bytes| {
+                    ops.push((op, block.clone()));
                     true
                 };
                 match decoder.each(put) {
-                    Ok(Some(block)) if self.dispatch(&block, ops) => {}
-                    Ok(None) => break true,
-                    Ok(Some(_)) | Err(_) => break false,
+                    Ok(true) if self.dispatch(ops) => {}
+                    Ok(false) => break true,
+                    Ok(true) | Err(_) => break false,
                 }
             };
             if !is_good {
@@ -372,8 +372,8 @@ impl<'a> World<'a> {
         self.with(|session, effects| session.poll_may_read(Waker::noop(), effects))
     }
 
-    fn dispatch(&mut self, block: &Bytes, ops: Vec<ServerOp<Place>>) -> bool {
-        for op in &ops {
+    fn dispatch(&mut self, ops: Vec<(ServerOp<Place>, Bytes)>) -> bool {
+        for (op, block) in &ops {
             match op {
                 ServerOp::Msg { sid, delivery } => {
                     self.received.0 += 1;
@@ -388,7 +388,11 @@ impl<'a> World<'a> {
             }
         }
         let (now, mut effects) = (self.now, Effects::default());
-        let received = self.session.receive(block, ops, now, &mut effects);
+        let mut received = Ok(());
+        for (op, block) in ops {
+            received = received.and(self.session.receive(op, &block, now, &mut effects));
+        }
+        self.session.end_block(now, &mut effects);
         let blocked = effects.blocked;
         self.apply(effects);
         assert!(blocked || self.may_read(), "nobody says that reading has to wait");

@@ -91,7 +91,7 @@ impl Decoder {
     /// After an error every further call returns it again.
     pub(crate) fn next<O: Operation>(&mut self) -> Result<Option<O>, ProtocolError> {
         let mut next = None;
-        self.each(|op| {
+        self.each(|op, _| {
             next = Some(op);
             false
         })?;
@@ -99,38 +99,43 @@ impl Decoder {
     }
 
     /// Takes whole operations out of one block until that has no more, or until `put` says that it
-    /// wants no more. Gives back the block, in which messages have their places; `None` where more
-    /// bytes are needed.
+    /// wants no more. It gets the block with each, in which messages have their places. `false`
+    /// where more bytes are needed.
     ///
     /// After an error every further call returns it again. Operations before a fault are taken first.
     pub(crate) fn each<O: Operation>(
         &mut self,
-        mut put: impl FnMut(O) -> bool,
-    ) -> Result<Option<Bytes>, ProtocolError> {
+        mut put: impl FnMut(O, &Bytes) -> bool,
+    ) -> Result<bool, ProtocolError> {
         loop {
             if let Some(error) = self.failed {
                 return Err(error);
             }
             let found = if self.partial.is_empty() {
-                let Some(block) = self.chunks.pop_front() else { return Ok(None) };
-                self.each_of(&block, &mut put).then_some(block)
+                let Some(block) = self.chunks.pop_front() else { return Ok(false) };
+                self.each_of(&block, &mut put)
             } else {
                 match self.finish_partial::<O>() {
-                    Ok(None) => return Ok(None),
+                    Ok(None) => return Ok(false),
                     Ok(Some((op, block))) => {
-                        put(op);
-                        Some(block)
+                        put(op, &block);
+                        true
                     }
                     Err(fault) => {
                         self.fail(fault);
-                        None
+                        false
                     }
                 }
             };
-            if found.is_some() {
-                return Ok(found);
+            if found {
+                return Ok(true);
             }
         }
+    }
+
+    /// Whether there is nothing to look at, before more bytes come.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.chunks.is_empty() && self.failed.is_none()
     }
 
     fn fail(&mut self, fault: ProtocolFault) {
@@ -141,13 +146,17 @@ impl Decoder {
 
     /// Takes whole operations out of a block, and keeps what is left of it; says whether there was
     /// any.
-    fn each_of<O: Operation>(&mut self, block: &Bytes, put: &mut impl FnMut(O) -> bool) -> bool {
+    fn each_of<O: Operation>(
+        &mut self,
+        block: &Bytes,
+        put: &mut impl FnMut(O, &Bytes) -> bool,
+    ) -> bool {
         let mut at = 0;
         let found = loop {
             match look(block, at, self.limits) {
                 Ok(Found::Op { op, end }) => {
                     at = end;
-                    let wants_more = put(op);
+                    let wants_more = put(op, block);
                     if at == block.len() {
                         break true;
                     }

@@ -56,6 +56,14 @@ impl Backlog {
         }
     }
 
+    /// Appends messages of one block.
+    #[inline]
+    pub(crate) fn extend(&mut self, block: &Bytes, mut places: impl Iterator<Item = Place>) {
+        let Some(first) = places.next() else { return };
+        self.push(Some(block), first);
+        self.slots.extend(places.map(|place| Slot::Message { place, next_block: false }));
+    }
+
     /// Appends something that is no message.
     pub(crate) fn push_item(&mut self, item: Item) {
         self.slots.push_back(Slot::Other);

@@ -185,9 +185,14 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends messages of one block, as far as the limits allow; gives back whom to wake, and what
-    /// changed in the order in which it did.
-    pub(crate) fn push(&self, block: &Bytes, batch: &mut Vec<Place>) -> (Option<Waker>, Vec<Pace>) {
+    /// Appends messages of one block, of so many bytes together, as far as the limits allow; gives
+    /// back whom to wake, and what changed in the order in which it did.
+    pub(crate) fn push(
+        &self,
+        block: &Bytes,
+        batch: &mut Vec<Place>,
+        bytes: usize,
+    ) -> (Option<Waker>, Vec<Pace>) {
         let mut inner = self.lock();
         inner.received += batch.len() as u64;
         if inner.finished || inner.overflowed {
@@ -198,9 +203,14 @@ impl Queue {
             return (None, Vec::new());
         }
         let mut paces = Vec::new();
-        let mut block = Source { block, is_open: false };
-        for place in batch.drain(..) {
-            inner.push(&mut block, place, &mut paces);
+        if inner.takes_all(batch.len(), bytes) {
+            inner.bytes += bytes;
+            inner.items.extend(block, batch.drain(..));
+        } else {
+            let mut source = Source { block, is_open: false };
+            for place in batch.drain(..) {
+                inner.push(&mut source, place, &mut paces);
+            }
         }
         (inner.reader.take(), paces)
     }
@@ -360,6 +370,14 @@ impl Inner {
     /// How much waits to be read.
     fn waiting(&self) -> usize {
         self.items.len() + self.held
+    }
+
+    /// Whether there is room for all of a batch, and nothing to be told before it.
+    fn takes_all(&self, messages: usize, bytes: usize) -> bool {
+        self.slow.is_none()
+            && self.gap == 0
+            && self.waiting() + messages <= self.limits.messages
+            && self.bytes.saturating_add(bytes) <= self.limits.bytes
     }
 
     /// Whether a message of this size is over the limits. One that is larger than the whole limit

@@ -13,38 +13,40 @@ use crate::protocol::{ProtocolFault, ServerError, ServerInfo, encode, token};
 use crate::runtime::Instant;
 
 impl Session {
-    /// Takes the operations of one block, in which messages have their places.
+    /// Takes an operation, and the block in which a message has its place. What came for readers is
+    /// theirs with [`end_block`](Self::end_block).
+    #[inline]
     pub(crate) fn receive(
         &mut self,
+        op: ServerOp<Place>,
         block: &Bytes,
-        ops: impl IntoIterator<Item = ServerOp<Place>>,
         now: Instant,
         effects: &mut Effects,
     ) -> Result<(), ProtocolFault> {
-        self.keepalive.received(now);
-        self.block = block.clone();
-        let mut result = Ok(());
-        for op in ops {
-            match op {
-                ServerOp::Msg { sid, delivery } => self.deliver(sid, delivery, effects),
-                ServerOp::Ping => effects.control.extend_from_slice(encode::PONG),
-                ServerOp::Pong => {
-                    // Whoever waits for it finds what came before it.
-                    self.hand_over(now, effects);
-                    self.pong(effects);
-                }
-                ServerOp::Ok => {}
-                ServerOp::Info(json) => match ServerInfo::parse(&json) {
-                    Ok(info) => self.update(info, effects),
-                    Err(fault) => result = Err(fault),
-                },
-                ServerOp::Err(text) => self.server_error(ServerError::parse(&text), effects),
-            }
+        if self.block.is_empty() {
+            self.block = block.clone();
         }
+        match op {
+            ServerOp::Msg { sid, delivery } => self.deliver(sid, delivery, effects),
+            ServerOp::Ping => effects.control.extend_from_slice(encode::PONG),
+            ServerOp::Pong => {
+                // Whoever waits for it finds what came before it.
+                self.hand_over(now, effects);
+                self.pong(effects);
+            }
+            ServerOp::Ok => {}
+            ServerOp::Info(json) => self.update(ServerInfo::parse(&json)?, effects),
+            ServerOp::Err(text) => self.server_error(ServerError::parse(&text), effects),
+        }
+        Ok(())
+    }
+
+    /// Everything of a block has been taken, or as much as is taken at once.
+    pub(crate) fn end_block(&mut self, now: Instant, effects: &mut Effects) {
+        self.keepalive.received(now);
         self.hand_over(now, effects);
         self.block = Bytes::new();
         effects.blocked = !self.blocked.is_empty();
-        result
     }
 
     /// Takes a message or an error that came from a server beside the one that is in use.
@@ -63,8 +65,9 @@ impl Session {
     }
 
     fn deliver(&mut self, sid: u64, place: Place, effects: &mut Effects) {
+        let size = place.size();
         self.in_msgs += 1;
-        self.in_bytes += place.size() as u64;
+        self.in_bytes += size as u64;
         let Some(route) = self.routes.get_mut(sid) else { return };
         route.received += 1;
         route.deadline = None;
@@ -79,6 +82,7 @@ impl Session {
                     self.touched.push(sid);
                 }
                 route.batch.push(place);
+                route.batch_bytes += size;
             }
             Target::Handler { call, queue } => {
                 queue.count(1);

@@ -42,6 +42,7 @@ pub(crate) struct Route {
     pub(crate) deadline: Option<Instant>,
     /// What came for it in the block that is being read.
     pub(crate) batch: Vec<Place>,
+    pub(crate) batch_bytes: usize,
     /// The server that the connection is moving to knows it already, and counts from there.
     pub(crate) moved: Option<u64>,
 }
@@ -59,6 +60,7 @@ impl Route {
             draining: false,
             deadline: None,
             batch: Vec::new(),
+            batch_bytes: 0,
             moved: None,
         }
     }

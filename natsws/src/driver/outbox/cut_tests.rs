@@ -110,16 +110,13 @@ impl Client {
     fn receive(&mut self, bytes: &[u8]) {
         let mut decoder = Decoder::new(Limits::default());
         decoder.push(Bytes::copy_from_slice(bytes));
-        let mut effects = Effects::default();
-        let mut ops = Vec::new();
-        let put = |op: ServerOp<Place>| {
-            ops.push(op);
+        let (now, mut effects) = (runtime::now(), Effects::default());
+        let put = |op: ServerOp<Place>, block: &Bytes| {
+            self.session.receive(op, block, now, &mut effects).expect("good JSON");
             true
         };
-        if let Some(block) = decoder.each(put).expect("the protocol") {
-            let now = runtime::now();
-            self.session.receive(&block, ops, now, &mut effects).expect("good JSON");
-        }
+        decoder.each(put).expect("the protocol");
+        self.session.end_block(now, &mut effects);
         for flushed in effects.flushed.drain(..) {
             flushed.send(Ok(())).expect("the test waits");
         }

@@ -330,15 +330,9 @@ fn the_operations_of_a_block_come_together_and_messages_as_places_in_it() {
     decoder.push(Bytes::from_static(b" 3 1\r\n!\r\nPONG\r\n"));
     let mut all = Vec::new();
     loop {
-        let mut ops = Vec::new();
-        let put = |op: ServerOp<Place>| {
-            ops.push(op);
-            ops.len() < 2
-        };
-        let Some(block) = decoder.each(put).expect("the protocol") else { break };
-        let shown: Vec<_> = ops
-            .into_iter()
-            .map(|op| match op {
+        let mut texts = Vec::new();
+        let put = |op: ServerOp<Place>, block: &Bytes| {
+            texts.push(match op {
                 ServerOp::Msg { sid, delivery } => {
                     let delivery = Delivery::new(block.clone(), delivery);
                     shown(&ServerOp::Msg { sid, delivery })
@@ -346,9 +340,13 @@ fn the_operations_of_a_block_come_together_and_messages_as_places_in_it() {
                 ServerOp::Ping => "PING".to_owned(),
                 ServerOp::Pong => "PONG".to_owned(),
                 other => format!("{other:?}"),
-            })
-            .collect();
-        all.push(shown);
+            });
+            texts.len() < 2
+        };
+        if !decoder.each(put).expect("the protocol") {
+            break;
+        }
+        all.push(texts);
     }
     let expected: [&[&str]; 4] = [
         &["PING", "MSG: a 1 - [] [x]"],

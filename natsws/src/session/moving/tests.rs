@@ -55,7 +55,7 @@ fn what_may_overlap_moves_first_and_the_rest_when_the_old_server_has_let_go() {
     assert!(gone.try_recv().is_err());
     let mut effects = Effects::default();
     session
-        .receive(&Bytes::new(), [ServerOp::Pong], runtime::now(), &mut effects)
+        .receive(ServerOp::Pong, &Bytes::new(), runtime::now(), &mut effects)
         .expect("a good operation");
     let answered = effects.flushed.pop().expect("the PONG is for it");
     answered.send(Ok(())).expect("somebody waits");
@@ -104,9 +104,7 @@ fn a_connection_is_asked_to_prove_itself_and_does_by_its_pong() {
     session.timeout(start + Duration::from_secs(6), 0, &mut effects).expect("it is not stale");
     assert_eq!(effects.control, b"PING\r\n");
     assert!(!session.has_proved_itself());
-    session
-        .receive(&Bytes::new(), [ServerOp::Pong], start, &mut effects)
-        .expect("a good operation");
+    session.receive(ServerOp::Pong, &Bytes::new(), start, &mut effects).expect("a good operation");
     assert!(session.has_proved_itself());
 }
 
@@ -129,14 +127,12 @@ fn a_max_that_changes_while_the_connection_moves_is_told_to_each_server_as_it_co
     let message = |session: &mut Session| {
         let mut decoder = Decoder::new(Limits::default());
         decoder.push(Bytes::from(format!("MSG work {sid} 1\r\nx\r\n")));
-        let mut ops = Vec::new();
-        let put = |op| {
-            ops.push(op);
+        let mut effects = Effects::default();
+        let put = |op, block: &Bytes| {
+            session.receive(op, block, runtime::now(), &mut effects).expect("a good operation");
             true
         };
-        let block = decoder.each(put).expect("a good operation").expect("a whole one");
-        let mut effects = Effects::default();
-        session.receive(&block, ops, runtime::now(), &mut effects).expect("a good operation");
+        assert!(decoder.each(put).expect("a good operation"));
         String::from_utf8(effects.control.to_vec()).expect("text")
     };
     for _ in 0..10 {

@@ -23,7 +23,7 @@ fn pushed(queue: &Queue, payloads: &[&str]) -> Vec<Pace> {
         batch.push(Place { start, len, at });
         start += len;
     }
-    queue.push(&block, &mut batch).1
+    queue.push(&block, &mut batch, block.len()).1
 }
 
 fn limits(messages: usize, bytes: usize) -> QueueLimits {
