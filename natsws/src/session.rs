@@ -3,6 +3,7 @@
 //! be done is collected in [`Effects`].
 
 mod backlog;
+mod hand_over;
 mod keepalive;
 mod lifecycle;
 mod moving;
@@ -20,16 +21,16 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 pub use queue::Overflow;
-pub(crate) use queue::{Item, Pace, Queue, QueueLimits, Taken};
+pub(crate) use queue::{Item, Queue, QueueLimits, Taken};
 use requests::{Ended, Requests};
 pub(crate) use requests::{Outcome, SubjectHash};
 use routes::Routes;
 pub(crate) use routes::{Handler, Route, Target};
 
-use crate::delivery::Place;
 use crate::protocol::encode;
 use crate::protocol::{ServerError, ServerInfo};
 use crate::runtime::Instant;
+use hand_over::Batches;
 use keepalive::{Due, Keepalive};
 
 /// What the session wants done, outside its lock.
@@ -107,7 +108,7 @@ const LONGEST_BLOCK: Duration = Duration::from_secs(5);
 /// A subscription for which reading from the server waits.
 struct Blocked {
     queue: Arc<Queue>,
-    subject: String,
+    subject: Arc<str>,
     until: Instant,
 }
 
@@ -140,8 +141,8 @@ pub(crate) struct Session {
     timer: Option<(Option<Instant>, Waker)>,
     /// The block that is being read. It is let go when all of it has been.
     block: Bytes,
-    /// Subscriptions that got something in the block that is being read.
-    touched: Vec<u64>,
+    /// What it brought for readers.
+    batches: Batches,
     /// Subscriptions that have no room and hold up the connection until they do.
     blocked: Vec<Blocked>,
     /// Requests wait for the next connection.
@@ -184,7 +185,7 @@ impl Session {
             first_deadline: None,
             timer: None,
             block: Bytes::new(),
-            touched: Vec::new(),
+            batches: Batches::default(),
             blocked: Vec::new(),
             keep_requests,
             proof_at: None,
@@ -250,29 +251,6 @@ impl Session {
         }
     }
 
-    /// Moves what the block brought into the queues, one lock for each that got something.
-    fn hand_over(&mut self, now: Instant, effects: &mut Effects) {
-        let mut touched = std::mem::take(&mut self.touched);
-        for sid in touched.drain(..) {
-            let Some(route) = self.routes.get_mut(sid) else { continue };
-            let Target::Queue(queue) = &route.target else { continue };
-            let bytes = std::mem::take(&mut route.batch_bytes);
-            let batch = (&mut route.batch, bytes);
-            match hand_over(queue, &self.block, &route.subject, batch, effects) {
-                Some(Pace::Blocked) => {
-                    let (queue, subject) = (Arc::clone(queue), route.subject.clone());
-                    if !self.blocked.iter().any(|known| Arc::ptr_eq(&known.queue, &queue)) {
-                        let until = now + LONGEST_BLOCK;
-                        self.blocked.push(Blocked { queue, subject, until });
-                    }
-                }
-                Some(Pace::Closed) => self.unsubscribe(sid, effects),
-                _ => {}
-            }
-        }
-        self.touched = touched;
-    }
-
     /// Whether more may be read from the server. The waker is for when a subscription that holds
     /// it up has room; when its time is over, [`timeout`](Self::timeout) gives way.
     pub(crate) fn poll_may_read(&mut self, waker: &Waker, effects: &mut Effects) -> bool {
@@ -281,7 +259,7 @@ impl Session {
                 return true;
             }
             if let Some(dropped) = blocked.queue.recover() {
-                let subject = blocked.subject.clone();
+                let subject = blocked.subject.as_ref().to_owned();
                 effects.notices.push(Notice::SlowConsumerRecovered { subject, dropped });
             }
             false
@@ -294,33 +272,6 @@ impl Session {
         for blocked in self.blocked.drain(..) {
             blocked.queue.give_way();
         }
-    }
-
-    /// Takes a subscription out; its reader gets what is there and then the end.
-    fn end_route(&mut self, sid: u64, effects: &mut Effects) {
-        let Some(mut route) = self.routes.remove(sid) else { return };
-        if let Target::Queue(queue) = &route.target {
-            let batch = (&mut route.batch, route.batch_bytes);
-            hand_over(queue, &self.block, &route.subject, batch, effects);
-        }
-        if let Some(queue) = route.queue() {
-            effects.wakers.extend(queue.end());
-            if matches!(route.target, Target::Handler { .. }) {
-                queue.abandon();
-            }
-        }
-        effects.ended.push(route);
-    }
-
-    /// Takes a subscription out, which its reader is told the reason of.
-    fn end_with(&mut self, sid: u64, reason: Item, effects: &mut Effects) {
-        let Some(route) = self.routes.get_mut(sid) else { return };
-        if let Target::Queue(queue) = &route.target {
-            let batch = (&mut route.batch, route.batch_bytes);
-            hand_over(queue, &self.block, &route.subject, batch, effects);
-            effects.wakers.extend(queue.tell(reason));
-        }
-        self.end_route(sid, effects);
     }
 
     fn after(&mut self, ended: Ended, effects: &mut Effects) {
@@ -353,7 +304,7 @@ impl Session {
         if self.connected {
             encode::unsubscribe(&mut effects.control, sid, None);
         }
-        self.end_route(sid, effects);
+        self.end_route(sid, None, effects);
     }
 
     /// Ends a subscription with its `max`th message, counted over its whole life.
@@ -375,7 +326,7 @@ impl Session {
             return;
         }
         if !self.connected {
-            self.end_route(sid, effects);
+            self.end_route(sid, None, effects);
             return;
         }
         route.draining = true;
@@ -521,16 +472,13 @@ impl Session {
             return;
         }
         for sid in self.routes.sids(|route| route.deadline.is_some_and(|at| at <= now)) {
-            if let Some(route) = self.routes.get_mut(sid) {
-                match &route.target {
-                    Target::Handler { call, .. } => {
-                        effects.calls.push((Arc::clone(call), Item::TimedOut));
-                    }
-                    Target::Queue(queue) => effects.wakers.extend(queue.tell(Item::TimedOut)),
-                    Target::Request(_) | Target::Inbox => {}
-                }
+            if let Some(Target::Handler { call, .. }) = self.routes.get(sid).map(|it| &it.target) {
+                effects.calls.push((Arc::clone(call), Item::TimedOut));
             }
-            self.unsubscribe(sid, effects);
+            if self.connected {
+                encode::unsubscribe(&mut effects.control, sid, None);
+            }
+            self.end_route(sid, Some(Item::TimedOut), effects);
         }
         self.first_deadline = self.routes.iter().filter_map(|(_, route)| route.deadline).min();
     }
@@ -556,30 +504,4 @@ impl Session {
             effects.wakers.extend(self.timer.take().map(|(_, waker)| waker));
         }
     }
-}
-
-/// Moves a subscription's part of a block into its queue; gives back what the session has to do.
-fn hand_over(
-    queue: &Queue,
-    block: &Bytes,
-    subject: &str,
-    (batch, bytes): (&mut Vec<Place>, usize),
-    effects: &mut Effects,
-) -> Option<Pace> {
-    let (waker, paces) = queue.push(block, batch, bytes);
-    effects.wakers.extend(waker);
-    let mut last = None;
-    for pace in paces {
-        let subject = subject.to_owned();
-        match pace {
-            Pace::TooSlow { waiting } => {
-                effects.notices.push(Notice::SlowConsumer { subject, waiting });
-            }
-            Pace::Recovered { dropped } => {
-                effects.notices.push(Notice::SlowConsumerRecovered { subject, dropped });
-            }
-            Pace::Blocked | Pace::Closed => last = Some(pace),
-        }
-    }
-    last
 }

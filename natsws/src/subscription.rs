@@ -186,7 +186,8 @@ impl<'a> Subscribe<'a> {
                 queue: Arc::clone(&queue),
             },
         };
-        let mut route = Route::new(self.subject.clone(), queue_group, target);
+        let subject: Arc<str> = self.subject.into();
+        let mut route = Route::new(Arc::clone(&subject), queue_group, target);
         route.max = max;
         route.deadline = timeout.map(|timeout| runtime::after(runtime::now(), timeout));
         let shared = self.connection.shared();
@@ -203,7 +204,7 @@ impl<'a> Subscribe<'a> {
         let mut subscription = Subscription {
             connection: self.connection.clone(),
             sid,
-            subject: self.subject,
+            subject,
             queue,
             local: Taken::default(),
             processed: 0,
@@ -276,7 +277,7 @@ fn read(
 pub struct Subscription {
     connection: Connection,
     sid: u64,
-    subject: String,
+    subject: Arc<str>,
     queue: Arc<Queue>,
     /// Taken from the queue and not yet read.
     local: Taken,

@@ -28,9 +28,13 @@ enum Extra {
 
 /// Messages in the order they came, and what is to be told between them.
 ///
-/// A block is held once for all its messages, and only as long as one of them waits.
+/// A block is held once for all its messages, and only as long as one of them waits. Where nothing
+/// ever came there is no memory for it: most subscriptions of an application are idle.
 #[derive(Debug, Default)]
-pub(crate) struct Backlog {
+pub(crate) struct Backlog(Option<Box<Contents>>);
+
+#[derive(Debug, Default)]
+struct Contents {
     slots: VecDeque<Slot>,
     extras: VecDeque<Extra>,
     /// The block of the message in front, where that is not the first of its block.
@@ -39,52 +43,87 @@ pub(crate) struct Backlog {
 
 impl Backlog {
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+        self.0.as_ref().map_or(0, |contents| contents.slots.len())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.len() == 0
+    }
+
+    fn contents(&mut self) -> &mut Contents {
+        self.0.get_or_insert_default()
     }
 
     /// Appends a message. A block is given with the first message of it, and with the first one
     /// behind something else.
-    #[inline]
     pub(crate) fn push(&mut self, block: Option<&Bytes>, place: Place) {
+        self.contents().push(block, place);
+    }
+
+    /// Appends messages of one block.
+    pub(crate) fn extend(&mut self, block: &Bytes, mut places: impl Iterator<Item = Place>) {
+        let Some(first) = places.next() else { return };
+        let contents = self.contents();
+        contents.push(Some(block), first);
+        contents.slots.extend(places.map(|place| Slot::Message { place, next_block: false }));
+    }
+
+    /// Appends something that is no message.
+    pub(crate) fn push_item(&mut self, item: Item) {
+        let contents = self.contents();
+        contents.slots.push_back(Slot::Other);
+        contents.extras.push_back(Extra::Item(item));
+    }
+
+    /// Puts something that is no message in front.
+    pub(crate) fn push_item_front(&mut self, item: Item) {
+        let contents = self.contents();
+        if let (Some(block), Some(Slot::Message { next_block, .. })) =
+            (contents.block.take(), contents.slots.front_mut())
+        {
+            *next_block = true;
+            contents.extras.push_front(Extra::Block(block));
+        }
+        contents.slots.push_front(Slot::Other);
+        contents.extras.push_front(Extra::Item(item));
+    }
+
+    /// Takes what has waited longest.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self) -> Option<Item> {
+        self.0.as_mut()?.pop()
+    }
+
+    /// What is in front, where it is no message.
+    pub(crate) fn front_item(&self) -> Option<&Item> {
+        let contents = self.0.as_ref()?;
+        match (contents.slots.front()?, contents.extras.front()?) {
+            (Slot::Other, Extra::Item(item)) => Some(item),
+            _ => None,
+        }
+    }
+
+    /// Gives much memory back when it is not needed. A little is kept for the next messages.
+    pub(crate) fn shrink(&mut self) {
+        const KEPT: usize = 4096;
+        if self.0.as_ref().is_some_and(|contents| contents.slots.capacity() > KEPT) {
+            self.0 = None;
+        }
+    }
+}
+
+impl Contents {
+    #[inline]
+    fn push(&mut self, block: Option<&Bytes>, place: Place) {
         self.slots.push_back(Slot::Message { place, next_block: block.is_some() });
         if let Some(block) = block {
             self.extras.push_back(Extra::Block(block.clone()));
         }
     }
 
-    /// Appends messages of one block.
-    #[inline]
-    pub(crate) fn extend(&mut self, block: &Bytes, mut places: impl Iterator<Item = Place>) {
-        let Some(first) = places.next() else { return };
-        self.push(Some(block), first);
-        self.slots.extend(places.map(|place| Slot::Message { place, next_block: false }));
-    }
-
-    /// Appends something that is no message.
-    pub(crate) fn push_item(&mut self, item: Item) {
-        self.slots.push_back(Slot::Other);
-        self.extras.push_back(Extra::Item(item));
-    }
-
-    /// Puts something that is no message in front.
-    pub(crate) fn push_item_front(&mut self, item: Item) {
-        if let (Some(block), Some(Slot::Message { next_block, .. })) =
-            (self.block.take(), self.slots.front_mut())
-        {
-            *next_block = true;
-            self.extras.push_front(Extra::Block(block));
-        }
-        self.slots.push_front(Slot::Other);
-        self.extras.push_front(Extra::Item(item));
-    }
-
     /// Takes what has waited longest.
     #[inline(always)]
-    pub(crate) fn pop(&mut self) -> Option<Item> {
+    fn pop(&mut self) -> Option<Item> {
         match self.slots.pop_front()? {
             Slot::Message { place, next_block } => {
                 if next_block {
@@ -98,14 +137,6 @@ impl Backlog {
                 Extra::Item(item) => Some(item),
                 Extra::Block(_) => None,
             },
-        }
-    }
-
-    /// What is in front, where it is no message.
-    pub(crate) fn front_item(&self) -> Option<&Item> {
-        match (self.slots.front()?, self.extras.front()?) {
-            (Slot::Other, Extra::Item(item)) => Some(item),
-            _ => None,
         }
     }
 

@@ -69,7 +69,7 @@ impl Session {
         let ended = self.requests.end(|_, _| Some(Outcome::Closed));
         self.after(ended, effects);
         for sid in self.routes.sids(|_| true) {
-            self.end_route(sid, effects);
+            self.end_route(sid, None, effects);
         }
         self.inbox_sid = None;
     }
@@ -93,7 +93,7 @@ impl Session {
                 Waiter::Ping(waiter) => {
                     let _: Result<(), _> = waiter.send(Err(answer));
                 }
-                Waiter::Drained(sid) => self.end_route(sid, effects),
+                Waiter::Drained(sid) => self.end_route(sid, None, effects),
                 Waiter::Keepalive | Waiter::Proof => {}
             }
         }

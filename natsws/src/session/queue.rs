@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use super::backlog::Backlog;
+use super::hand_over::Batch;
 use crate::delivery::{Delivery, Place};
 use crate::protocol::ServerError;
 
@@ -97,7 +98,7 @@ struct Inner {
     /// Messages go to a handler, and only their number comes here.
     handled: bool,
     /// The server does not permit the subscription.
-    denied: Option<ServerError>,
+    denied: Option<Box<ServerError>>,
     /// Nothing more will be pushed.
     ended: bool,
     /// The reader has taken messages and not come back for more: it may still be at work on them.
@@ -185,14 +186,10 @@ impl Queue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends messages of one block, of so many bytes together, as far as the limits allow; gives
-    /// back whom to wake, and what changed in the order in which it did.
-    pub(crate) fn push(
-        &self,
-        block: &Bytes,
-        batch: &mut Vec<Place>,
-        bytes: usize,
-    ) -> (Option<Waker>, Vec<Pace>) {
+    /// Appends messages of one block, as far as the limits allow; gives back whom to wake, and what
+    /// changed in the order in which it did.
+    pub(super) fn push(&self, block: &Bytes, batch: &mut Batch) -> (Option<Waker>, Vec<Pace>) {
+        let (batch, bytes) = (&mut batch.places, std::mem::take(&mut batch.bytes));
         let mut inner = self.lock();
         inner.received += batch.len() as u64;
         if inner.finished || inner.overflowed {
@@ -256,11 +253,11 @@ impl Queue {
 
     /// Notes that the server does not permit the subscription.
     pub(crate) fn deny(&self, error: &ServerError) {
-        self.lock().denied = Some(error.clone());
+        self.lock().denied = Some(Box::new(error.clone()));
     }
 
     pub(crate) fn denied(&self) -> Option<ServerError> {
-        self.lock().denied.clone()
+        self.lock().denied.as_deref().cloned()
     }
 
     pub(crate) fn is_handled(&self) -> bool {
@@ -294,7 +291,9 @@ impl Queue {
             let blocked = inner.blocked.take();
             if !inner.ended {
                 inner.reader = Some(cx.waker().clone());
+                inner.items.shrink();
                 drop(inner);
+                taken.items.shrink();
                 blocked.into_iter().for_each(Waker::wake);
                 return Poll::Pending;
             }

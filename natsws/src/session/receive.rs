@@ -78,11 +78,7 @@ impl Session {
         let (complete, uncounted) = (route.is_complete(), route.uncounted);
         match &route.target {
             Target::Queue(_) => {
-                if route.batch.is_empty() {
-                    self.touched.push(sid);
-                }
-                route.batch.push(place);
-                route.batch_bytes += size;
+                self.batches.add(&mut route.batch, sid, place, size);
             }
             Target::Handler { call, queue } => {
                 queue.count(1);
@@ -104,7 +100,7 @@ impl Session {
         if complete && uncounted {
             self.unsubscribe(sid, effects);
         } else if complete {
-            self.end_route(sid, effects);
+            self.end_route(sid, None, effects);
         }
     }
 
@@ -123,7 +119,7 @@ impl Session {
         self.confirmed = self.confirmed.max(pong.accepted);
         match pong.waiter {
             Waiter::Flush(waiter) | Waiter::Ping(waiter) => effects.flushed.push(waiter),
-            Waiter::Drained(sid) => self.end_route(sid, effects),
+            Waiter::Drained(sid) => self.end_route(sid, None, effects),
             Waiter::Proof => self.proved = true,
             Waiter::Keepalive => {}
         }
@@ -145,9 +141,10 @@ impl Session {
                 self.after(ended, effects);
             }
             ServerError::SubscribeDenied { subject, queue_group } => {
-                let sids = self
-                    .routes
-                    .sids(|route| route.subject == *subject && route.queue_group == *queue_group);
+                let sids = self.routes.sids(|route| {
+                    *route.subject == **subject
+                        && route.queue_group.as_deref() == queue_group.as_deref()
+                });
                 for sid in sids {
                     self.deny(sid, &error, effects);
                 }
@@ -175,10 +172,10 @@ impl Session {
                 let ended = self.requests.complete(token, Outcome::Denied);
                 self.after(ended, effects);
             }
-            Target::Queue(_) => self.end_with(sid, Item::Denied(error.clone()), effects),
+            Target::Queue(_) => self.end_route(sid, Some(Item::Denied(error.clone())), effects),
             Target::Handler { call, .. } => {
                 effects.calls.push((Arc::clone(call), Item::Denied(error.clone())));
-                self.end_route(sid, effects);
+                self.end_route(sid, None, effects);
             }
         }
     }

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use super::queue::{Item, Queue};
-use crate::delivery::Place;
 use crate::protocol::encode;
 use crate::runtime::Instant;
 
@@ -26,8 +25,8 @@ pub(crate) enum Target {
 
 /// One subscription.
 pub(crate) struct Route {
-    pub(crate) subject: String,
-    pub(crate) queue_group: Option<String>,
+    pub(crate) subject: Arc<str>,
+    pub(crate) queue_group: Option<Box<str>>,
     pub(crate) target: Target,
     pub(crate) received: u64,
     /// How many of them had come before this connection: the server counts from there.
@@ -40,18 +39,21 @@ pub(crate) struct Route {
     pub(crate) draining: bool,
     /// When the first message must have come.
     pub(crate) deadline: Option<Instant>,
-    /// What came for it in the block that is being read.
-    pub(crate) batch: Vec<Place>,
-    pub(crate) batch_bytes: usize,
+    /// Where what came for it is collected, in the block that is being read.
+    pub(super) batch: Option<u32>,
     /// The server that the connection is moving to knows it already, and counts from there.
     pub(crate) moved: Option<u64>,
 }
 
 impl Route {
-    pub(crate) fn new(subject: String, queue_group: Option<String>, target: Target) -> Self {
+    pub(crate) fn new(
+        subject: impl Into<Arc<str>>,
+        queue_group: Option<String>,
+        target: Target,
+    ) -> Self {
         Self {
-            subject,
-            queue_group,
+            subject: subject.into(),
+            queue_group: queue_group.map(Into::into),
             target,
             received: 0,
             received_before: 0,
@@ -59,8 +61,7 @@ impl Route {
             uncounted: false,
             draining: false,
             deadline: None,
-            batch: Vec::new(),
-            batch_bytes: 0,
+            batch: None,
             moved: None,
         }
     }
@@ -213,7 +214,7 @@ mod tests {
     #[test]
     fn a_late_message_does_not_reach_the_next_subscription_in_its_place() {
         let mut routes = Routes::default();
-        let route = || Route::new("a".to_owned(), None, Target::Inbox);
+        let route = || Route::new("a", None, Target::Inbox);
         assert_eq!((routes.insert(route()), routes.insert(route())), (1, 2));
         assert!(routes.remove(1).is_some());
         let mut next = routes.insert(route());

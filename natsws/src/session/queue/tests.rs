@@ -9,7 +9,7 @@ use crate::delivery::Offsets;
 fn pushed(queue: &Queue, payloads: &[&str]) -> Vec<Pace> {
     let block = Bytes::from(payloads.concat());
     let mut start = 0;
-    let mut batch = Vec::new();
+    let mut batch = Batch::default();
     for payload in payloads {
         let len = u32::try_from(payload.len()).expect("short");
         let at = Offsets {
@@ -20,10 +20,11 @@ fn pushed(queue: &Queue, payloads: &[&str]) -> Vec<Pace> {
             payload_start: 0,
             is_ascii: true,
         };
-        batch.push(Place { start, len, at });
+        batch.places.push(Place { start, len, at });
+        batch.bytes += payload.len();
         start += len;
     }
-    queue.push(&block, &mut batch, block.len()).1
+    queue.push(&block, &mut batch).1
 }
 
 fn limits(messages: usize, bytes: usize) -> QueueLimits {
