@@ -11,6 +11,8 @@ pub struct Payload<'a>(pub(crate) Repr<'a>);
 #[derive(Debug, Clone)]
 pub(crate) enum Repr<'a> {
     Borrowed(&'a [u8]),
+    /// Counted only where it is large enough not to be copied.
+    Shared(&'a Bytes),
     Owned(Bytes),
 }
 
@@ -19,6 +21,7 @@ impl Payload<'_> {
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
             Repr::Borrowed(bytes) => bytes,
+            Repr::Shared(bytes) => bytes,
             Repr::Owned(bytes) => bytes,
         }
     }
@@ -59,10 +62,10 @@ impl<'a> From<&'a Vec<u8>> for Payload<'a> {
     }
 }
 
-impl From<&Bytes> for Payload<'_> {
+impl<'a> From<&'a Bytes> for Payload<'a> {
     #[inline]
-    fn from(bytes: &Bytes) -> Self {
-        Self(Repr::Owned(bytes.clone()))
+    fn from(bytes: &'a Bytes) -> Self {
+        Self(Repr::Shared(bytes))
     }
 }
 

@@ -184,6 +184,7 @@ impl Future for Publish<'_> {
 pub(crate) fn body<'p>(payload: &'p Payload<'_>) -> Body<'p> {
     match &payload.0 {
         Repr::Borrowed(bytes) => Body::Borrowed(bytes),
+        Repr::Shared(bytes) => Body::Shared(bytes),
         Repr::Owned(bytes) => Body::Shared(bytes),
     }
 }

@@ -44,7 +44,7 @@ impl Waiting {
     }
 
     /// Adds a message or a request. `headers_len` is the head's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(
         &mut self,
         head: &PublishHead<'_>,
