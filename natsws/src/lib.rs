@@ -79,6 +79,9 @@
 extern crate self as natsws;
 
 mod auth;
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub mod bench;
 mod client;
 pub mod codec;
 mod connect_error;
