@@ -14,7 +14,8 @@ fn path(example: &str) -> PathBuf {
     let profile = test.parent().and_then(|deps| deps.parent()).expect("it is in target");
     BUILT.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--package", "natsws-examples", "--examples"]);
+        cargo.args(["build", "--quiet", "--examples"]);
+        cargo.args(["--package", "natsws-examples", "--package", "natsws-examples-bench"]);
         let name = profile.file_name().expect("it is in target");
         cargo.arg("--profile").arg(if name == "debug" { "dev".as_ref() } else { name });
         cargo.arg("--target-dir").arg(profile.parent().expect("it is in target"));
@@ -57,13 +58,18 @@ impl Running {
         Self(command.stdout(Stdio::piped()).spawn().expect("the example starts"))
     }
 
-    /// Starts it, and waits until it says on stderr that it is listening.
-    pub(crate) fn listening(name: &str, args: &[&str]) -> Self {
+    /// Starts it, with what it says on stderr for [`told`](Self::told).
+    pub(crate) fn heard(name: &str, args: &[&str]) -> Self {
         let mut command = example(name, args);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the example starts");
+        Self(command.spawn().expect("the example starts"))
+    }
+
+    /// Starts it, and waits until it says on stderr that it is listening.
+    pub(crate) fn listening(name: &str, args: &[&str]) -> Self {
+        let mut running = Self::heard(name, args);
         let mut line = String::new();
-        let stderr = child.stderr.as_mut().expect("it is piped");
+        let stderr = running.0.stderr.as_mut().expect("it is piped");
         // A byte at a time, so that nothing behind the line is lost.
         while !line.ends_with('\n') {
             let mut byte = [0];
@@ -71,7 +77,7 @@ impl Running {
             line.push(char::from(byte[0]));
         }
         assert_eq!(line, "listening\n");
-        Self(child)
+        running
     }
 
     /// The lines that it prints.
