@@ -7,9 +7,8 @@
 //! cargo run --release --example bench -- service --typed msgpack --layer timeout
 //! ```
 //!
-//! Without `--server` it starts a broker in its own process, and what that costs is then in the
-//! figures of every client: the difference between clients is right, the ratio is not. For ratios,
-//! name a server.
+//! Without `--server` it starts a broker in its own process. What that costs is then in the figures
+//! of both clients, and ratios are nearer to 1 than they are with a server that you name.
 //!
 //! # What is measured
 //! - `pub`: tasks share one connection and publish; it is over when a last message has come back.
@@ -24,8 +23,9 @@
 //! the same bytes on the wire.
 //!
 //! Clients take turns, in the opposite order every second round, each with new connections on the
-//! same runtime. The table has medians over the rounds; ratios are taken within a round, where the
-//! machine is most alike. CPU time is that of the whole process, user and system.
+//! same runtime. The table has medians over the rounds. Ratios are to the last row: above 1 is
+//! faster, below 1 takes less CPU time. They are taken within a round, where the machine is most
+//! alike. CPU time is that of the whole process, user and system.
 
 mod args;
 mod feed;
