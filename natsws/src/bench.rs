@@ -4,11 +4,12 @@
 //! Everything here calls the code that a connection runs and does nothing of its own, so that what
 //! is measured is what is used.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 
 use crate::connect_error::ConnectError;
 use crate::connection::Connection;
+use crate::delivery::Place;
 use crate::header::{HeaderError, Headers};
 use crate::options::ConnectOptions;
 use crate::protocol::ProtocolError;
@@ -28,18 +29,22 @@ pub fn decode(chunks: &[Bytes]) -> Result<usize, ProtocolError> {
     let mut operations = 0;
     for chunk in chunks {
         decoder.push(chunk.clone());
-        while let Some(operation) = decoder.next::<ServerOp>()? {
+        let mut put = |operation: ServerOp<Place>, _: &Bytes| {
             std::hint::black_box(operation);
             operations += 1;
+            true
+        };
+        while !decoder.is_idle() {
+            decoder.each(&mut put)?;
         }
     }
     Ok(operations)
 }
 
 /// Writes a publish up to where its payload begins.
-pub fn encode(subject: &str, headers: &Headers, payload_len: usize, out: &mut BytesMut) {
+pub fn encode(subject: &str, headers: &Headers, payload_len: usize, out: &mut Vec<u8>) {
     let head = PublishHead { subject, reply: None, headers, content_type: None };
-    head.write(out, payload_len, payload_len);
+    head.write(out, head.headers_len(), payload_len, payload_len);
     encode::payload_end(out);
 }
 

@@ -50,7 +50,7 @@ pub(super) fn decode(block: &Bytes, cut: usize) -> Run {
 
 pub(super) fn encode(headers: &str) -> Run {
     let headers = parsed(headers);
-    let mut out = BytesMut::new();
+    let mut out = Vec::new();
     Box::new(move |count| {
         for _ in 0..count / BLOCK {
             for _ in 0..BLOCK {
