@@ -1,6 +1,6 @@
 //! The dispatcher of an endpoint: owns its service and feeds it.
 
-use std::future::{Future, poll_fn, ready};
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::error::BoxError;
 use crate::incoming::Incoming;
 use crate::recover::{panicked, recover};
 use crate::response::Response;
-use crate::route::Route;
+use crate::route::{ResponseFuture, Route};
 
 /// How many requests came and how they ended, over all endpoints.
 #[derive(Debug, Default)]
@@ -120,29 +120,34 @@ impl Dispatcher {
 
     fn start(&mut self, msg: Msg, readiness: Result<(), BoxError>) {
         let incoming = Incoming::new(msg.clone(), self.client.clone());
-        let response: Pin<Box<dyn Future<Output = Response> + Send>> = match readiness {
-            Err(error) => Box::pin(ready(recover(&error))),
+        let response = match readiness {
+            Err(error) => Err(recover(&error)),
             // A tower service may panic before it makes its future.
-            Ok(()) => match catch_unwind(AssertUnwindSafe(|| self.route.call(incoming))) {
-                Err(panic) => Box::pin(ready(panicked(&*panic))),
-                Ok(response) => Box::pin(async move {
-                    match AssertUnwindSafe(response).catch_unwind().await {
-                        Ok(Ok(response)) => response,
-                        Ok(Err(error)) => recover(&error),
-                        Err(panic) => panicked(&*panic),
-                    }
-                }),
-            },
+            Ok(()) => catch_unwind(AssertUnwindSafe(|| self.route.call(incoming)))
+                .map_err(|panic| panicked(&*panic)),
         };
         let counts = Arc::clone(&self.counts);
         self.running.spawn(async move {
-            let succeeded = answer(&msg, response.await).await;
+            let response = match response {
+                Ok(response) => finished(response).await,
+                Err(response) => response,
+            };
+            let succeeded = answer(&msg, response).await;
             if msg.reply().is_none() {
                 counts.unanswered.fetch_add(1, Ordering::Relaxed);
             }
             let count = if succeeded { &counts.completed } else { &counts.failed };
             count.fetch_add(1, Ordering::Relaxed);
         });
+    }
+}
+
+/// What a service answers. An error or a panic is an error reply.
+async fn finished(response: ResponseFuture) -> Response {
+    match AssertUnwindSafe(response).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => recover(&error),
+        Err(panic) => panicked(&*panic),
     }
 }
 

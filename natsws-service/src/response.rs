@@ -1,3 +1,5 @@
+use std::cell::RefCell;
+
 use bytes::{Bytes, BytesMut};
 use natsws::codec::Encoder;
 use natsws::{Headers, ServiceError};
@@ -26,10 +28,8 @@ impl Response {
         let mut payload = BytesMut::new();
         match C::encode(value, &mut payload) {
             Ok(()) => {
-                let mut response = Self::new(payload.freeze());
-                let added = response.headers.append("Content-Type", C::CONTENT_TYPE);
-                debug_assert!(added.is_ok(), "a codec's content type is a plain text");
-                response
+                let headers = content_type(C::CONTENT_TYPE);
+                Self { headers, payload: payload.freeze(), failed: false }
             }
             Err(error) => {
                 tracing::error!(%error, "a reply could not be encoded");
@@ -56,5 +56,35 @@ impl Response {
     /// Whether this is an error reply.
     pub fn is_error(&self) -> bool {
         self.failed
+    }
+}
+
+/// The headers that say how a reply is encoded. Those of the last codec are kept, since most threads
+/// see replies of one: a clone is a count, where making them is an allocation.
+fn content_type(kind: &'static str) -> Headers {
+    thread_local! {
+        static LAST: RefCell<(&'static str, Headers)> = RefCell::new(("", Headers::new()));
+    }
+    LAST.with_borrow_mut(|(last, headers)| {
+        if *last != kind {
+            let mut made = Headers::new();
+            let added = made.append("Content-Type", kind);
+            debug_assert!(added.is_ok(), "a codec's content type is a plain text");
+            (*last, *headers) = (kind, made);
+        }
+        headers.clone()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_codec_s_content_type_is_its_own() {
+        for kind in ["application/json", "text/plain", "text/plain", "application/json"] {
+            let headers = content_type(kind);
+            assert_eq!(headers.iter().collect::<Vec<_>>(), [("Content-Type", kind)]);
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::incoming::Incoming;
 use crate::reply::failed;
 use crate::response::Response;
 
-type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response, BoxError>> + Send>>;
+pub(crate) type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response, BoxError>> + Send>>;
 
 /// What a layer goes around: a tower service from [`Incoming`] to [`Response`].
 ///

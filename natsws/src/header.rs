@@ -66,17 +66,9 @@ pub enum HeaderError {
 /// [`get_ignore_case`]: Self::get_ignore_case
 #[derive(Clone, Default)]
 pub struct Headers {
-    block: Block,
-}
-
-/// The lines as they travel, without the last line end.
-#[derive(Clone, Default)]
-enum Block {
-    /// No headers at all, as most messages are: nothing to make and nothing to drop.
-    #[default]
-    None,
-    Received(Bytes),
-    Built(Vec<u8>),
+    /// The lines as they travel, without the last line end, so that a clone copies nothing. Most
+    /// messages have none: nothing to make and nothing to drop.
+    lines: Option<Bytes>,
 }
 
 impl Headers {
@@ -114,17 +106,13 @@ impl Headers {
             }
         }
         let end = body.len();
-        Ok(Self { block: Block::Received(block.slice(..end)) })
+        Ok(Self { lines: Some(block.slice(..end)) })
     }
 
     /// The lines as they travel, without the last line end.
     #[inline]
     pub(crate) fn as_lines(&self) -> &[u8] {
-        match &self.block {
-            Block::None => &[],
-            Block::Received(bytes) => bytes,
-            Block::Built(bytes) => bytes,
-        }
+        self.lines.as_deref().unwrap_or_default()
     }
 
     /// Every byte of a block was checked when it was read or added, so this never falls back.
@@ -132,18 +120,19 @@ impl Headers {
         str::from_utf8(self.as_lines()).unwrap_or_default()
     }
 
-    /// The block as something that can be added to, with its first line.
-    fn built(&mut self) -> &mut Vec<u8> {
-        let lines = match std::mem::take(&mut self.block) {
-            Block::None => VERSION_LINE.as_bytes().to_vec(),
-            Block::Received(bytes) => bytes.into(),
-            Block::Built(lines) => lines,
+    /// Adds these parts of lines, behind the first line where there is none yet.
+    fn add(&mut self, parts: &[&str]) {
+        let mut lines = match self.lines.take() {
+            None => VERSION_LINE.as_bytes().to_vec(),
+            // Without a copy, unless a clone or a message holds them too.
+            Some(lines) => Vec::from(lines),
         };
-        self.block = Block::Built(lines);
-        match &mut self.block {
-            Block::Built(lines) => lines,
-            _ => unreachable!("the block was made one of ours just above"),
+        // Room that is left over would cost an allocation of its own.
+        lines.reserve_exact(parts.iter().map(|part| part.len()).sum());
+        for part in parts {
+            lines.extend_from_slice(part.as_bytes());
         }
+        self.lines = Some(lines.into());
     }
 
     /// Adds a value, keeping those that the name has already.
@@ -157,10 +146,7 @@ impl Headers {
         if let Some(character) = value.chars().find(|c| matches!(c, '\r' | '\n' | '\0')) {
             return Err(HeaderError::Value { name: name.to_owned(), character });
         }
-        let lines = self.built();
-        for part in [name, ": ", value.trim(), "\r\n"] {
-            lines.extend_from_slice(part.as_bytes());
-        }
+        self.add(&[name, ": ", value.trim(), "\r\n"]);
         Ok(())
     }
 
@@ -188,17 +174,23 @@ impl Headers {
                 kept.extend_from_slice(line.as_bytes());
             }
         }
-        self.block =
-            if kept == VERSION_LINE.as_bytes() { Block::default() } else { Block::Built(kept) };
+        self.lines = (kept != VERSION_LINE.as_bytes()).then(|| kept.into());
         true
     }
 
     /// Adds every value of `other` behind those that are here.
     pub fn extend(&mut self, other: &Self) {
+        let lines = other.as_lines();
+        let has_values =
+            lines.starts_with(VERSION_LINE.as_bytes()) && lines.len() > VERSION_LINE.len();
+        if self.lines.is_none() && has_values {
+            self.clone_from(other);
+            return;
+        }
         let more = other.text();
         let lines = more.split_once('\n').map_or("", |(_, lines)| lines);
         if !lines.is_empty() {
-            self.built().extend_from_slice(lines.as_bytes());
+            self.add(&[lines]);
         }
     }
 
