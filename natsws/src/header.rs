@@ -8,6 +8,7 @@ use std::fmt;
 use std::str;
 
 use bytes::Bytes;
+use memchr::{memchr, memchr2};
 
 use crate::status::Status;
 use crate::subject::Shown;
@@ -86,8 +87,7 @@ impl Headers {
         }
         let text = str::from_utf8(block).map_err(|_| malformed("it is not UTF-8"))?;
         let body = text.strip_suffix("\r\n").ok_or_else(|| malformed("it does not end"))?;
-        let mut lines =
-            body.split_inclusive('\n').map(|line| line.strip_suffix("\r\n").unwrap_or(""));
+        let mut lines = Lines(body);
         let first = lines.next().unwrap_or_default();
         let status = first
             .strip_prefix(VERSION)
@@ -95,15 +95,17 @@ impl Headers {
         if !(status.is_empty() || status.starts_with([' ', '\t'])) || status_of(status).is_err() {
             return Err(malformed("its first line has no valid status"));
         }
-        for line in lines {
-            let (name, value) =
-                line.split_once(':').ok_or_else(|| malformed("a line has no `:`"))?;
-            if check_name(name).is_err() {
+        for line in lines.by_ref() {
+            let (name, value) = parts(line).ok_or_else(|| malformed("a line has no `:`"))?;
+            if !is_name(name) {
                 return Err(malformed("a name is not valid"));
             }
-            if value.contains(['\r', '\n', '\0']) {
+            if memchr2(b'\r', b'\0', value.as_bytes()).is_some() {
                 return Err(malformed("a value has a line end in it"));
             }
+        }
+        if !lines.0.is_empty() {
+            return Err(malformed("a line does not end as it should"));
         }
         let end = body.len();
         Ok(Self { lines: Some(block.slice(..end)) })
@@ -216,11 +218,7 @@ impl Headers {
 
     /// All names with their values, a pair for each value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.text()
-            .split("\r\n")
-            .skip(1)
-            .filter_map(|line| line.split_once(':'))
-            .map(|(name, value)| (name, value.trim()))
+        Lines(self.text()).skip(1).filter_map(parts).map(|(name, value)| (name, value.trim()))
     }
 
     /// The number of values.
@@ -235,7 +233,7 @@ impl Headers {
 
     /// The status that the server or a service put into the first line.
     pub fn status(&self) -> Option<Status<'_>> {
-        let first = self.text().split("\r\n").next()?;
+        let first = Lines(self.text()).next()?;
         status_of(first.strip_prefix(VERSION)?).ok().flatten()
     }
 }
@@ -252,12 +250,34 @@ fn status_of(text: &str) -> Result<Option<Status<'_>>, ()> {
     Ok(Some(Status::new(code, description.trim_start())))
 }
 
-fn check_name(name: &str) -> Result<(), HeaderError> {
-    let valid = |byte: u8| byte.is_ascii_graphic() && byte != b':';
-    if name.is_empty() || !name.bytes().all(valid) {
-        return Err(HeaderError::Name { name: name.to_owned() });
+/// Lines that end with `\r\n`, without that. What ends otherwise stays.
+struct Lines<'a>(&'a str);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a str;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a str> {
+        let end = memchr(b'\n', self.0.as_bytes())?;
+        let line = self.0.get(..end)?.strip_suffix('\r')?;
+        self.0 = self.0.get(end + 1..)?;
+        Some(line)
     }
-    Ok(())
+}
+
+/// A line's name and value.
+#[inline]
+fn parts(line: &str) -> Option<(&str, &str)> {
+    let colon = memchr(b':', line.as_bytes())?;
+    Some((line.get(..colon)?, line.get(colon + 1..)?))
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':')
+}
+
+fn check_name(name: &str) -> Result<(), HeaderError> {
+    if is_name(name) { Ok(()) } else { Err(HeaderError::Name { name: name.to_owned() }) }
 }
 
 impl fmt::Debug for Headers {
@@ -330,7 +350,8 @@ mod tests {
             ("NATS/1.05\r\n\r\n", "its first line has no valid status"),
             ("NATS/1.0 abc\r\n\r\n", "its first line has no valid status"),
             ("NATS/1.0 99999\r\n\r\n", "its first line has no valid status"),
-            ("NATS/1.0\r\nA: b\n\r\n", "a line has no `:`"),
+            ("NATS/1.0\r\nA: b\n\r\n", "a line does not end as it should"),
+            ("NATS/1.0\r\nA b\r\n\r\n", "a line has no `:`"),
             ("NATS/1.0\r\nA: b\r\nC: d", "it does not end"),
             ("NATS/1.0\r\n: b\r\n\r\n", "a name is not valid"),
             ("NATS/1.0\r\nA b: c\r\n\r\n", "a name is not valid"),

@@ -193,19 +193,23 @@ enum Shape {
     HeaderPub,
 }
 
-/// Reads `MSG subject sid [reply] size` as servers write it: in capitals, with single blanks. What is
-/// written otherwise is for [`message`] to read, and what is wrong for it to tell.
+/// Reads `MSG subject sid [reply] size`, or `HMSG` with a header size before the size, as servers
+/// write it: in capitals, with single blanks. What is written otherwise is for [`message`] to read,
+/// and what is wrong for it to tell.
 #[inline(always)]
 fn plain_message(line: &[u8]) -> Option<Head> {
-    const VERB: &[u8] = b"MSG ";
-    let text = line.strip_prefix(VERB)?;
+    let (verb, text) = match line {
+        [b'M', b'S', b'G', b' ', text @ ..] => (4, text),
+        [b'H', b'M', b'S', b'G', b' ', text @ ..] => (5, text),
+        _ => return None,
+    };
     let (subject, text) = plain_word(text)?;
     let (sid, text) = digits(text)?;
     let text = text.strip_prefix(b" ")?;
-    let subject_end = VERB.len() + subject.len;
+    let subject_end = verb + subject.len;
     let mut head = Head {
         sid,
-        subject: VERB.len(),
+        subject: verb,
         subject_end,
         reply: subject_end,
         reply_end: subject_end,
@@ -213,15 +217,31 @@ fn plain_message(line: &[u8]) -> Option<Head> {
         total: 0,
         is_ascii: subject.is_ascii,
     };
-    if let Some((total, [])) = digits(text) {
-        return Some(Head { total, ..head });
+    let has_headers = verb == 5;
+    let (headers_len, total) = match plain_sizes(text, has_headers) {
+        Some(sizes) => sizes,
+        None => {
+            head.reply = line.len() - text.len();
+            let (reply, text) = plain_word(text)?;
+            head.reply_end = head.reply + reply.len;
+            head.is_ascii &= reply.is_ascii;
+            plain_sizes(text, has_headers)?
+        }
+    };
+    head.headers_len = usize::try_from(headers_len).ok()?;
+    (headers_len <= total).then_some(Head { total, ..head })
+}
+
+/// The sizes that a line ends with.
+#[inline]
+fn plain_sizes(text: &[u8], has_headers: bool) -> Option<(u64, u64)> {
+    let (mut headers_len, mut text) = (0, text);
+    if has_headers {
+        (headers_len, text) = digits(text)?;
+        text = text.strip_prefix(b" ")?;
     }
-    head.reply = line.len() - text.len();
-    let (reply, text) = plain_word(text)?;
-    head.reply_end = head.reply + reply.len;
-    head.is_ascii &= reply.is_ascii;
     match digits(text)? {
-        (total, []) => Some(Head { total, ..head }),
+        (total, []) => Some((headers_len, total)),
         _ => None,
     }
 }
@@ -382,11 +402,13 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_read_quickly_reads_as_everything_does(
-            line in "MSG [a.*\u{1}é_]{0,20}[ \t]{0,2}[0-9a]{0,20} {0,2}([0-9]{1,3}|[a.]{0,9})[ \t]?[0-9]{0,20}[ \t]?",
+            has_headers: bool,
+            text in "[a.*\u{1}é_]{0,20}[ \t]{0,2}[0-9a]{0,20} {0,2}([0-9]{1,3}|[a.]{0,9})[ \t]?[0-9]{0,20}[ \t]?[0-9]{0,3}",
         ) {
-            let line = line.as_bytes();
-            let all = message(line, 3, Shape::Msg);
-            if let Some(head) = plain_message(line) {
+            let (verb, shape) = if has_headers { ("HMSG", Shape::HeaderMsg) } else { ("MSG", Shape::Msg) };
+            let line = format!("{verb} {text}");
+            if let Some(head) = plain_message(line.as_bytes()) {
+                let all = message(line.as_bytes(), verb.len(), shape);
                 prop_assert_eq!(Ok(Head { is_ascii: false, ..head }), all);
             }
         }
@@ -394,7 +416,13 @@ mod tests {
 
     #[test]
     fn lines_of_servers_are_read_quickly() {
-        for line in ["MSG a 1 2", "MSG orders.eu.created 4294967297 _INBOX.abc.17 1048576"] {
+        for line in [
+            "MSG a 1 2",
+            "MSG orders.eu.created 4294967297 _INBOX.abc.17 1048576",
+            "HMSG a 1 12 15",
+            "HMSG orders.eu.created 7 _INBOX.abc.17 120 1048576",
+            "HMSG a 1 12 12 15",
+        ] {
             assert!(plain_message(line.as_bytes()).is_some(), "{line}");
         }
     }
