@@ -7,10 +7,12 @@ mod hand_over;
 mod keepalive;
 mod lifecycle;
 mod moving;
+mod overflow;
 mod queue;
 mod receive;
 mod requests;
 mod routes;
+mod taken;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,12 +22,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-pub use queue::Overflow;
-pub(crate) use queue::{Item, Queue, QueueLimits, Taken};
+pub use overflow::Overflow;
+pub(crate) use overflow::QueueLimits;
+pub(crate) use queue::{Item, Queue};
 use requests::{Ended, Requests};
 pub(crate) use requests::{Outcome, SubjectHash};
 use routes::Routes;
 pub(crate) use routes::{Handler, Route, Target};
+pub(crate) use taken::Taken;
 
 use crate::protocol::encode;
 use crate::protocol::{ServerError, ServerInfo};

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::queue::{Item, Pace, Queue};
+use super::overflow::Pace;
+use super::queue::{Item, Queue};
 use super::routes::{Route, Target};
 use super::{Blocked, Effects, LONGEST_BLOCK, Notice, Session};
 use crate::delivery::Place;

@@ -7,6 +7,8 @@ use bytes::Bytes;
 
 use super::backlog::Backlog;
 use super::hand_over::Batch;
+use super::overflow::{Overflow, Pace, QueueLimits};
+use super::taken::{Progress, Taken};
 use crate::delivery::{Delivery, Place};
 use crate::protocol::ServerError;
 
@@ -26,50 +28,6 @@ pub(crate) enum Item {
     TimedOut,
 }
 
-/// What happens when the reader of a subscription is too slow, and more waits for it than may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Overflow {
-    /// What comes is dropped until there is room. The reader is told where, and how many.
-    #[default]
-    DropNewest,
-    /// What has waited longest is dropped, so that the reader gets the latest. It is told how many.
-    DropOldest,
-    /// Nothing more is read from the server until there is room. That holds up the **whole**
-    /// connection, answers to its requests and PINGs among them, so it is for connections with one
-    /// purpose. After 5 s what comes is dropped as with [`DropNewest`](Self::DropNewest).
-    Block,
-    /// The subscription ends: the reader gets what had come, and then an error.
-    Close,
-}
-
-/// How much a queue holds before its reader is too slow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct QueueLimits {
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
-    pub(crate) overflow: Overflow,
-}
-
-impl Default for QueueLimits {
-    fn default() -> Self {
-        Self { messages: 65_536, bytes: 64 * 1024 * 1024, overflow: Overflow::default() }
-    }
-}
-
-/// What pushing a batch changed about the queue.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// The reader is too slow from here on.
-    TooSlow { waiting: usize },
-    /// There is room again.
-    Recovered { dropped: u64 },
-    /// Reading from the server must wait until there is room.
-    Blocked,
-    /// The subscription is over by it.
-    Closed,
-}
-
 /// Filled by the connection once per block that was read, emptied by the subscription in batches.
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -85,20 +43,13 @@ struct Inner {
     /// The bytes of all messages that wait, those that are held among them.
     bytes: usize,
     limits: QueueLimits,
-    /// Messages dropped since the last one that was kept, which are still to be told.
-    gap: u64,
-    /// While the reader is too slow: how many were dropped since it is.
-    slow: Option<u64>,
-    /// The connection was held up for long enough; now messages are dropped.
-    gave_way: bool,
+    /// Most queues never have any of it, and there may be many.
+    rare: Option<Box<Rare>>,
     /// The subscription is over, because its reader was too slow.
     overflowed: bool,
-    dropped: u64,
     received: u64,
     /// Messages go to a handler, and only their number comes here.
     handled: bool,
-    /// The server does not permit the subscription.
-    denied: Option<Box<ServerError>>,
     /// Nothing more will be pushed.
     ended: bool,
     /// The reader has taken messages and not come back for more: it may still be at work on them.
@@ -106,54 +57,23 @@ struct Inner {
     /// The reader has seen the end, or has gone.
     finished: bool,
     reader: Option<Waker>,
+}
+
+/// What a queue has when something is not as it should be, or ends.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Messages dropped since the last one that was kept, which are still to be told.
+    gap: u64,
+    /// While the reader is too slow: how many were dropped since it is.
+    slow: Option<u64>,
+    /// The connection was held up for long enough; now messages are dropped.
+    gave_way: bool,
+    dropped: u64,
+    /// The server does not permit the subscription.
+    denied: Option<ServerError>,
     drainer: Option<Waker>,
     /// Who waits for room.
     blocked: Option<Waker>,
-}
-
-/// What a reader has taken out of its queue, all at once, and not read yet. Until it has, it counts
-/// as waiting.
-#[derive(Debug, Default)]
-pub(crate) struct Taken {
-    items: Backlog,
-    /// What was read since the queue was told.
-    read: Progress,
-    /// When the queue is told next.
-    step: Progress,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Progress {
-    items: usize,
-    bytes: usize,
-}
-
-impl Progress {
-    /// How often a queue hears of its reader: where few may wait, at once.
-    fn step(limits: &QueueLimits) -> Self {
-        Self { items: (limits.messages / 8).clamp(1, 1024), bytes: (limits.bytes / 8).max(1) }
-    }
-}
-
-impl Taken {
-    /// Takes what has waited longest.
-    #[inline(always)]
-    pub(crate) fn pop(&mut self, queue: &Queue) -> Option<Item> {
-        let item = self.items.pop()?;
-        self.read.items += 1;
-        if let Item::Delivery(delivery) = &item {
-            self.read.bytes += delivery.size();
-        }
-        if self.read.items >= self.step.items || self.read.bytes >= self.step.bytes {
-            queue.has_read(std::mem::take(&mut self.read));
-        }
-        Some(item)
-    }
-
-    /// How much of it is left.
-    pub(crate) fn len(&self) -> usize {
-        self.items.len()
-    }
 }
 
 impl Queue {
@@ -164,20 +84,14 @@ impl Queue {
                 held: 0,
                 bytes: 0,
                 limits,
-                gap: 0,
-                slow: None,
-                gave_way: false,
+                rare: None,
                 overflowed: false,
-                dropped: 0,
                 received: 0,
                 handled: false,
-                denied: None,
                 ended: false,
                 reading: false,
                 finished: false,
                 reader: None,
-                drainer: None,
-                blocked: None,
             }),
         }
     }
@@ -194,7 +108,7 @@ impl Queue {
         inner.received += batch.len() as u64;
         if inner.finished || inner.overflowed {
             if inner.overflowed {
-                inner.dropped += batch.len() as u64;
+                inner.rare().dropped += batch.len() as u64;
             }
             batch.clear();
             return (None, Vec::new());
@@ -226,22 +140,22 @@ impl Queue {
     pub(crate) fn poll_room(&self, waker: &Waker) -> Poll<()> {
         let mut inner = self.lock();
         if inner.finished || inner.ended || !inner.is_full(0) {
-            inner.blocked = None;
+            drop(inner.take_blocked());
             return Poll::Ready(());
         }
-        inner.blocked = Some(waker.clone());
+        inner.rare().blocked = Some(waker.clone());
         Poll::Pending
     }
 
     /// Says that there was room; gives back how many messages were dropped meanwhile, where the
     /// reader was too slow.
     pub(crate) fn recover(&self) -> Option<u64> {
-        self.lock().slow.take()
+        self.lock().rare.as_mut()?.slow.take()
     }
 
     /// Messages are dropped from now on while there is no room.
     pub(crate) fn give_way(&self) {
-        self.lock().gave_way = true;
+        self.lock().rare().gave_way = true;
     }
 
     /// Counts messages that went to a handler instead of the queue.
@@ -253,11 +167,11 @@ impl Queue {
 
     /// Notes that the server does not permit the subscription.
     pub(crate) fn deny(&self, error: &ServerError) {
-        self.lock().denied = Some(Box::new(error.clone()));
+        self.lock().rare().denied = Some(error.clone());
     }
 
     pub(crate) fn denied(&self) -> Option<ServerError> {
-        self.lock().denied.as_deref().cloned()
+        self.lock().rare.as_ref()?.denied.clone()
     }
 
     pub(crate) fn is_handled(&self) -> bool {
@@ -268,12 +182,12 @@ impl Queue {
     pub(crate) fn end(&self) -> Option<Waker> {
         let mut inner = self.lock();
         inner.ended = true;
-        let dropped = std::mem::take(&mut inner.gap);
+        let dropped = inner.take_gap();
         if dropped > 0 && !inner.finished {
             inner.items.push_item(Item::Lagged { dropped });
         }
-        let drainer = if inner.is_read() { inner.drainer.take() } else { None };
-        let blocked = inner.blocked.take();
+        let drainer = if inner.is_read() { inner.take_drainer() } else { None };
+        let blocked = inner.take_blocked();
         let reader = inner.reader.take();
         drop(inner);
         drainer.into_iter().chain(blocked).for_each(Waker::wake);
@@ -284,16 +198,16 @@ impl Queue {
     #[inline(never)]
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut Taken) -> Poll<bool> {
         let mut inner = self.lock();
-        inner.bytes = inner.bytes.saturating_sub(std::mem::take(&mut taken.read).bytes);
+        inner.bytes = inner.bytes.saturating_sub(taken.all_read().bytes);
         inner.held = inner.items.len();
         inner.reading = !inner.items.is_empty();
         if inner.items.is_empty() {
-            let blocked = inner.blocked.take();
+            let blocked = inner.take_blocked();
             if !inner.ended {
                 inner.reader = Some(cx.waker().clone());
                 inner.items.shrink();
                 drop(inner);
-                taken.items.shrink();
+                taken.shrink();
                 blocked.into_iter().for_each(Waker::wake);
                 return Poll::Pending;
             }
@@ -302,9 +216,9 @@ impl Queue {
             wakers.into_iter().flatten().chain(blocked).for_each(Waker::wake);
             return Poll::Ready(false);
         }
-        std::mem::swap(&mut inner.items, &mut taken.items);
-        taken.step = Progress::step(&inner.limits);
-        let blocked = if inner.is_full(0) { None } else { inner.blocked.take() };
+        let Inner { items, limits, .. } = &mut *inner;
+        taken.swap(items, limits);
+        let blocked = if inner.is_full(0) { None } else { inner.take_blocked() };
         drop(inner);
         blocked.into_iter().for_each(Waker::wake);
         Poll::Ready(true)
@@ -312,11 +226,11 @@ impl Queue {
 
     /// Hears how far the reader has come.
     #[inline(never)]
-    fn has_read(&self, read: Progress) {
+    pub(super) fn has_read(&self, read: Progress) {
         let mut inner = self.lock();
         inner.held = inner.held.saturating_sub(read.items);
         inner.bytes = inner.bytes.saturating_sub(read.bytes);
-        let blocked = if inner.is_full(0) { None } else { inner.blocked.take() };
+        let blocked = if inner.is_full(0) { None } else { inner.take_blocked() };
         drop(inner);
         blocked.into_iter().for_each(Waker::wake);
     }
@@ -338,7 +252,7 @@ impl Queue {
         if inner.is_read() {
             return Poll::Ready(());
         }
-        inner.drainer = Some(cx.waker().clone());
+        inner.rare().drainer = Some(cx.waker().clone());
         Poll::Pending
     }
 
@@ -356,7 +270,7 @@ impl Queue {
     }
 
     pub(crate) fn dropped(&self) -> u64 {
-        self.lock().dropped
+        self.lock().rare.as_ref().map_or(0, |rare| rare.dropped)
     }
 
     /// Messages that wait in the queue.
@@ -366,6 +280,22 @@ impl Queue {
 }
 
 impl Inner {
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    fn take_gap(&mut self) -> u64 {
+        self.rare.as_mut().map_or(0, |rare| std::mem::take(&mut rare.gap))
+    }
+
+    fn take_drainer(&mut self) -> Option<Waker> {
+        self.rare.as_mut()?.drainer.take()
+    }
+
+    fn take_blocked(&mut self) -> Option<Waker> {
+        self.rare.as_mut()?.blocked.take()
+    }
+
     /// How much waits to be read.
     fn waiting(&self) -> usize {
         self.items.len() + self.held
@@ -373,8 +303,7 @@ impl Inner {
 
     /// Whether there is room for all of a batch, and nothing to be told before it.
     fn takes_all(&self, messages: usize, bytes: usize) -> bool {
-        self.slow.is_none()
-            && self.gap == 0
+        self.rare.as_ref().is_none_or(|rare| rare.slow.is_none() && rare.gap == 0)
             && self.waiting() + messages <= self.limits.messages
             && self.bytes.saturating_add(bytes) <= self.limits.bytes
     }
@@ -389,11 +318,13 @@ impl Inner {
     fn push(&mut self, source: &mut Source<'_>, place: Place, paces: &mut Vec<Pace>) {
         let size = place.size();
         if self.overflowed {
-            self.dropped += 1;
+            self.rare().dropped += 1;
         } else if !self.is_full(size) {
-            if let Some(dropped) = self.slow.take() {
-                self.gave_way = false;
-                paces.push(Pace::Recovered { dropped });
+            if let Some(rare) = &mut self.rare {
+                if let Some(dropped) = rare.slow.take() {
+                    rare.gave_way = false;
+                    paces.push(Pace::Recovered { dropped });
+                }
             }
             self.append(source, place, size);
         } else {
@@ -402,8 +333,8 @@ impl Inner {
     }
 
     fn append(&mut self, source: &mut Source<'_>, place: Place, size: usize) {
-        if self.gap > 0 {
-            let dropped = std::mem::take(&mut self.gap);
+        let dropped = self.take_gap();
+        if dropped > 0 {
             self.items.push_item(Item::Lagged { dropped });
             source.is_open = false;
         }
@@ -420,12 +351,15 @@ impl Inner {
         size: usize,
         paces: &mut Vec<Pace>,
     ) {
-        if self.slow.is_none() {
-            self.slow = Some(0);
-            paces.push(Pace::TooSlow { waiting: self.waiting() });
+        let waiting = self.waiting();
+        let rare = self.rare();
+        if rare.slow.is_none() {
+            rare.slow = Some(0);
+            paces.push(Pace::TooSlow { waiting });
         }
+        let gave_way = rare.gave_way;
         match self.limits.overflow {
-            Overflow::Block if !self.gave_way => {
+            Overflow::Block if !gave_way => {
                 // It has been read already, so it is kept; nothing more will be read.
                 self.append(source, place, size);
                 if paces.last() != Some(&Pace::Blocked) {
@@ -433,7 +367,7 @@ impl Inner {
                 }
             }
             Overflow::DropNewest | Overflow::Block => {
-                self.gap += 1;
+                self.rare().gap += 1;
                 self.count_dropped(1);
             }
             Overflow::DropOldest => {
@@ -454,8 +388,9 @@ impl Inner {
     }
 
     fn count_dropped(&mut self, messages: u64) {
-        self.dropped += messages;
-        self.slow = self.slow.map(|dropped| dropped + messages);
+        let rare = self.rare();
+        rare.dropped += messages;
+        rare.slow = rare.slow.map(|dropped| dropped + messages);
     }
 
     /// Drops from the front, where the gap is then told.
@@ -493,7 +428,7 @@ impl Inner {
         self.finished = true;
         self.bytes = 0;
         self.held = 0;
-        [self.drainer.take(), self.blocked.take()]
+        [self.take_drainer(), self.take_blocked()]
     }
 }
 

@@ -1,0 +1,66 @@
+//! What a reader has taken out of its queue and not read yet.
+
+use super::backlog::Backlog;
+use super::overflow::QueueLimits;
+use super::queue::{Item, Queue};
+
+/// What a reader has taken out of its queue, all at once, and not read yet. Until it has, it counts
+/// as waiting.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    items: Backlog,
+    /// What was read since the queue was told.
+    read: Progress,
+    /// When the queue is told next.
+    step: Progress,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Progress {
+    pub(super) items: usize,
+    pub(super) bytes: usize,
+}
+
+impl Progress {
+    /// How often a queue hears of its reader: where few may wait, at once.
+    fn step(limits: &QueueLimits) -> Self {
+        Self { items: (limits.messages / 8).clamp(1, 1024), bytes: (limits.bytes / 8).max(1) }
+    }
+}
+
+impl Taken {
+    /// Takes what has waited longest.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self, queue: &Queue) -> Option<Item> {
+        let item = self.items.pop()?;
+        self.read.items += 1;
+        if let Item::Delivery(delivery) = &item {
+            self.read.bytes += delivery.size();
+        }
+        if self.read.items >= self.step.items || self.read.bytes >= self.step.bytes {
+            queue.has_read(std::mem::take(&mut self.read));
+        }
+        Some(item)
+    }
+
+    /// All of it has been read; gives back what the queue was not told of yet.
+    pub(super) fn all_read(&mut self) -> Progress {
+        std::mem::take(&mut self.read)
+    }
+
+    /// Takes all that waits, and leaves what was taken before, which is empty.
+    pub(super) fn swap(&mut self, items: &mut Backlog, limits: &QueueLimits) {
+        std::mem::swap(items, &mut self.items);
+        self.step = Progress::step(limits);
+    }
+
+    /// Gives much memory back, where nothing is left.
+    pub(super) fn shrink(&mut self) {
+        self.items.shrink();
+    }
+
+    /// How much of it is left.
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+}
