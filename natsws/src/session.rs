@@ -28,7 +28,7 @@ pub(crate) use queue::{Item, Queue};
 use requests::{Ended, Requests};
 pub(crate) use requests::{Outcome, SubjectHash};
 use routes::Routes;
-pub(crate) use routes::{Handler, Route, Target};
+pub(crate) use routes::{Handler, Inline, Route, Target};
 pub(crate) use taken::Taken;
 
 use crate::protocol::encode;
@@ -476,8 +476,8 @@ impl Session {
             return;
         }
         for sid in self.routes.sids(|route| route.deadline.is_some_and(|at| at <= now)) {
-            if let Some(Target::Handler { call, .. }) = self.routes.get(sid).map(|it| &it.target) {
-                effects.calls.push((Arc::clone(call), Item::TimedOut));
+            if let Some(Target::Handler(inline)) = self.routes.get(sid).map(|it| &it.target) {
+                effects.calls.push((Arc::clone(&inline.call), Item::TimedOut));
             }
             if self.connected {
                 encode::unsubscribe(&mut effects.control, sid, None);

@@ -16,7 +16,7 @@ use crate::msg::{Msg, RawMsg, Unusable};
 use crate::protocol::ServerError;
 use crate::runtime;
 use crate::session::{
-    Handler, Item, Overflow, Queue, QueueLimits, Route, Taken, Target, Unanswered,
+    Handler, Inline, Item, Overflow, Queue, QueueLimits, Route, Taken, Target, Unanswered,
 };
 use crate::subject::{SubjectError, check_filter, check_queue_group};
 
@@ -181,10 +181,10 @@ impl<'a> Subscribe<'a> {
         let queue = Arc::new(Queue::new(limits));
         let target = match self.handler.take() {
             None => Target::Queue(Arc::clone(&queue)),
-            Some(handler) => Target::Handler {
+            Some(handler) => Target::Handler(Box::new(Inline {
                 call: inline(handler, self.connection.downgrade()),
                 queue: Arc::clone(&queue),
-            },
+            })),
         };
         let subject: Arc<str> = self.subject.into();
         let mut route = Route::new(Arc::clone(&subject), queue_group, target);

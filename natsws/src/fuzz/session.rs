@@ -19,8 +19,8 @@ use crate::protocol::op::{ClientOp, ServerOp};
 use crate::protocol::{ServerInfo, encode};
 use crate::runtime::{self, Instant};
 use crate::session::{
-    Effects, Item, Outcome, Overflow, Queue, QueueLimits, Route, Session, SubjectHash, Taken,
-    Target, Unanswered,
+    Effects, Inline, Item, Outcome, Overflow, Queue, QueueLimits, Route, Session, SubjectHash,
+    Taken, Target, Unanswered,
 };
 
 const INBOX: &str = "_INBOX.f.";
@@ -550,12 +550,12 @@ impl<'a> World<'a> {
         let queue = Arc::new(Queue::new(QueueLimits::default()));
         let called: Arc<Mutex<Vec<Item>>> = Arc::default();
         let calls = Arc::clone(&called);
-        let target = Target::Handler {
+        let target = Target::Handler(Box::new(Inline {
             call: Arc::new(Mutex::new(move |item| {
                 calls.lock().unwrap_or_else(PoisonError::into_inner).push(item);
             })),
             queue: Arc::clone(&queue),
-        };
+        }));
         let mut route = Route::new(subject.to_owned(), None, target);
         route.deadline = within.map(|within| self.now + within);
         self.add(route, queue, Overflow::default()).called = Some(called);

@@ -103,7 +103,7 @@ impl Session {
         }
         if let Some(queue) = route.queue() {
             effects.wakers.extend(queue.end());
-            if matches!(route.target, Target::Handler { .. }) {
+            if matches!(route.target, Target::Handler(_)) {
                 queue.abandon();
             }
         }

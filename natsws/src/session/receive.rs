@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::requests::SubjectHash;
-use super::routes::Target;
+use super::routes::{Inline, Target};
 use super::{Effects, Item, Notice, Outcome, Session, Waiter};
 use crate::delivery::{Delivery, Place};
 use crate::protocol::op::ServerOp;
@@ -80,7 +80,8 @@ impl Session {
             Target::Queue(_) => {
                 self.batches.add(&mut route.batch, sid, place, size);
             }
-            Target::Handler { call, queue } => {
+            Target::Handler(inline) => {
+                let Inline { call, queue } = &**inline;
                 queue.count(1);
                 effects.calls.push((Arc::clone(call), Item::Delivery(cut())));
             }
@@ -173,7 +174,8 @@ impl Session {
                 self.after(ended, effects);
             }
             Target::Queue(_) => self.end_route(sid, Some(Item::Denied(error.clone())), effects),
-            Target::Handler { call, .. } => {
+            Target::Handler(inline) => {
+                let call = &inline.call;
                 effects.calls.push((Arc::clone(call), Item::Denied(error.clone())));
                 self.end_route(sid, None, effects);
             }

@@ -13,14 +13,17 @@ pub(crate) type Handler = Arc<Mutex<dyn FnMut(Item) + Send>>;
 /// Where the messages of a subscription go.
 pub(crate) enum Target {
     Queue(Arc<Queue>),
-    Handler {
-        call: Handler,
-        queue: Arc<Queue>,
-    },
+    Handler(Box<Inline>),
     /// The one message goes to a request, by its token.
     Request(u64),
     /// The shared inbox of all requests.
     Inbox,
+}
+
+/// A handler, and the queue that counts for it.
+pub(crate) struct Inline {
+    pub(crate) call: Handler,
+    pub(crate) queue: Arc<Queue>,
 }
 
 /// One subscription.
@@ -74,7 +77,8 @@ impl Route {
 
     pub(crate) fn queue(&self) -> Option<&Arc<Queue>> {
         match &self.target {
-            Target::Queue(queue) | Target::Handler { queue, .. } => Some(queue),
+            Target::Queue(queue) => Some(queue),
+            Target::Handler(inline) => Some(&inline.queue),
             Target::Request(_) | Target::Inbox => None,
         }
     }
