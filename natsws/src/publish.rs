@@ -79,7 +79,8 @@ impl From<Refused> for PublishError {
 /// Made by [`Connection::publish`] and [`Msg::respond`](crate::Msg::respond).
 ///
 /// # Cancel safety
-/// A message is accepted whole or not at all: dropped before it is ready, nothing is sent.
+/// A message is accepted whole or not at all: dropped before it is ready, nothing is sent. Polled
+/// again when it is done, it publishes nothing more.
 #[derive(Debug)]
 #[must_use = "nothing is published until this is awaited"]
 pub struct Publish<'a> {
@@ -150,11 +151,21 @@ impl Publish<'_> {
 impl Publish<'_> {
     #[inline]
     fn poll_with(&mut self, waker: Option<&Waker>) -> Poll<Result<(), PublishError>> {
+        let published = self.poll_once(waker);
+        if published.is_ready() {
+            // Polled again, it must not publish again.
+            self.connection = None;
+        }
+        published
+    }
+
+    #[inline]
+    fn poll_once(&mut self, waker: Option<&Waker>) -> Poll<Result<(), PublishError>> {
         if let Some(fault) = self.fault.take() {
             return Poll::Ready(Err(*fault));
         }
         let Some(connection) = self.connection else {
-            return Poll::Ready(Err(PublishError::NoReplySubject));
+            return Poll::Ready(Err(PublishError::Closed));
         };
         check_subject(self.subject)?;
         if let Some(reply) = self.reply {

@@ -168,6 +168,7 @@ impl<C: Borrow<Connection>> Exchange<C> {
             Step::Outcome(outcome) => self.finish(outcome),
             Step::Refused(refused) => {
                 self.cancel();
+                self.sent = true;
                 Poll::Ready(Err(RequestError::refused(refused)))
             }
         }
@@ -344,6 +345,19 @@ impl<'a> SendRequest<'a> {
     }
 }
 
+impl SendRequest<'_> {
+    fn check(&mut self) -> Result<(), RequestError> {
+        if let Some(fault) = self.fault.take() {
+            return Err(*fault);
+        }
+        check_subject(self.subject)?;
+        match &self.exchange.reply_to {
+            ReplyTo::Own(reply) => Ok(check_subject(reply)?),
+            ReplyTo::Shared => Ok(()),
+        }
+    }
+}
+
 impl Future for SendRequest<'_> {
     type Output = Result<Msg, RequestError>;
 
@@ -352,12 +366,10 @@ impl Future for SendRequest<'_> {
         if this.exchange.is_sent() {
             return this.exchange.poll_reply(cx.waker());
         }
-        if let Some(fault) = this.fault.take() {
-            return Poll::Ready(Err(*fault));
-        }
-        check_subject(this.subject)?;
-        if let ReplyTo::Own(reply) = &this.exchange.reply_to {
-            check_subject(reply)?;
+        if let Err(fault) = this.check() {
+            // Polled again, it must not send what was refused.
+            this.exchange.sent = true;
+            return Poll::Ready(Err(fault));
         }
         let head = PublishHead {
             subject: this.subject,

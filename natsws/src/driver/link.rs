@@ -163,7 +163,9 @@ impl Link {
             session.end_block(now, &mut effects);
             drop(session);
             // Only what is said right before the end says why it ends.
-            self.last_error = last_error;
+            if count > 0 {
+                self.last_error = last_error;
+            }
             if let Some(info) = &effects.info {
                 self.decoder.limit_messages(message_limit(&shared.options, info.max_payload));
                 pipe::lock(&self.pipe).limit(info.max_payload);

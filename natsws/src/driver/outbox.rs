@@ -179,7 +179,8 @@ impl Outbox {
             body,
             Kind::Message { size, headers: headers_len > 0 },
         );
-        let fills_batch = before < BATCH && inner.waiting.len() >= BATCH;
+        // What fills it beyond that waits for the driver, and so do the publishers.
+        let fills_batch = before < BATCH && inner.waiting.len() >= BATCH && inner.lent < LENT;
         wake(inner);
         Poll::Ready(Ok(Accepted { fills_batch }))
     }
@@ -267,6 +268,8 @@ impl Outbox {
         spare: Option<Vec<u8>>,
     ) -> Poll<()> {
         let mut inner = self.lock();
+        // It is the driver's turn, whether or not there is anything.
+        inner.lent = 0;
         if inner.waiting.len() == 0 {
             let known = inner.driver.as_ref().is_some_and(|driver| driver.will_wake(waker));
             if !known {
@@ -275,7 +278,6 @@ impl Outbox {
             return Poll::Pending;
         }
         inner.take(chunks, spare);
-        inner.lent = 0;
         let publishers = std::mem::take(&mut inner.publishers);
         drop(inner);
         publishers.into_iter().for_each(Waker::wake);
@@ -289,7 +291,7 @@ impl Outbox {
             return;
         }
         inner.take(chunks, spare);
-        inner.lent += 1;
+        inner.lent = inner.lent.saturating_add(1);
         let publishers = std::mem::take(&mut inner.publishers);
         drop(inner);
         publishers.into_iter().for_each(Waker::wake);

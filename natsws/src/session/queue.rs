@@ -132,6 +132,10 @@ impl Queue {
         if inner.finished || inner.overflowed {
             return None;
         }
+        let dropped = inner.take_gap();
+        if dropped > 0 {
+            inner.items.push_item(Item::Lagged { dropped });
+        }
         inner.items.push_item(item);
         inner.reader.take()
     }
@@ -199,7 +203,7 @@ impl Queue {
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>, taken: &mut Taken) -> Poll<bool> {
         let mut inner = self.lock();
         inner.bytes = inner.bytes.saturating_sub(taken.all_read().bytes);
-        inner.held = inner.items.len();
+        inner.held = 0;
         inner.reading = !inner.items.is_empty();
         if inner.items.is_empty() {
             let blocked = inner.take_blocked();
@@ -216,8 +220,13 @@ impl Queue {
             wakers.into_iter().flatten().chain(blocked).for_each(Waker::wake);
             return Poll::Ready(false);
         }
-        let Inner { items, limits, .. } = &mut *inner;
-        taken.swap(items, limits);
+        let Inner { items, limits, held, .. } = &mut *inner;
+        if limits.overflow == Overflow::DropOldest {
+            taken.take_few(items, limits);
+        } else {
+            *held = items.len();
+            taken.swap(items, limits);
+        }
         let blocked = if inner.is_full(0) { None } else { inner.take_blocked() };
         drop(inner);
         blocked.into_iter().for_each(Waker::wake);
@@ -417,7 +426,9 @@ impl Inner {
             gap += dropped;
             drop(self.items.pop());
         }
-        self.items.push_item_front(Item::Lagged { dropped: gap + now });
+        if gap + now > 0 {
+            self.items.push_item_front(Item::Lagged { dropped: gap + now });
+        }
     }
 
     fn is_read(&self) -> bool {

@@ -1,7 +1,7 @@
 //! What a reader has taken out of its queue and not read yet.
 
 use super::backlog::Backlog;
-use super::overflow::QueueLimits;
+use super::overflow::{Overflow, QueueLimits};
 use super::queue::{Item, Queue};
 
 /// What a reader has taken out of its queue, all at once, and not read yet. Until it has, it counts
@@ -24,7 +24,12 @@ pub(super) struct Progress {
 impl Progress {
     /// How often a queue hears of its reader: where few may wait, at once.
     fn step(limits: &QueueLimits) -> Self {
-        Self { items: (limits.messages / 8).clamp(1, 1024), bytes: (limits.bytes / 8).max(1) }
+        let items = match limits.overflow {
+            // One message too much ends the subscription, so what is read counts at once.
+            Overflow::Close => 1,
+            _ => (limits.messages / 64).clamp(1, 1024),
+        };
+        Self { items, bytes: (limits.bytes / 64).max(1) }
     }
 }
 
@@ -51,6 +56,15 @@ impl Taken {
     /// Takes all that waits, and leaves what was taken before, which is empty.
     pub(super) fn swap(&mut self, items: &mut Backlog, limits: &QueueLimits) {
         std::mem::swap(items, &mut self.items);
+        self.step = Progress::step(limits);
+    }
+
+    /// Takes only what is read at once, so that the rest can still be dropped for what is newer.
+    pub(super) fn take_few(&mut self, items: &mut Backlog, limits: &QueueLimits) {
+        const FEW: usize = 16;
+        for item in std::iter::from_fn(|| items.pop()).take(FEW) {
+            self.items.push_item(item);
+        }
         self.step = Progress::step(limits);
     }
 

@@ -183,3 +183,48 @@ fn without_a_waker_a_full_buffer_refuses() {
     let refused = outbox.poll_publish(&head, Body::Borrowed(b"1"), None);
     assert_eq!(refused, Poll::Ready(Err(Refused::WouldBlock)));
 }
+
+/// Publishes until a batch is full; says whether whoever publishes may send it.
+fn fill(outbox: &Outbox) -> bool {
+    let none = Headers::new();
+    let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
+    let payload = vec![b'x'; BATCH];
+    match outbox.poll_publish(&head, Body::Borrowed(&payload), Some(Waker::noop())) {
+        Poll::Ready(accepted) => accepted.expect("it is accepted").fills_batch,
+        Poll::Pending => panic!("there is room"),
+    }
+}
+
+fn roomy() -> Outbox {
+    let limits = OutboxLimits { high_water: 4 * BATCH, ..OutboxLimits::default() };
+    let outbox = Outbox::new(limits);
+    outbox.connected(&info(), Vec::new(), |_| true);
+    outbox
+}
+
+#[test]
+fn publishers_send_a_few_batches_themselves_and_then_wait_for_the_driver() {
+    let outbox = roomy();
+    let mut chunks = VecDeque::new();
+    for _ in 0..LENT {
+        assert!(fill(&outbox));
+        outbox.take_lent(&mut chunks, None);
+    }
+    assert!(!fill(&outbox), "the driver has had no turn");
+    assert!(publish(&outbox, b"1").is_pending());
+    assert!(outbox.poll_take(Waker::noop(), &mut chunks, None).is_ready());
+    assert!(publish(&outbox, b"1").is_ready());
+    assert!(fill(&outbox));
+}
+
+#[test]
+fn a_driver_that_finds_nothing_has_had_its_turn() {
+    let outbox = roomy();
+    let mut chunks = VecDeque::new();
+    for _ in 0..300 {
+        assert!(fill(&outbox));
+        outbox.take_lent(&mut chunks, None);
+        assert!(outbox.poll_take(Waker::noop(), &mut chunks, None).is_pending());
+    }
+    assert_eq!(chunks.len(), 300);
+}

@@ -149,3 +149,75 @@ fn an_abandoned_queue_keeps_nothing() {
     assert_eq!((queue.len(), queue.received()), (0, 2));
     assert!(queue.is_read());
 }
+
+/// Lets the reader take, and read so many.
+fn read(queue: &Queue, taken: &mut Taken, count: usize) -> Vec<String> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut all = Vec::new();
+    while all.len() < count {
+        match taken.pop(queue) {
+            Some(Item::Delivery(delivery)) => {
+                all.push(String::from_utf8_lossy(delivery.payload_bytes()).into_owned());
+            }
+            Some(other) => all.push(format!("{other:?}")),
+            None => assert!(queue.poll_take(&mut cx, taken).is_ready()),
+        }
+    }
+    all
+}
+
+#[test]
+fn what_a_reader_holds_counts_until_it_is_read() {
+    let queue = Queue::new(limits(3, 100));
+    let mut taken = Taken::default();
+    pushed(&queue, &["a", "b", "c"]);
+    assert_eq!(read(&queue, &mut taken, 1), ["a"]);
+    assert_eq!(pushed(&queue, &["d", "e"]), [Pace::TooSlow { waiting: 3 }]);
+    assert_eq!(read(&queue, &mut taken, 2), ["b", "c"]);
+    assert_eq!(pushed(&queue, &["f"]), [Pace::Recovered { dropped: 1 }]);
+    assert_eq!(read(&queue, &mut taken, 3), ["d", "Lagged { dropped: 1 }", "f"]);
+    let by_size = Queue::new(limits(10, 4));
+    pushed(&by_size, &["12", "34"]);
+    assert_eq!(read(&by_size, &mut taken, 1), ["12"]);
+    assert_eq!(pushed(&by_size, &["56"]), []);
+    assert_eq!(read(&by_size, &mut taken, 2), ["34", "56"]);
+}
+
+#[test]
+fn a_reader_of_the_latest_gets_the_latest_though_it_holds_some() {
+    let queue = Queue::new(QueueLimits { overflow: Overflow::DropOldest, ..limits(32, 1000) });
+    let names: Vec<String> = (0..200).map(|number| format!("{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut taken = Taken::default();
+    pushed(&queue, &names[..20]);
+    assert_eq!(read(&queue, &mut taken, 1), ["0"]);
+    assert_eq!(pushed(&queue, &names[20..21]), [], "there is room for it");
+    for name in &names[21..] {
+        pushed(&queue, &[*name]);
+    }
+    let rest = read(&queue, &mut taken, 15);
+    assert_eq!((rest[0].as_str(), rest[14].as_str()), ("1", "15"));
+    assert_eq!(read(&queue, &mut taken, 2), ["Lagged { dropped: 153 }", "169"]);
+    assert_eq!(read(&queue, &mut taken, 30).last().map(String::as_str), Some("199"));
+}
+
+#[test]
+fn a_subscription_that_closes_does_so_only_where_there_is_no_room() {
+    let queue = with(Overflow::Close);
+    let mut taken = Taken::default();
+    pushed(&queue, &["a", "b", "c"]);
+    for more in ["d", "e", "f"] {
+        read(&queue, &mut taken, 1);
+        assert_eq!(pushed(&queue, &[more]), []);
+    }
+    assert_eq!(read(&queue, &mut taken, 3), ["d", "e", "f"]);
+}
+
+#[test]
+fn the_reason_of_the_end_comes_behind_the_last_gap() {
+    let queue = Queue::new(limits(1, 100));
+    pushed(&queue, &["a", "b"]);
+    queue.tell(Item::TimedOut);
+    queue.end();
+    assert_eq!(shown(&queue), ["a", "Lagged { dropped: 1 }", "TimedOut"]);
+}
