@@ -20,6 +20,41 @@ everywhere! {
         assert_eq!(msg.size(), "greet.joe".len() + "answers".len() + 10 + 13 + 2 + "hello".len());
     }
 
+    async fn a_publish_or_request_that_is_done_sends_nothing_when_it_is_polled_again(target: Target) {
+        let place = target.start().await;
+        let nc = place.connect().await;
+        let mut sub = nc.subscribe(">").await.expect("subscribed");
+        let mut published = nc.publish("a", "1");
+        within("a publish", &mut published).await.expect("published");
+        within("no second one", &mut published).await.expect_err("it is done");
+        let mut refused = nc.publish("a", "2").header("bad name", "x");
+        within("a refusal", &mut refused).await.expect_err("the header is bad");
+        within("no second try", &mut refused).await.expect_err("it is done");
+        let mut request = nc.request("a b", "3");
+        within("a refusal", &mut request).await.expect_err("the subject is bad");
+        within("no second try", &mut request).await.expect_err("it is done");
+        nc.publish("last", "").await.expect("published");
+        assert_eq!(next(&mut sub).await.text(), Ok("1"));
+        assert_eq!(next(&mut sub).await.subject(), "last");
+    }
+
+    async fn publishers_of_whole_batches_leave_the_driver_its_turn(target: Target) {
+        let place = target.start().await;
+        let nc = place.connect().await;
+        let mut sub = nc.subscribe("echo").pending_bytes(usize::MAX).await.expect("subscribed");
+        let payload = Bytes::from(vec![b'x'; 70_000]);
+        // More of them than a count of one byte could tell, some alone and some in a row.
+        for turn in 0..300 {
+            nc.publish("echo", &payload).await.expect("published");
+            if turn % 7 == 0 {
+                within("a flush", nc.flush()).await.expect("flushed");
+            }
+        }
+        for _ in 0..300 {
+            assert_eq!(next(&mut sub).await.payload_bytes(), payload);
+        }
+    }
+
     async fn empty_and_binary_payloads_arrive_as_they_are(target: Target) {
         let place = target.start().await;
         let nc = place.connect().await;
