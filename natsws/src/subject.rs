@@ -285,6 +285,7 @@ const WINDOW: usize = 16;
 const LONGEST_PLAIN: usize = 4 * WINDOW - 2;
 
 /// Without branches, so that it is compiled to a few instructions for all bytes at once.
+#[expect(clippy::needless_bitwise_bool, reason = "a lazy operator is a branch")]
 #[inline]
 fn is_plain_window(bytes: &[u8], next: &[u8]) -> bool {
     let fault = bytes.iter().zip(next).fold(false, |fault, (&byte, &next)| {

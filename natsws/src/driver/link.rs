@@ -40,7 +40,6 @@ pub(super) fn message_limit(options: &ConnectOptions, max_payload: usize) -> usi
 }
 
 /// One connection to one server, while it lasts: bytes in, bytes out.
-#[expect(clippy::struct_excessive_bools, reason = "each comes true at a time of its own")]
 pub(super) struct Link {
     pipe: SharedPipe,
     decoder: Decoder,
@@ -154,7 +153,9 @@ impl Link {
             let more = self.decoder.each(|op, block| {
                 if let ServerOp::Err(text) = &op {
                     let error = ServerError::parse(text);
-                    last_error = (!error.is_permission()).then_some(error).or(last_error.take());
+                    if !error.is_permission() {
+                        last_error = Some(error);
+                    }
                 }
                 fault = session.receive(op, block, now, &mut effects).err();
                 count += 1;

@@ -390,7 +390,9 @@ impl<'a> World<'a> {
         let (now, mut effects) = (self.now, Effects::default());
         let mut received = Ok(());
         for (op, block) in ops {
-            received = received.and(self.session.receive(op, &block, now, &mut effects));
+            if let Err(fault) = self.session.receive(op, &block, now, &mut effects) {
+                received = Err(fault);
+            }
         }
         self.session.end_block(now, &mut effects);
         let blocked = effects.blocked;

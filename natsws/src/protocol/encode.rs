@@ -235,7 +235,7 @@ mod tests {
         head.write(&mut out, head.headers_len(), payload.len(), payload.len());
         out.extend_from_slice(payload.as_bytes());
         payload_end(&mut out);
-        String::from_utf8(out.to_vec()).expect("text")
+        String::from_utf8(out).expect("text")
     }
 
     #[test]

@@ -218,15 +218,15 @@ fn plain_message(line: &[u8]) -> Option<Head> {
         is_ascii: subject.is_ascii,
     };
     let has_headers = verb == 5;
-    let (headers_len, total) = match plain_sizes(text, has_headers) {
-        Some(sizes) => sizes,
-        None => {
-            head.reply = line.len() - text.len();
-            let (reply, text) = plain_word(text)?;
-            head.reply_end = head.reply + reply.len;
-            head.is_ascii &= reply.is_ascii;
-            plain_sizes(text, has_headers)?
-        }
+    let sizes = plain_sizes(text, has_headers);
+    let (headers_len, total) = if let Some(sizes) = sizes {
+        sizes
+    } else {
+        head.reply = line.len() - text.len();
+        let (reply, text) = plain_word(text)?;
+        head.reply_end = head.reply + reply.len;
+        head.is_ascii &= reply.is_ascii;
+        plain_sizes(text, has_headers)?
     };
     head.headers_len = usize::try_from(headers_len).ok()?;
     (headers_len <= total).then_some(Head { total, ..head })

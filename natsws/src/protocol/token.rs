@@ -26,7 +26,8 @@ const VALUES: [u8; 256] = {
 pub(crate) fn write(token: u64) -> [u8; LEN] {
     let mut text = [0; LEN];
     for (at, character) in text.iter_mut().enumerate() {
-        *character = CHARACTERS[(token >> (6 * at)) as usize & 63];
+        let value = usize::try_from((token >> (6 * at)) & 63).unwrap_or_default();
+        *character = CHARACTERS[value];
     }
     text
 }

@@ -29,16 +29,15 @@ impl Batches {
     /// Adds a message of a subscription that has a batch at `at`, or gets one now.
     #[inline]
     pub(super) fn add(&mut self, at: &mut Option<u32>, sid: u64, place: Place, size: usize) {
-        let index = match *at {
-            Some(index) => index as usize,
-            None => {
-                if self.used == self.all.len() {
-                    self.all.push(Batch::default());
-                }
-                *at = u32::try_from(self.used).ok();
-                self.used += 1;
-                self.used - 1
+        let index = if let Some(index) = *at {
+            index as usize
+        } else {
+            if self.used == self.all.len() {
+                self.all.push(Batch::default());
             }
+            *at = u32::try_from(self.used).ok();
+            self.used += 1;
+            self.used - 1
         };
         if let Some(batch) = self.all.get_mut(index) {
             batch.sid = sid;

@@ -92,7 +92,7 @@ mod tests {
         }
         assert!(held.iter().all(|byte| *byte == b'x'));
         drop(held);
-        let all: Vec<_> = (0..KEPT + 1).map(|_| read(&mut blocks, SIZE).as_ptr()).collect();
+        let all: Vec<_> = (0..=KEPT).map(|_| read(&mut blocks, SIZE).as_ptr()).collect();
         assert!(all.contains(&at), "it is one of few that are used in turn");
     }
 

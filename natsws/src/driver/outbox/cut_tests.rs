@@ -184,7 +184,7 @@ impl Server {
                 ClientOp::Pong | ClientOp::Connect(_) => {}
             }
         }
-        answer.to_vec()
+        answer
     }
 
     fn sid_of(&self, subject: &str) -> u64 {

@@ -36,7 +36,7 @@ fn request(session: &mut Session) -> u64 {
 fn said(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut out = Vec::new();
     write(&mut out);
-    String::from_utf8(out.to_vec()).expect("text")
+    String::from_utf8(out).expect("text")
 }
 
 fn arrive(session: &mut Session) -> String {
@@ -133,7 +133,7 @@ fn a_max_that_changes_while_the_connection_moves_is_told_to_each_server_as_it_co
             true
         };
         assert!(decoder.each(put).expect("a good operation"));
-        String::from_utf8(effects.control.to_vec()).expect("text")
+        String::from_utf8(effects.control).expect("text")
     };
     for _ in 0..10 {
         message(&mut session);
