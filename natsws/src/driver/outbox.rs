@@ -20,8 +20,10 @@ use waiting::{Kind, Waiting};
 /// From this size on what waits is worth a system call of its own. It is what fits into the nearer
 /// caches together with the copy that the system makes of it.
 const BATCH: usize = 64 * 1024;
-/// How many batches publishers may send themselves before the driver has its turn.
-const LENT: u8 = 3;
+/// How many batches publishers may send themselves before the driver, which also reads, has its turn.
+/// It is about what tokio lets a task do before another one has its turn. With fewer, the two end up
+/// on two threads, where the driver takes what little there is again and again.
+const LENT: u8 = 128;
 
 /// A message was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +181,6 @@ impl Outbox {
             body,
             Kind::Message { size, headers: headers_len > 0 },
         );
-        // What fills it beyond that waits for the driver, and so do the publishers.
         let fills_batch = before < BATCH && inner.waiting.len() >= BATCH && inner.lent < LENT;
         wake(inner);
         Poll::Ready(Ok(Accepted { fills_batch }))
@@ -437,12 +438,10 @@ impl Inner {
         }
     }
 
-    /// Whether publishers have to wait, for what they said to be sent or for the driver, which also
-    /// reads: it gets its turn after some batches that it did not send itself.
+    /// Whether publishers have to wait for what they said to be sent.
     #[inline]
     fn is_full(&self) -> bool {
-        let waiting = self.waiting.len();
-        waiting >= self.limits.high_water || (waiting >= BATCH && self.lent >= LENT)
+        self.waiting.len() >= self.limits.high_water
     }
 
     fn count(&mut self, size: u32) {

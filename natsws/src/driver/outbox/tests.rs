@@ -203,17 +203,18 @@ fn roomy() -> Outbox {
 }
 
 #[test]
-fn publishers_send_a_few_batches_themselves_and_then_wait_for_the_driver() {
+fn publishers_send_some_batches_themselves_and_then_wait_for_the_driver() {
     let outbox = roomy();
     let mut chunks = VecDeque::new();
     for _ in 0..LENT {
         assert!(fill(&outbox));
         outbox.take_lent(&mut chunks, None);
     }
-    assert!(!fill(&outbox), "the driver has had no turn");
+    for _ in 0..4 {
+        assert!(!fill(&outbox), "the driver has had no turn");
+    }
     assert!(publish(&outbox, b"1").is_pending());
     assert!(outbox.poll_take(Waker::noop(), &mut chunks, None).is_ready());
-    assert!(publish(&outbox, b"1").is_ready());
     assert!(fill(&outbox));
 }
 
