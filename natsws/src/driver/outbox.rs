@@ -17,9 +17,6 @@ use crate::protocol::ServerInfo;
 use crate::protocol::encode::PublishHead;
 use waiting::{Kind, Waiting};
 
-/// From this size on what waits is worth a system call of its own. It is what fits into the nearer
-/// caches together with the copy that the system makes of it.
-const BATCH: usize = 64 * 1024;
 /// How many batches publishers may send themselves before the driver, which also reads, has its turn.
 /// It is about what tokio lets a task do before another one has its turn. With fewer, the two end up
 /// on two threads, where the driver takes what little there is again and again.
@@ -174,14 +171,14 @@ impl Outbox {
         }
         inner.accepted += 1;
         inner.count(size);
-        let before = inner.waiting.len();
+        let was_batch = inner.waiting.is_batch();
         inner.waiting.push(
             head,
             headers_len,
             body,
             Kind::Message { size, headers: headers_len > 0 },
         );
-        let fills_batch = before < BATCH && inner.waiting.len() >= BATCH && inner.lent < LENT;
+        let fills_batch = !was_batch && inner.waiting.is_batch() && inner.lent < LENT;
         wake(inner);
         Poll::Ready(Ok(Accepted { fills_batch }))
     }

@@ -16,7 +16,7 @@ pub(crate) struct OutboxLimits {
 
 impl Default for OutboxLimits {
     fn default() -> Self {
-        Self { high_water: 256 * 1024, reconnect_buffer: 8 * 1024 * 1024, keep_requests: false }
+        Self { high_water: 512 * 1024, reconnect_buffer: 8 * 1024 * 1024, keep_requests: false }
     }
 }
 
@@ -37,7 +37,7 @@ pub enum OnDisconnect {
 
 /// How much may wait, and what happens when it is too much.
 impl ConnectOptions {
-    /// How many bytes may wait to be sent before a publish waits too, at least 1. Default: 256 KiB.
+    /// How many bytes may wait to be sent before a publish waits too, at least 1. Default: 512 KiB.
     pub fn outbox_size(mut self, bytes: usize) -> Self {
         self.outbox.high_water = bytes.max(1);
         self

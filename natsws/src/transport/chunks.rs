@@ -12,13 +12,13 @@ use tokio::io::AsyncWrite;
 use super::TransportError;
 
 /// Bytes that may wait before a sink asks to be flushed.
-const WRITE_AHEAD: usize = 256 * 1024;
+const WRITE_AHEAD: usize = 512 * 1024;
 /// Chunks written by one system call.
-const SLICES: usize = 32;
+const SLICES: usize = 64;
 
 /// Buffers of this size are worth using again, smaller ones (headers of frames among them) and very
 /// large ones are not.
-const RECLAIMED: RangeInclusive<usize> = 1024..=512 * 1024;
+const RECLAIMED: RangeInclusive<usize> = 1024..=1024 * 1024;
 
 /// What waits to be written.
 #[derive(Debug, Default)]

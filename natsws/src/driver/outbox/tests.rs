@@ -188,7 +188,7 @@ fn without_a_waker_a_full_buffer_refuses() {
 fn fill(outbox: &Outbox) -> bool {
     let none = Headers::new();
     let head = PublishHead { subject: "a", reply: None, headers: &none, content_type: None };
-    let payload = vec![b'x'; BATCH];
+    let payload = vec![b'x'; waiting::BATCH];
     match outbox.poll_publish(&head, Body::Borrowed(&payload), Some(Waker::noop())) {
         Poll::Ready(accepted) => accepted.expect("it is accepted").fills_batch,
         Poll::Pending => panic!("there is room"),
@@ -196,7 +196,7 @@ fn fill(outbox: &Outbox) -> bool {
 }
 
 fn roomy() -> Outbox {
-    let limits = OutboxLimits { high_water: 4 * BATCH, ..OutboxLimits::default() };
+    let limits = OutboxLimits { high_water: 4 * waiting::BATCH, ..OutboxLimits::default() };
     let outbox = Outbox::new(limits);
     outbox.connected(&info(), Vec::new(), |_| true);
     outbox

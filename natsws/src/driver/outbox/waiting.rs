@@ -10,6 +10,11 @@ use bytes::Bytes;
 use super::Body;
 use crate::protocol::encode::{self, PublishHead};
 
+/// From this size on what waits is worth a system call of its own. It is what fits into the nearer
+/// caches together with the copy that the system makes of it.
+pub(super) const BATCH: usize = 64 * 1024;
+/// What it is where payloads are not copied here: the system is the only one that touches them.
+const SHARED_BATCH: usize = 4 * BATCH;
 /// From this size on a payload is its own chunk, which a TCP transport writes without copying.
 pub(super) const LARGE_PAYLOAD: usize = 16 * 1024;
 
@@ -34,6 +39,8 @@ pub(super) struct Waiting {
     open: Vec<u8>,
     /// All bytes that wait.
     len: usize,
+    /// Those of payloads that are not copied.
+    shared: usize,
     entries: Vec<Entry>,
 }
 
@@ -41,6 +48,12 @@ impl Waiting {
     /// How many bytes wait.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Whether there is enough for a system call of its own.
+    #[inline]
+    pub(super) fn is_batch(&self) -> bool {
+        self.len - self.shared >= BATCH || self.len >= SHARED_BATCH
     }
 
     /// Adds a message or a request. `headers_len` is the head's.
@@ -62,6 +75,7 @@ impl Waiting {
         head.write(&mut self.open, headers_len, payload.len(), room);
         if let Some(shared) = shared {
             self.len += self.open.len() - before + payload.len();
+            self.shared += payload.len();
             self.seal();
             self.chunks.push_back(shared.clone());
             encode::payload_end(&mut self.open);
@@ -111,6 +125,7 @@ impl Waiting {
         }
         self.entries.clear();
         self.len = 0;
+        self.shared = 0;
     }
 
     /// Gives back the memory that is not in use.
