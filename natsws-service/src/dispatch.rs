@@ -12,7 +12,6 @@ use natsws::{
     Client, FlushError, Msg, PublishError, ServiceError, Subscription, SubscriptionError,
 };
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tower_service::Service;
 
 use crate::error::BoxError;
@@ -20,6 +19,7 @@ use crate::incoming::Incoming;
 use crate::recover::{panicked, recover};
 use crate::response::Response;
 use crate::route::{ResponseFuture, Route};
+use crate::running::Running;
 
 /// How many requests came and how they ended, over all endpoints.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ pub(crate) struct Dispatcher {
     pub(crate) route: Route,
     pub(crate) concurrency: usize,
     pub(crate) counts: Arc<Counts>,
-    pub(crate) running: JoinSet<()>,
+    pub(crate) running: Running,
     /// A message that was taken and waits until the service is ready for it.
     pub(crate) waiting: Option<Msg>,
 }
@@ -84,7 +84,7 @@ impl Dispatcher {
     /// between, it has lost nothing: a message that was taken is waiting or running.
     async fn serve(&mut self) {
         while self.step().await {}
-        while self.running.join_next().await.is_some() {}
+        self.running.fewer_than(1).await;
     }
 
     /// Waits for room, for a message and for the layers, in this order.
@@ -93,10 +93,7 @@ impl Dispatcher {
     /// load shedding would judge by a load that is long gone, and a limit that several endpoints
     /// share would give its room to one that has nothing to do.
     async fn step(&mut self) -> bool {
-        while self.running.try_join_next().is_some() {}
-        while self.running.len() >= self.concurrency {
-            self.running.join_next().await;
-        }
+        self.running.fewer_than(self.concurrency).await;
         if self.waiting.is_none() {
             match poll_fn(|cx| poll_next(&mut self.subscriptions, cx)).await {
                 None => return false,

@@ -51,6 +51,7 @@ mod reply;
 mod response;
 mod route;
 mod router;
+mod running;
 mod serve;
 
 pub use endpoint::Endpoint;

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::dispatch::{Counts, Dispatcher, Phase};
 use crate::error::ServeError;
 use crate::router::{App, IntoApp};
+use crate::running::Running;
 
 /// What a service did over its whole life, told when it has stopped.
 ///
@@ -153,7 +154,7 @@ async fn subscribe(
             route: endpoint.route,
             concurrency: endpoint.concurrency,
             counts: Arc::clone(counts),
-            running: JoinSet::new(),
+            running: Running::default(),
             waiting: None,
         });
     }
