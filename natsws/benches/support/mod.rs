@@ -45,6 +45,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     ("dispatch.16", || dispatch(pieces::messages(16, ""))),
     ("dispatch.1024", || dispatch(pieces::messages(1024, ""))),
     ("dispatch.json", dispatch_json),
+    ("dispatch.by-hand", dispatch_by_hand),
     ("request.1", || request(1)),
     ("request.50", || request(50)),
 ];
@@ -115,6 +116,26 @@ fn dispatch(block: Bytes) -> Run {
         rig.receive(count, &block, async || {
             let msg = subscription.next().await.expect("it is subscribed");
             drop(msg.expect("a message"));
+        });
+    })
+}
+
+/// What [`dispatch_json`] does, without types.
+fn dispatch_by_hand() -> Run {
+    let mut rig = Rig::new();
+    let connection = rig.client.connection().clone();
+    let mut subscription = rig.confirmed(async { connection.subscribe("orders.*.created").await });
+    let block = pieces::block(|| pieces::message(&pieces::encoded::<Json, _>(&Order::new()), ""));
+    Box::new(move |count| {
+        rig.receive(count, &block, async || {
+            let msg = subscription.next().await.expect("it is subscribed").expect("a message");
+            let mut tokens = msg.subject().split('.');
+            let tokens = (tokens.next(), tokens.next(), tokens.next(), tokens.next());
+            let (Some("orders"), Some(region), Some("created"), None) = tokens else {
+                unreachable!("another subject")
+            };
+            let order: Order = serde_json::from_slice(msg.payload()).expect("an order");
+            drop(Order { region: region.to_owned(), ..order });
         });
     })
 }

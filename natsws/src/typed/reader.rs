@@ -19,12 +19,10 @@ impl<'a> SubjectReader<'a> {
 
     fn next(&mut self) -> Result<&'a str, SubjectError> {
         let rest = self.rest.ok_or_else(|| self.mismatch())?;
-        let (token, rest) = match rest.split_once('.') {
-            Some((token, rest)) => (token, Some(rest)),
-            None => (rest, None),
-        };
-        self.rest = rest;
-        Ok(token)
+        // Tokens are short: a plain loop finds the dot before a search would have begun.
+        let dot = rest.bytes().position(|byte| byte == b'.').unwrap_or(rest.len());
+        self.rest = rest.get(dot + 1..);
+        Ok(rest.get(..dot).unwrap_or_default())
     }
 
     fn mismatch(&self) -> SubjectError {
