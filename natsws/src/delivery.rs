@@ -15,6 +15,23 @@ pub(crate) struct Delivery {
     at: Offsets,
 }
 
+/// What is known of the bytes of subject and reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+// As wide as the offsets: a narrower one would leave bytes that are copied one by one.
+#[repr(u32)]
+pub(crate) enum Text {
+    Ascii,
+    /// Nobody has looked yet.
+    Unknown,
+}
+
+impl Text {
+    #[inline]
+    pub(crate) fn new(is_ascii: bool) -> Self {
+        if is_ascii { Self::Ascii } else { Self::Unknown }
+    }
+}
+
 /// Where the parts of a message lie, counted from the start of its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Offsets {
@@ -25,8 +42,8 @@ pub(crate) struct Offsets {
     pub(crate) headers_start: u32,
     /// Equal to `headers_start` where there are no headers.
     pub(crate) payload_start: u32,
-    /// Subject and reply are known to be ASCII. Otherwise that has not been looked at.
-    pub(crate) is_ascii: bool,
+    /// What is known of subject and reply.
+    pub(crate) text: Text,
 }
 
 /// Where a message lies in the block that it was read in.
@@ -92,7 +109,7 @@ impl Delivery {
     /// Whether subject and reply are text.
     #[inline]
     pub(crate) fn is_text(&self) -> bool {
-        self.at.is_ascii
+        self.at.text == Text::Ascii
             || (str::from_utf8(self.subject()).is_ok()
                 && self.reply().is_none_or(|reply| str::from_utf8(reply).is_ok()))
     }

@@ -30,6 +30,9 @@ impl Default for Limits {
     }
 }
 
+/// Places in a block are told in 32 bits. No transport reads that much at once.
+const LONGEST_BLOCK: usize = 1 << 30;
+
 /// Turns the bytes of one direction of a connection into operations.
 ///
 /// Operations are slices of the chunk they came in. Only what a chunk boundary cuts is copied, once:
@@ -80,7 +83,10 @@ impl Decoder {
     }
 
     /// Adds what was read.
-    pub(crate) fn push(&mut self, chunk: Bytes) {
+    pub(crate) fn push(&mut self, mut chunk: Bytes) {
+        while chunk.len() > LONGEST_BLOCK {
+            self.chunks.push_back(chunk.split_to(LONGEST_BLOCK));
+        }
         if !chunk.is_empty() {
             self.chunks.push_back(chunk);
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::error::ProtocolFault;
-use crate::delivery::{Delivery, Message, Offsets, Place};
+use crate::delivery::{Delivery, Message, Offsets, Place, Text};
 
 /// What a server sends, with messages as they are or as where they lie.
 #[derive(Debug, Clone)]
@@ -51,20 +51,20 @@ pub(crate) struct Head {
 impl Head {
     /// Where the finished message lies. `line` and `line_end` are where its control line starts in
     /// the block, and where headers begin, counted from there.
+    #[expect(clippy::cast_possible_truncation, reason = "blocks and messages are never that long")]
+    #[inline]
     pub(crate) fn place(&self, line: usize, line_end: usize) -> Place {
-        let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        let from_subject = |at: usize| number(at - self.subject);
-        let total = usize::try_from(self.total).unwrap_or(usize::MAX);
+        let from_subject = |at: usize| at.wrapping_sub(self.subject) as u32;
         Place {
-            start: number(line + self.subject),
-            len: number((line_end - self.subject).saturating_add(total)),
+            start: (line + self.subject) as u32,
+            len: from_subject(line_end).wrapping_add(self.total as u32),
             at: Offsets {
                 subject_end: from_subject(self.subject_end),
                 reply_start: from_subject(self.reply),
                 reply_end: from_subject(self.reply_end),
                 headers_start: from_subject(line_end),
                 payload_start: from_subject(line_end + self.headers_len),
-                is_ascii: self.is_ascii,
+                text: Text::new(self.is_ascii),
             },
         }
     }
@@ -233,7 +233,7 @@ fn plain_message(line: &[u8]) -> Option<Head> {
 }
 
 /// The sizes that a line ends with.
-#[inline]
+#[inline(always)]
 fn plain_sizes(text: &[u8], has_headers: bool) -> Option<(u64, u64)> {
     let (mut headers_len, mut text) = (0, text);
     if has_headers {
@@ -254,7 +254,7 @@ struct PlainWord {
 }
 
 /// The word that a text starts with, and what comes behind its blank.
-#[inline]
+#[inline(always)]
 fn plain_word(text: &[u8]) -> Option<(PlainWord, &[u8])> {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGH: u64 = ONES << 7;
@@ -282,7 +282,7 @@ fn plain_word(text: &[u8]) -> Option<(PlainWord, &[u8])> {
 }
 
 /// The number that a text starts with, and what comes behind it.
-#[inline]
+#[inline(always)]
 fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
     let (mut number, mut rest) = (0_u64, text);
     while let [digit @ b'0'..=b'9', more @ ..] = rest {

@@ -156,7 +156,7 @@ impl Contents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::Offsets;
+    use crate::delivery::{Offsets, Text};
 
     fn place(start: u32, len: u32) -> Place {
         let at = Offsets {
@@ -165,7 +165,7 @@ mod tests {
             reply_end: 0,
             headers_start: 0,
             payload_start: 0,
-            is_ascii: true,
+            text: Text::Ascii,
         };
         Place { start, len, at }
     }

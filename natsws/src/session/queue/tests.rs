@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::delivery::Offsets;
+use crate::delivery::{Offsets, Text};
 
 /// Pushes messages of one block with these payloads.
 fn pushed(queue: &Queue, payloads: &[&str]) -> Vec<Pace> {
@@ -18,7 +18,7 @@ fn pushed(queue: &Queue, payloads: &[&str]) -> Vec<Pace> {
             reply_end: 0,
             headers_start: 0,
             payload_start: 0,
-            is_ascii: true,
+            text: Text::Ascii,
         };
         batch.places.push(Place { start, len, at });
         batch.bytes += payload.len();
