@@ -60,6 +60,20 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// A message that is nothing but a payload.
+    #[cfg(test)]
+    pub(crate) fn of_payload(start: u32, len: u32) -> Self {
+        let at = Offsets {
+            subject_end: 0,
+            reply_start: 0,
+            reply_end: 0,
+            headers_start: 0,
+            payload_start: 0,
+            text: Text::Ascii,
+        };
+        Self { start, len, at }
+    }
+
     /// Header and payload bytes: what counts against limits and in statistics.
     pub(crate) fn size(&self) -> usize {
         self.len.saturating_sub(self.at.headers_start) as usize

@@ -15,7 +15,7 @@ use crate::status::Status;
 /// A received message.
 ///
 /// It is a handle on the block that it was read in, so taking and moving one copies nothing. A
-/// message that is kept for long keeps its block (up to 64 KiB, or the message) alive with it.
+/// message that is kept for long keeps its block (up to 256 KiB, or the message) alive with it.
 #[derive(Clone)]
 pub struct Msg {
     delivery: Delivery,

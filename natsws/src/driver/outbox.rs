@@ -144,13 +144,7 @@ impl Outbox {
         waker: Option<&Waker>,
     ) -> Poll<Result<Accepted, Refused>> {
         let mut inner = self.lock();
-        let bare;
-        let head = if inner.understands(head) {
-            head
-        } else {
-            bare = PublishHead { content_type: None, ..*head };
-            &bare
-        };
+        let head = &inner.understood(head);
         let headers_len = head.headers_len();
         let size = match inner.accept(headers_len, body) {
             Ok(size) => size,
@@ -195,13 +189,7 @@ impl Outbox {
     ) -> Poll<Result<(), Refused>> {
         let mut inner = self.lock();
         inner.waiting.push_control(control);
-        let bare;
-        let head = if inner.understands(head) {
-            head
-        } else {
-            bare = PublishHead { content_type: None, ..*head };
-            &bare
-        };
+        let head = &inner.understood(head);
         let headers_len = head.headers_len();
         let accepted = match inner.accept(headers_len, body) {
             Err(refused) => Poll::Ready(Err(refused)),
@@ -275,10 +263,8 @@ impl Outbox {
             }
             return Poll::Pending;
         }
-        inner.take(chunks, spare);
-        let publishers = std::mem::take(&mut inner.publishers);
-        drop(inner);
-        publishers.into_iter().for_each(Waker::wake);
+        inner.waiting.take(chunks, spare);
+        wake_publishers(inner);
         Poll::Ready(())
     }
 
@@ -288,28 +274,26 @@ impl Outbox {
         if inner.gate != Gate::Connected {
             return;
         }
-        inner.take(chunks, spare);
+        inner.waiting.take(chunks, spare);
         inner.lent = inner.lent.saturating_add(1);
-        let publishers = std::mem::take(&mut inner.publishers);
-        drop(inner);
-        publishers.into_iter().for_each(Waker::wake);
+        wake_publishers(inner);
     }
 
     /// Takes everything that waits, where it is the last that goes to this server. Gives back how
     /// many messages had been accepted by then.
     pub(crate) fn take_all(&self, chunks: &mut VecDeque<Bytes>) -> u64 {
         let mut inner = self.lock();
-        inner.take(chunks, None);
+        inner.waiting.take(chunks, None);
         let accepted = inner.accepted;
-        let publishers = std::mem::take(&mut inner.publishers);
-        drop(inner);
-        publishers.into_iter().for_each(Waker::wake);
+        wake_publishers(inner);
         accepted
     }
 
     /// Gives back the memory that is not in use.
     pub(crate) fn shrink(&self) {
-        self.lock().shrink();
+        let mut inner = self.lock();
+        inner.waiting.shrink();
+        inner.publishers.shrink_to_fit();
     }
 
     /// The connection is lost: control operations go, messages stay, and so do requests where they
@@ -331,9 +315,7 @@ impl Outbox {
             Kind::Control => false,
         });
         let accepted = inner.accepted;
-        let publishers = std::mem::take(&mut inner.publishers);
-        drop(inner);
-        publishers.into_iter().for_each(Waker::wake);
+        wake_publishers(inner);
         Left { requests, kept, accepted }
     }
 
@@ -387,9 +369,7 @@ impl Outbox {
     pub(crate) fn stop_accepting(&self) {
         let mut inner = self.lock();
         inner.draining = true;
-        let publishers = std::mem::take(&mut inner.publishers);
-        drop(inner);
-        publishers.into_iter().for_each(Waker::wake);
+        wake_publishers(inner);
     }
 
     /// The connection is closed for good. Gives back how many messages were accepted ever.
@@ -398,9 +378,7 @@ impl Outbox {
         inner.gate = Gate::Closed;
         let accepted = inner.accepted;
         inner.waiting.retain(|_| false);
-        let publishers = std::mem::take(&mut inner.publishers);
-        drop(inner);
-        publishers.into_iter().for_each(Waker::wake);
+        wake_publishers(inner);
         accepted
     }
 }
@@ -411,6 +389,14 @@ fn wake(mut inner: MutexGuard<'_, Inner>) {
     let driver = if inner.waiting.len() > 0 { inner.driver.take() } else { None };
     drop(inner);
     driver.into_iter().for_each(Waker::wake);
+}
+
+/// Wakes those who wait for room, or who are to hear that there will be none, after the lock is given
+/// back.
+fn wake_publishers(mut inner: MutexGuard<'_, Inner>) {
+    let publishers = std::mem::take(&mut inner.publishers);
+    drop(inner);
+    publishers.into_iter().for_each(Waker::wake);
 }
 
 impl Inner {
@@ -449,8 +435,9 @@ impl Inner {
     /// A server without headers gets no content type; that nobody asked for it says nothing more
     /// than the payload does.
     #[inline]
-    fn understands(&self, head: &PublishHead<'_>) -> bool {
-        self.headers || head.content_type.is_none()
+    fn understood<'h>(&self, head: &PublishHead<'h>) -> PublishHead<'h> {
+        let content_type = if self.headers { head.content_type } else { None };
+        PublishHead { content_type, ..*head }
     }
 
     /// Whether there is room while there is no connection.
@@ -489,15 +476,6 @@ impl Inner {
             false
         });
         misfits
-    }
-
-    fn take(&mut self, chunks: &mut VecDeque<Bytes>, spare: Option<Vec<u8>>) {
-        self.waiting.take(chunks, spare.unwrap_or_default());
-    }
-
-    fn shrink(&mut self) {
-        self.waiting.shrink();
-        self.publishers.shrink_to_fit();
     }
 }
 

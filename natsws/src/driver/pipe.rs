@@ -88,7 +88,7 @@ impl Pipe {
             if self.flush(cx)?.is_pending() {
                 return Ok(());
             }
-            let spare = self.transport.as_mut().and_then(|transport| transport.reclaim());
+            let spare = self.spare();
             if outbox.poll_take(cx.waker(), &mut self.sending, spare).is_pending() {
                 return Ok(());
             }
@@ -128,6 +128,11 @@ impl Pipe {
         Ok(Poll::Ready(()))
     }
 
+    /// A buffer that was sent and can be filled again.
+    fn spare(&mut self) -> Option<Vec<u8>> {
+        self.transport.as_mut()?.reclaim()
+    }
+
     /// Everything is on its way.
     pub(super) fn is_flushed(&self) -> bool {
         self.sending.is_empty() && !self.unflushed
@@ -154,7 +159,7 @@ impl Pipe {
             if flushed.is_pending() {
                 return Ok(Poll::Pending);
             }
-            let spare = self.transport.as_mut().and_then(|transport| transport.reclaim());
+            let spare = self.spare();
             outbox.take_lent(&mut self.sending, spare);
             self.flush(&mut cx)
         });

@@ -156,19 +156,6 @@ impl Contents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::{Offsets, Text};
-
-    fn place(start: u32, len: u32) -> Place {
-        let at = Offsets {
-            subject_end: 0,
-            reply_start: 0,
-            reply_end: 0,
-            headers_start: 0,
-            payload_start: 0,
-            text: Text::Ascii,
-        };
-        Place { start, len, at }
-    }
 
     fn shown(item: Item) -> String {
         match item {
@@ -186,12 +173,12 @@ mod tests {
     /// Three messages of one block, one of another, and a gap in the first.
     fn filled(first: &Bytes, second: &Bytes) -> Backlog {
         let mut backlog = Backlog::default();
-        backlog.push(Some(first), place(0, 1));
-        backlog.push(None, place(1, 2));
+        backlog.push(Some(first), Place::of_payload(0, 1));
+        backlog.push(None, Place::of_payload(1, 2));
         backlog.push_item(Item::Lagged { dropped: 7 });
-        backlog.push(Some(first), place(3, 1));
-        backlog.push(Some(second), place(0, 1));
-        backlog.push(None, place(1, 1));
+        backlog.push(Some(first), Place::of_payload(3, 1));
+        backlog.push(Some(second), Place::of_payload(0, 1));
+        backlog.push(None, Place::of_payload(1, 1));
         backlog
     }
 

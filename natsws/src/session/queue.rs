@@ -132,10 +132,7 @@ impl Queue {
         if inner.finished || inner.overflowed {
             return None;
         }
-        let dropped = inner.take_gap();
-        if dropped > 0 {
-            inner.items.push_item(Item::Lagged { dropped });
-        }
+        inner.tell_gap();
         inner.items.push_item(item);
         inner.reader.take()
     }
@@ -186,9 +183,8 @@ impl Queue {
     pub(crate) fn end(&self) -> Option<Waker> {
         let mut inner = self.lock();
         inner.ended = true;
-        let dropped = inner.take_gap();
-        if dropped > 0 && !inner.finished {
-            inner.items.push_item(Item::Lagged { dropped });
+        if !inner.finished {
+            inner.tell_gap();
         }
         let drainer = if inner.is_read() { inner.take_drainer() } else { None };
         let blocked = inner.take_blocked();
@@ -227,7 +223,7 @@ impl Queue {
             *held = items.len();
             taken.swap(items, limits);
         }
-        let blocked = if inner.is_full(0) { None } else { inner.take_blocked() };
+        let blocked = inner.unblocked();
         drop(inner);
         blocked.into_iter().for_each(Waker::wake);
         Poll::Ready(true)
@@ -239,7 +235,7 @@ impl Queue {
         let mut inner = self.lock();
         inner.held = inner.held.saturating_sub(read.items);
         inner.bytes = inner.bytes.saturating_sub(read.bytes);
-        let blocked = if inner.is_full(0) { None } else { inner.take_blocked() };
+        let blocked = inner.unblocked();
         drop(inner);
         blocked.into_iter().for_each(Waker::wake);
     }
@@ -293,8 +289,13 @@ impl Inner {
         self.rare.get_or_insert_default()
     }
 
-    fn take_gap(&mut self) -> u64 {
-        self.rare.as_mut().map_or(0, |rare| std::mem::take(&mut rare.gap))
+    /// Tells of what was dropped since the last message that was kept, if anything was.
+    fn tell_gap(&mut self) -> bool {
+        let dropped = self.rare.as_mut().map_or(0, |rare| std::mem::take(&mut rare.gap));
+        if dropped > 0 {
+            self.items.push_item(Item::Lagged { dropped });
+        }
+        dropped > 0
     }
 
     fn take_drainer(&mut self) -> Option<Waker> {
@@ -303,6 +304,11 @@ impl Inner {
 
     fn take_blocked(&mut self) -> Option<Waker> {
         self.rare.as_mut()?.blocked.take()
+    }
+
+    /// Who waits for room, where there is some.
+    fn unblocked(&mut self) -> Option<Waker> {
+        if self.is_full(0) { None } else { self.take_blocked() }
     }
 
     /// How much waits to be read.
@@ -342,9 +348,7 @@ impl Inner {
     }
 
     fn append(&mut self, source: &mut Source<'_>, place: Place, size: usize) {
-        let dropped = self.take_gap();
-        if dropped > 0 {
-            self.items.push_item(Item::Lagged { dropped });
+        if self.tell_gap() {
             source.is_open = false;
         }
         self.bytes += size;

@@ -118,10 +118,10 @@ impl Waiting {
     }
 
     /// Moves everything behind what is in `chunks`. What comes next is collected in `spare`.
-    pub(super) fn take(&mut self, chunks: &mut VecDeque<Bytes>, spare: Vec<u8>) {
+    pub(super) fn take(&mut self, chunks: &mut VecDeque<Bytes>, spare: Option<Vec<u8>>) {
         chunks.append(&mut self.chunks);
         if !self.open.is_empty() {
-            chunks.push_back(std::mem::replace(&mut self.open, spare).into());
+            chunks.push_back(std::mem::replace(&mut self.open, spare.unwrap_or_default()).into());
         }
         self.entries.clear();
         self.len = 0;

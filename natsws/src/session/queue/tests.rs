@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::delivery::{Offsets, Text};
 
 /// Pushes messages of one block with these payloads.
 fn pushed(queue: &Queue, payloads: &[&str]) -> Vec<Pace> {
@@ -12,15 +11,7 @@ fn pushed(queue: &Queue, payloads: &[&str]) -> Vec<Pace> {
     let mut batch = Batch::default();
     for payload in payloads {
         let len = u32::try_from(payload.len()).expect("short");
-        let at = Offsets {
-            subject_end: 0,
-            reply_start: 0,
-            reply_end: 0,
-            headers_start: 0,
-            payload_start: 0,
-            text: Text::Ascii,
-        };
-        batch.places.push(Place { start, len, at });
+        batch.places.push(Place::of_payload(start, len));
         batch.bytes += payload.len();
         start += len;
     }
