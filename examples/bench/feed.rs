@@ -35,14 +35,20 @@ fn window(plan: &Plan) -> (u64, u64) {
 pub(crate) struct Credits {
     read: Arc<(AtomicU64, Notify)>,
     /// How many messages are worth saying so.
-    pub(crate) step: u64,
+    step: u64,
+    /// What this task has read and not said.
+    unsaid: u64,
 }
 
 impl Credits {
-    /// A step was read.
-    pub(crate) fn give(&self) {
-        self.read.0.fetch_add(1, Ordering::Relaxed);
-        self.read.1.notify_one();
+    /// A message was read. After a step of them the feeder may send more.
+    pub(crate) fn count(&mut self) {
+        self.unsaid += 1;
+        if self.unsaid == self.step {
+            self.unsaid = 0;
+            self.read.0.fetch_add(1, Ordering::Relaxed);
+            self.read.1.notify_one();
+        }
     }
 }
 
@@ -74,7 +80,7 @@ impl Feed {
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("the feeder has no pipes".into());
         };
-        let credits = Credits { read: Arc::default(), step: window(plan).1 };
+        let credits = Credits { read: Arc::default(), step: window(plan).1, unsaid: 0 };
         let stdout = BufReader::new(stdout).lines();
         let mut feed = Self { _child: child, stdin, stdout, credits: credits.clone() };
         match feed.stdout.next_line().await? {

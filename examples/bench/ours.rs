@@ -73,18 +73,13 @@ impl Side for Plain {
         Ok(self.connection.subscribe(self.job.subject(lane)).await?)
     }
 
-    async fn read(&self, mut lane: Subscription, count: u64, credits: Credits) -> Done {
-        let mut unsaid = 0;
+    async fn read(&self, mut lane: Subscription, count: u64, mut credits: Credits) -> Done {
         for _ in 0..count {
             let msg = lane.next().await.ok_or(OVER)??;
             if msg.payload().len() != self.payload.len() {
                 return Err("a message has another size than was sent".into());
             }
-            unsaid += 1;
-            if unsaid == credits.step {
-                credits.give();
-                unsaid = 0;
-            }
+            credits.count();
         }
         Ok(())
     }
@@ -198,18 +193,13 @@ impl<M: Sample> Side for Typed<M> {
         Ok(self.client.subscribe().await?)
     }
 
-    async fn read(&self, mut lane: TypedSubscription<M>, count: u64, credits: Credits) -> Done {
-        let mut unsaid = 0;
+    async fn read(&self, mut lane: TypedSubscription<M>, count: u64, mut credits: Credits) -> Done {
         for id in 0..count {
             let sample = lane.next().await.ok_or(OVER)??;
             if sample.place() != (self.job.run, id) {
                 return Err("a message is not the next one that was sent".into());
             }
-            unsaid += 1;
-            if unsaid == credits.step {
-                credits.give();
-                unsaid = 0;
-            }
+            credits.count();
         }
         Ok(())
     }

@@ -163,16 +163,12 @@ impl<F: Form> Side for Peer<F> {
         Ok(self.client.subscribe(self.job.subject(lane)).await?)
     }
 
-    async fn read(&self, mut lane: Subscriber, count: u64, credits: Credits) -> Done {
-        let (form, mut unsaid) = (F::new(&self.job, 0), 0);
+    async fn read(&self, mut lane: Subscriber, count: u64, mut credits: Credits) -> Done {
+        let form = F::new(&self.job, 0);
         for id in 0..count {
             let message = lane.next().await.ok_or(OVER)?;
             form.check(&message.payload, id)?;
-            unsaid += 1;
-            if unsaid == credits.step {
-                credits.give();
-                unsaid = 0;
-            }
+            credits.count();
         }
         Ok(())
     }
