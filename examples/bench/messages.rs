@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use natsws::{DecodeMessage, Request, Subject};
+use natsws::{DecodeOwned, Request, Subject};
 use natsws_service::{App, Router};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub(crate) struct Answer {
 /// A message, and how one would encode it by hand.
 pub(crate) trait Sample:
     Request<Reply = Answer, Error: 'static>
-    + DecodeMessage
+    + DecodeOwned
     + Serialize
     + DeserializeOwned
     + Send

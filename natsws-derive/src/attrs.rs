@@ -5,10 +5,14 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Ident, LitStr, Meta, Path, Token, Type, parse_quote};
+use syn::{
+    Attribute, Data, DeriveInput, Field, Ident, LitStr, Meta, Path, Token, Type, Variant,
+    parse_quote,
+};
 
 use crate::errors::{Errors, closest, list};
 
+const FIELD_KEYS: [&str; 2] = ["rename", "with"];
 const KEYS: [&str; 7] = ["codec", "reply", "error", "reply_codec", "error_codec", "queue", "crate"];
 
 /// What the user wrote after `codec =`.
@@ -60,9 +64,10 @@ impl Attrs {
             queue: None,
             krate: None,
         };
-        refuse_on_fields(&input.data, errors);
+        let is_enum = matches!(input.data, Data::Enum(_));
         let mut found = input.attrs.iter().filter(|attribute| is_ours(attribute));
         match found.next() {
+            None if is_enum => {}
             None => errors.push(
                 input.ident.span(),
                 format!(
@@ -70,7 +75,7 @@ impl Attrs {
                     input.ident
                 ),
             ),
-            Some(first) => attrs.read(first, errors),
+            Some(first) => attrs.read(first, is_enum, errors),
         }
         for second in found {
             errors.push(
@@ -87,17 +92,18 @@ impl Attrs {
         declared.unwrap_or_else(|| parse_quote!(::natsws))
     }
 
-    fn read(&mut self, attribute: &Attribute, errors: &mut Errors) {
-        let items = match &attribute.meta {
-            Meta::List(list) => split(list.tokens.clone()),
-            Meta::Path(_) | Meta::NameValue(_) => Vec::new(),
-        };
+    fn read(&mut self, attribute: &Attribute, is_enum: bool, errors: &mut Errors) {
+        let items = items(attribute);
         // A template of a wrong kind is wrong once, not also missing.
         let mut has_template = false;
         for (index, item) in items.into_iter().enumerate() {
             let span = item.span();
             let quoted = if item.is_empty() { ",".to_owned() } else { item.to_string() };
             match Item::parse.parse2(item) {
+                Ok(Item::Template(text)) if is_enum => errors.push(
+                    span,
+                    format!("template `{}` on an enum: each of its variants has its own, write it there", text.value()),
+                ),
                 Ok(Item::Template(text)) if has_template => errors.push(
                     span,
                     format!("second template `{}`: a struct has one subject", text.value()),
@@ -113,7 +119,7 @@ impl Attrs {
                     self.template = Some(text);
                 }
                 Ok(Item::Pair(key, value)) => self.set(key, value, errors),
-                Err(_) if index == 0 => {
+                Err(_) if index == 0 && !is_enum => {
                     has_template = true;
                     errors.push(
                         span,
@@ -128,7 +134,7 @@ impl Attrs {
                 ),
             }
         }
-        if !has_template {
+        if !has_template && !is_enum {
             errors.push(
                 attribute.path().span(),
                 "`#[subject(…)]` has no template: write it first, as in `#[subject(\"orders.{id}\")]`",
@@ -226,11 +232,103 @@ fn is_ours(attribute: &Attribute) -> bool {
     attribute.path().is_ident("subject")
 }
 
-/// The compiler lets a derive's attribute stand on a field too, where it would mean nothing.
-fn refuse_on_fields(data: &Data, errors: &mut Errors) {
-    let Data::Struct(data) = data else { return };
-    let attributes = data.fields.iter().flat_map(|field| &field.attrs);
-    for attribute in attributes.filter(|attribute| is_ours(attribute)) {
-        errors.push(attribute.path().span(), "`#[subject(…)]` on a field: write it on the struct");
+/// The template of an enum's variant, which is all that its attribute may have.
+pub(crate) fn variant_template(variant: &Variant, errors: &mut Errors) -> Option<LitStr> {
+    let name = &variant.ident;
+    let mut template = None;
+    let found: Vec<&Attribute> = variant.attrs.iter().filter(|each| is_ours(each)).collect();
+    if found.is_empty() {
+        errors.push(
+            name.span(),
+            format!("variant `{name}` has no `#[subject(\"…\")]`: say what it is published to"),
+        );
+    }
+    let is_there = !found.is_empty();
+    let before = errors.len();
+    for item in found.into_iter().flat_map(items) {
+        let span = item.span();
+        let quoted = item.to_string();
+        match Item::parse.parse2(item) {
+            Ok(Item::Template(text)) if template.is_none() => template = Some(text),
+            Ok(Item::Template(text)) => errors.push(
+                span,
+                format!("second template `{}`: a variant has one subject", text.value()),
+            ),
+            Ok(Item::Pair(key, _)) if KEYS.contains(&key.to_string().as_str()) => errors.push(
+                span,
+                format!("`{key}` on a variant: it holds for the whole enum, write it there"),
+            ),
+            Ok(Item::Pair(..)) | Err(_) => errors.push(
+                span,
+                format!("unexpected `{quoted}`: a variant has a template alone, as in `#[subject(\"orders.{{id}}\")]`"),
+            ),
+        }
+    }
+    if is_there && template.is_none() && errors.len() == before {
+        errors.push(
+            name.span(),
+            format!(
+                "variant `{name}` has no template: write it, as in `#[subject(\"orders.{{id}}\")]`"
+            ),
+        );
+    }
+    template
+}
+
+/// What stands in `#[subject(…)]` on a field.
+#[derive(Default)]
+pub(crate) struct FieldAttrs {
+    /// What the template calls it.
+    pub(crate) rename: Option<Declared<LitStr>>,
+    /// The module whose functions write and read it.
+    pub(crate) with: Option<Declared<Path>>,
+}
+
+impl FieldAttrs {
+    pub(crate) fn parse(field: &Field, errors: &mut Errors) -> Self {
+        let mut attrs = Self::default();
+        for item in field.attrs.iter().filter(|each| is_ours(each)).flat_map(items) {
+            let span = item.span();
+            let quoted = item.to_string();
+            match Item::parse.parse2(item) {
+                Ok(Item::Pair(key, value)) => attrs.set(key, value, errors),
+                Ok(Item::Template(text)) => errors.push(
+                    span,
+                    format!("template `{}` on a field: write it on the struct", text.value()),
+                ),
+                Err(_) => errors.push(
+                    span,
+                    format!("unexpected `{quoted}`: a field has pairs, as in `rename = \"id\"`"),
+                ),
+            }
+        }
+        attrs
+    }
+
+    fn set(&mut self, key: Ident, value: TokenStream, errors: &mut Errors) {
+        match key.to_string().as_str() {
+            "rename" => store(&mut self.rename, key, value, "a string, as in `\"id\"`", errors),
+            "with" => store(&mut self.with, key, value, "a module, as in `self::hex`", errors),
+            unknown => {
+                let hint = closest(unknown, FIELD_KEYS)
+                    .map(|close| format!("; did you mean `{close}`?"))
+                    .unwrap_or_default();
+                errors.push(
+                    key.span(),
+                    format!(
+                        "unknown attribute `{unknown}` on a field: expected one of {}{hint}",
+                        list(FIELD_KEYS)
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// The items of one `#[subject(…)]`.
+fn items(attribute: &Attribute) -> Vec<TokenStream> {
+    match &attribute.meta {
+        Meta::List(list) => split(list.tokens.clone()),
+        Meta::Path(_) | Meta::NameValue(_) => Vec::new(),
     }
 }

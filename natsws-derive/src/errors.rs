@@ -17,6 +17,11 @@ impl Errors {
         }
     }
 
+    /// How many there are so far.
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |errors| errors.into_iter().count())
+    }
+
     pub(crate) fn into_first(self) -> Option<syn::Error> {
         self.0
     }

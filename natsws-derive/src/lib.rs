@@ -1,18 +1,22 @@
 //! The derive macro of `natsws`, which re-exports it: depend on `natsws`, not on this crate.
 
 mod attrs;
+mod codecs;
 mod errors;
 mod expand;
+mod fields;
 mod model;
 mod template;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use proc_macro::TokenStream;
 
 /// Declares the subject, the payload and the reply of a message on the struct that is the message.
 ///
 /// ```text
+/// use natsws::codec::Encoded;
 /// use natsws::{DecodeMessage, EncodeMessage, Subject};
 /// use natsws::bytes::BytesMut;
 /// use serde::{Deserialize, Serialize};
@@ -40,7 +44,7 @@ use proc_macro::TokenStream;
 /// assert_eq!(&payload[..], br#"{"region":"eu","id":7}"#);
 ///
 /// // The subject is the authority: it came from `us`, whatever the payload says.
-/// let received = OrderCreated::decode("orders.us.created", payload.freeze())?;
+/// let received = OrderCreated::decode(Encoded::new("orders.us.created", &payload))?;
 /// assert_eq!(received.region, "us");
 ///
 /// // A value that would make another subject is an error that names the field.
@@ -94,4 +98,11 @@ use proc_macro::TokenStream;
 pub fn derive(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     expand::derive(&input).into()
+}
+
+/// Makes an enum without fields, or a struct of one field, a token of a subject.
+#[proc_macro_derive(Token, attributes(token))]
+pub fn derive_token(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    token::derive(&input).into()
 }

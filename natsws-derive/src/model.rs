@@ -1,43 +1,57 @@
 //! A type that can be expanded: whatever gets here as a [`Model`] cannot be wrong any more.
 
 use proc_macro2::Span;
-use quote::ToTokens;
-use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Field, Fields, Generics, Ident, LitStr, Path, Type, parse_quote};
+use syn::{Data, DataEnum, DeriveInput, Fields, Generics, Ident, LitStr, Path, Type, Visibility};
+use syn::{Variant as SynVariant, parse_quote};
 
-use crate::attrs::{Attrs, CodecValue, Declared};
-use crate::errors::{Errors, closest, list};
+use crate::attrs::{self, Attrs, Declared};
+use crate::codecs;
+use crate::errors::Errors;
+use crate::fields::{Named, Part};
 use crate::template::{self, Token};
-
-const CODECS: [&str; 4] = ["Json", "MsgPack", "Raw", "Text"];
 
 /// A checked type.
 pub(crate) struct Model<'a> {
     pub(crate) name: &'a Ident,
+    pub(crate) vis: &'a Visibility,
     pub(crate) generics: &'a Generics,
     pub(crate) krate: Path,
-    pub(crate) template: LitStr,
-    pub(crate) filter: String,
-    /// One for each token of the template.
-    pub(crate) parts: Vec<Part<'a>>,
+    pub(crate) body: Body<'a>,
     pub(crate) codec: Type,
     pub(crate) queue: Option<LitStr>,
     pub(crate) request: Option<Request>,
 }
 
-/// One token of the subject.
-pub(crate) enum Part<'a> {
-    Literal(String),
-    Field(Placeholder<'a>),
+/// What a type publishes to.
+pub(crate) enum Body<'a> {
+    Struct(Address<'a>),
+    Enum(Vec<Variant<'a>>),
 }
 
-/// A field whose value is one token of the subject.
-pub(crate) struct Placeholder<'a> {
-    /// The name without `r#`.
-    pub(crate) name: String,
-    pub(crate) member: &'a Ident,
-    pub(crate) ty: &'a Type,
+impl<'a> Body<'a> {
+    /// The subject of each kind of value.
+    pub(crate) fn addresses(&self) -> Vec<&Address<'a>> {
+        match self {
+            Self::Struct(address) => vec![address],
+            Self::Enum(variants) => variants.iter().map(|variant| &variant.address).collect(),
+        }
+    }
+}
+
+/// A template with its fields.
+pub(crate) struct Address<'a> {
+    pub(crate) template: LitStr,
+    pub(crate) filter: String,
+    /// One for each token of the template.
+    pub(crate) parts: Vec<Part<'a>>,
+}
+
+/// One variant of an enum.
+pub(crate) struct Variant<'a> {
+    pub(crate) name: &'a Ident,
+    pub(crate) fields: &'a Fields,
+    pub(crate) address: Address<'a>,
 }
 
 /// What `reply = …` declares.
@@ -63,17 +77,16 @@ pub(crate) fn check(input: &DeriveInput) -> Result<Model<'_>, Box<Rejected<'_>>>
     let mut errors = Errors::default();
     let attrs = Attrs::parse(input, &mut errors);
     let krate = attrs.krate();
-    let fields = check_shape(input, &mut errors);
-    let (filter, parts) = check_template(&attrs, &input.ident, fields, &mut errors);
+    let body = check_body(input, &attrs, &mut errors);
     let queue = check_queue(attrs.queue.as_ref(), &mut errors);
 
-    let mut checked = |codec: &Option<_>| check_codec(codec.as_ref(), &krate, &mut errors);
+    let mut checked = |codec: &Option<_>| codecs::check(codec.as_ref(), &krate, &mut errors);
     let declared_codec = checked(&attrs.codec);
     let reply_codec = checked(&attrs.reply_codec).or_else(|| declared_codec.clone());
     let error_codec = checked(&attrs.error_codec);
     refuse_without_reply(&attrs, &mut errors);
 
-    let json = |at: &Type| located(&parse_quote!(#krate::codec::Json), at);
+    let json = |at: &Type| codecs::located(&parse_quote!(#krate::codec::Json), at);
     let error = attrs.error.and_then(|error| error.value);
     let request = attrs.reply.map(|reply| {
         let reply = reply.value.unwrap_or_else(|| parse_quote!(()));
@@ -90,11 +103,9 @@ pub(crate) fn check(input: &DeriveInput) -> Result<Model<'_>, Box<Rejected<'_>>>
     });
     let codec = declared_codec.unwrap_or_else(|| parse_quote!(#krate::codec::Json));
 
-    let (name, generics) = (&input.ident, &input.generics);
-    match (errors.into_first(), attrs.template) {
-        (None, Some(template)) => {
-            Ok(Model { name, generics, krate, template, filter, parts, codec, queue, request })
-        }
+    let (name, vis, generics) = (&input.ident, &input.vis, &input.generics);
+    match (errors.into_first(), body) {
+        (None, Some(body)) => Ok(Model { name, vis, generics, krate, body, codec, queue, request }),
         (errors, _) => Err(Box::new(Rejected {
             errors: errors.unwrap_or_else(|| syn::Error::new(name.span(), "no template")),
             name,
@@ -105,56 +116,45 @@ pub(crate) fn check(input: &DeriveInput) -> Result<Model<'_>, Box<Rejected<'_>>>
     }
 }
 
-/// The named fields; `None` where the shape is refused, so that placeholders are not blamed for
-/// it.
-fn check_shape<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<Vec<&'a Field>> {
-    let refusal = match &input.data {
-        Data::Struct(data) => match &data.fields {
-            Fields::Named(_) | Fields::Unit => return Some(data.fields.iter().collect()),
-            Fields::Unnamed(_) => {
-                "tuple structs are not supported yet: give the fields names, as in `struct Order { id: u64 }`"
-            }
-        },
-        Data::Enum(_) => "enums are not supported yet: write one struct for each subject",
-        Data::Union(_) => "unions are not supported: write a struct",
-    };
-    errors.push(input.ident.span(), refusal);
-    None
-}
-
-fn check_template<'a>(
-    attrs: &Attrs,
-    name: &Ident,
-    fields: Option<Vec<&'a Field>>,
-    errors: &mut Errors,
-) -> (String, Vec<Part<'a>>) {
-    let Some(literal) = &attrs.template else { return (String::new(), Vec::new()) };
-    let span = literal.span();
-    let text = literal.value();
-    let template = template::parse(&text);
-    for fault in &template.faults {
-        errors.push(span, fault);
-    }
-    check_named_once(&template.tokens, span, errors);
-    let fields = fields.map(|fields| Named { owner: name, fields });
-    let mut parts = Vec::new();
-    for token in &template.tokens {
-        match (token, &fields) {
-            (Token::Literal(text), _) => parts.push(Part::Literal((*text).to_owned())),
-            (Token::Placeholder(_), None) => {}
-            (Token::Placeholder(name), Some(fields)) => match fields.find(name) {
-                Ok(field) => parts.push(Part::Field(field)),
-                Err(fault) => errors.push(span, fault),
-            },
+fn check_body<'a>(input: &'a DeriveInput, attrs: &Attrs, errors: &mut Errors) -> Option<Body<'a>> {
+    match &input.data {
+        Data::Struct(data) => {
+            let fields = Named::new(&input.ident, &data.fields, errors);
+            let template = attrs.template.clone()?;
+            Some(Body::Struct(check_address(template, fields, errors)))
+        }
+        Data::Enum(data) => {
+            refuse_reply(attrs, &input.ident, errors);
+            check_enum(&input.ident, data, errors)
+        }
+        Data::Union(_) => {
+            errors.push(input.ident.span(), "unions are not supported: write a struct");
+            None
         }
     }
-    (template::filter(&template.tokens), parts)
+}
+
+fn check_address<'a>(template: LitStr, mut fields: Named<'a>, errors: &mut Errors) -> Address<'a> {
+    let span = template.span();
+    let text = template.value();
+    let parsed = template::parse(&text);
+    for fault in &parsed.faults {
+        errors.push(span, fault);
+    }
+    check_named_once(&parsed.tokens, span, errors);
+    let parts = fields.parts(&parsed.tokens, span, errors);
+    // A template with a fault may have lost the placeholder that an attribute is for.
+    if parsed.faults.is_empty() && parts.len() == parsed.tokens.len() {
+        fields.refuse_unused(errors);
+    }
+    Address { filter: template::filter(&parsed.tokens), template, parts }
 }
 
 fn check_named_once(tokens: &[Token<'_>], span: Span, errors: &mut Errors) {
     for (index, token) in tokens.iter().enumerate() {
-        let earlier = tokens[..index].iter().filter(|other| *other == token).count();
-        if let (Token::Placeholder(name), 1) = (token, earlier) {
+        let Some(name) = token.name() else { continue };
+        let earlier = tokens[..index].iter().filter(|other| other.name() == Some(name)).count();
+        if earlier == 1 {
             errors.push(
                 span,
                 format!("field `{name}` is named by two placeholders: it can stand in one only"),
@@ -163,33 +163,75 @@ fn check_named_once(tokens: &[Token<'_>], span: Span, errors: &mut Errors) {
     }
 }
 
-/// The fields of a struct.
-struct Named<'a, 'n> {
-    owner: &'n Ident,
-    fields: Vec<&'a Field>,
+fn check_enum<'a>(name: &Ident, data: &'a DataEnum, errors: &mut Errors) -> Option<Body<'a>> {
+    if data.variants.is_empty() {
+        errors.push(name.span(), format!("`{name}` has no variants: there is nothing to publish"));
+        return None;
+    }
+    let mut variants = Vec::new();
+    for variant in &data.variants {
+        refuse_skipped(variant, errors);
+        let fields = Named::new(&variant.ident, &variant.fields, errors);
+        if let Some(template) = attrs::variant_template(variant, errors) {
+            let address = check_address(template, fields, errors);
+            variants.push(Variant { name: &variant.ident, fields: &variant.fields, address });
+        }
+    }
+    check_distinct(&variants, errors);
+    Some(Body::Enum(variants))
 }
 
-impl<'a> Named<'a, '_> {
-    fn find(&self, name: &str) -> Result<Placeholder<'a>, String> {
-        let mut names = Vec::new();
-        for field in &self.fields {
-            let Some(member) = &field.ident else { continue };
-            let unraw = member.unraw().to_string();
-            if unraw == name {
-                return Ok(Placeholder { name: unraw, member, ty: &field.ty });
+/// A message is told from another by its subject alone.
+fn check_distinct(variants: &[Variant<'_>], errors: &mut Errors) {
+    for (at, variant) in variants.iter().enumerate() {
+        let text = variant.address.template.value();
+        let tokens = template::parse(&text).tokens;
+        for earlier in &variants[..at] {
+            let earlier_text = earlier.address.template.value();
+            let earlier_tokens = template::parse(&earlier_text).tokens;
+            let (one, other) = (earlier.name, variant.name);
+            let span = variant.address.template.span();
+            if template::overlap(&earlier_tokens, &tokens) {
+                errors.push(
+                    span,
+                    format!("a subject can fit both `{earlier_text}` of `{one}` and `{text}` of `{other}`: give one of them a token that the other has not"),
+                );
+            } else if template::cross(&earlier_tokens, &tokens) {
+                errors.push(
+                    span,
+                    format!("subscriptions to `{earlier_text}` of `{one}` and `{text}` of `{other}` would both get some messages: make the text around a placeholder a token of its own"),
+                );
             }
-            names.push(unraw);
         }
-        let names = || names.iter().map(String::as_str);
-        let known = match self.fields.len() {
-            0 => "it has none".to_owned(),
-            1 => format!("its field is {}", list(names())),
-            _ => format!("its fields are {}", list(names())),
-        };
-        let hint = closest(name, names())
-            .map(|close| format!("; did you mean `{{{close}}}`?"))
-            .unwrap_or_default();
-        Err(format!("placeholder `{{{name}}}` names no field of `{}`: {known}{hint}", self.owner))
+    }
+}
+
+/// The number of a variant is how serde is told which one a payload is.
+fn refuse_skipped(variant: &SynVariant, errors: &mut Errors) {
+    for attribute in variant.attrs.iter().filter(|each| each.path().is_ident("serde")) {
+        let _: syn::Result<()> = attribute.parse_nested_meta(|meta| {
+            if ["skip", "skip_serializing", "skip_deserializing"].iter().any(|key| meta.path.is_ident(key)) {
+                errors.push(
+                    meta.path.span(),
+                    format!("variant `{}` is skipped by serde, and has a subject: leave one of them out", variant.ident),
+                );
+            }
+            if meta.input.peek(syn::Token![=]) {
+                meta.value()?.parse::<syn::Expr>()?;
+            }
+            Ok(())
+        });
+    }
+}
+
+fn refuse_reply(attrs: &Attrs, name: &Ident, errors: &mut Errors) {
+    if let Some(reply) = &attrs.reply {
+        errors.push(
+            reply.key.span(),
+            format!(
+                "`reply` on the enum `{name}`: a request is one subject, so declare it on a struct"
+            ),
+        );
     }
 }
 
@@ -199,16 +241,6 @@ fn check_queue(declared: Option<&Declared<LitStr>>, errors: &mut Errors) -> Opti
         errors.push(queue.span(), fault);
     }
     Some(queue.clone())
-}
-
-/// A codec that nobody wrote, so that what it lacks is underlined in the type that lacks it.
-fn located(codec: &Path, ty: &Type) -> Type {
-    let at = ty.span();
-    let tokens = codec.to_token_stream().into_iter().map(|mut token| {
-        token.set_span(token.span().located_at(at));
-        token
-    });
-    Type::Verbatim(tokens.collect())
 }
 
 fn refuse_without_reply(attrs: &Attrs, errors: &mut Errors) {
@@ -223,54 +255,5 @@ fn refuse_without_reply(attrs: &Attrs, errors: &mut Errors) {
             key.span(),
             format!("`{key}` without `reply`: add `reply = TheReply` or leave it out"),
         );
-    }
-}
-
-/// The codec's path, with the built-in ones found without an import.
-fn check_codec(
-    declared: Option<&Declared<CodecValue>>,
-    krate: &Path,
-    errors: &mut Errors,
-) -> Option<Type> {
-    let Declared { key, value } = declared?;
-    let ty = match value.as_ref()? {
-        CodecValue::Type(ty) => ty,
-        CodecValue::Text(text) => {
-            let right = builtin(&text.value()).unwrap_or("Json");
-            errors.push(text.span(), unknown_codec(&format!("{:?}", text.value()), key, right));
-            return None;
-        }
-    };
-    let Some(name) = bare_name(ty) else { return Some(Type::clone(ty)) };
-    let written = name.to_string();
-    match builtin(&written) {
-        None => Some(Type::clone(ty)),
-        Some(right) if right == written => Some(parse_quote!(#krate::codec::#name)),
-        Some(right) => {
-            errors.push(name.span(), unknown_codec(&written, key, right));
-            None
-        }
-    }
-}
-
-fn unknown_codec(written: &str, key: &Ident, right: &str) -> String {
-    format!(
-        "unknown codec `{written}`: write `{key} = {right}`; the built-in ones are {}",
-        list(CODECS)
-    )
-}
-
-/// The built-in codec that differs from `written` in case and underscores only.
-fn builtin(written: &str) -> Option<&'static str> {
-    let plain = written.replace(['_', '-'], "");
-    CODECS.into_iter().find(|codec| codec.eq_ignore_ascii_case(&plain))
-}
-
-/// The type as one identifier; a macro's `$codec:ty` comes in invisible parentheses.
-fn bare_name(ty: &Type) -> Option<&Ident> {
-    match ty {
-        Type::Group(group) => bare_name(&group.elem),
-        Type::Path(path) if path.qself.is_none() => path.path.get_ident(),
-        _ => None,
     }
 }

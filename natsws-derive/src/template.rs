@@ -8,8 +8,20 @@ const MAX_LEN: usize = 2048;
 pub(crate) enum Token<'a> {
     /// Text as it is.
     Literal(&'a str),
-    /// `{name}`, by its name.
-    Placeholder(&'a str),
+    /// `{name}`, with the text around it in its token.
+    Field { prefix: &'a str, name: &'a str, suffix: &'a str },
+    /// `{name..}`: all tokens that follow.
+    Tail(&'a str),
+}
+
+impl<'a> Token<'a> {
+    /// The name of the placeholder, if it is one.
+    pub(crate) fn name(&self) -> Option<&'a str> {
+        match *self {
+            Self::Literal(_) => None,
+            Self::Field { name, .. } | Self::Tail(name) => Some(name),
+        }
+    }
 }
 
 /// A template taken apart. The tokens are those without a fault.
@@ -41,7 +53,78 @@ pub(crate) fn parse(text: &str) -> Template<'_> {
             Err(fault) => template.faults.push(fault),
         }
     }
+    let early = template.tokens.iter().rev().skip(1).find_map(|token| match token {
+        Token::Tail(name) => Some(name),
+        Token::Literal(_) | Token::Field { .. } => None,
+    });
+    if let Some(name) = early {
+        template.faults.push(format!(
+            "tail placeholder `{{{name}..}}` takes all tokens that follow, so it must be the last: move it to the end, or write `{{{name}}}` for one token"
+        ));
+    }
     template
+}
+
+/// Says whether some subject has the shape of both templates, as far as their text tells.
+pub(crate) fn overlap(one: &[Token<'_>], other: &[Token<'_>]) -> bool {
+    match (one.split_first(), other.split_first()) {
+        (None, None)
+        | (Some((Token::Tail(_), _)), Some(_))
+        | (Some(_), Some((Token::Tail(_), _))) => true,
+        (Some((a, one)), Some((b, other))) => share_text(a, b) && overlap(one, other),
+        (None, Some(_)) | (Some(_), None) => false,
+    }
+}
+
+/// Says whether some text fits both tokens.
+fn share_text(one: &Token<'_>, other: &Token<'_>) -> bool {
+    match (one, other) {
+        (Token::Literal(one), Token::Literal(other)) => one == other,
+        (Token::Literal(text), Token::Field { prefix, suffix, .. })
+        | (Token::Field { prefix, suffix, .. }, Token::Literal(text)) => {
+            text.len() > prefix.len() + suffix.len()
+                && text.starts_with(prefix)
+                && text.ends_with(suffix)
+        }
+        (
+            Token::Field { prefix, suffix, .. },
+            Token::Field { prefix: other_prefix, suffix: other_suffix, .. },
+        ) => {
+            (prefix.starts_with(other_prefix) || other_prefix.starts_with(prefix))
+                && (suffix.ends_with(other_suffix) || other_suffix.ends_with(suffix))
+        }
+        (Token::Tail(_), _) | (_, Token::Tail(_)) => true,
+    }
+}
+
+/// Says whether some subjects fall under both filters and neither filter has all of the other's:
+/// then two subscriptions would each get such a message.
+pub(crate) fn cross(one: &[Token<'_>], other: &[Token<'_>]) -> bool {
+    overlap(&wildcards(one), &wildcards(other)) && !covers(one, other) && !covers(other, one)
+}
+
+/// The tokens as a filter has them: without the text around a placeholder.
+fn wildcards<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
+    let wildcard = |token: &Token<'a>| match *token {
+        Token::Field { name, .. } => Token::Field { prefix: "", name, suffix: "" },
+        Token::Literal(_) | Token::Tail(_) => *token,
+    };
+    tokens.iter().map(wildcard).collect()
+}
+
+/// Says whether every subject of the filter `narrow` is one of the filter `wide`.
+fn covers(wide: &[Token<'_>], narrow: &[Token<'_>]) -> bool {
+    match (wide.split_first(), narrow.split_first()) {
+        (None, None) | (Some((Token::Tail(_), _)), Some(_)) => true,
+        (
+            Some((Token::Field { .. }, wide)),
+            Some((Token::Literal(_) | Token::Field { .. }, narrow)),
+        ) => covers(wide, narrow),
+        (Some((Token::Literal(one), wide)), Some((Token::Literal(other), narrow))) => {
+            one == other && covers(wide, narrow)
+        }
+        _ => false,
+    }
 }
 
 /// The template with a wildcard in place of each placeholder.
@@ -50,7 +133,8 @@ pub(crate) fn filter(tokens: &[Token<'_>]) -> String {
         .iter()
         .map(|token| match token {
             Token::Literal(text) => text,
-            Token::Placeholder(_) => "*",
+            Token::Field { .. } => "*",
+            Token::Tail(_) => ">",
         })
         .collect();
     tokens.join(".")
@@ -76,6 +160,22 @@ pub(crate) fn queue_fault(name: &str) -> Option<String> {
     }
     let (at, _) = split_at_dots(name).find(|(_, token)| token.is_empty())?;
     Some(format!("queue `{quoted}` {}", empty_token(at)))
+}
+
+/// Says what keeps `text` from being a token.
+pub(crate) fn token_fault(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return Some("the token is empty: write a word, as in `eu`".to_owned());
+    }
+    let quoted = shown(text);
+    if text.contains('.') {
+        return Some(format!("token `{quoted}` has a dot, which would make two tokens of it"));
+    }
+    if let Some(wildcard) = text.chars().find(|c| is_wildcard(*c)) {
+        return Some(format!("token `{quoted}` has the wildcard `{wildcard}`: write a plain word"));
+    }
+    let character = text.chars().find(|c| is_forbidden(*c))?;
+    Some(format!("token `{quoted}` {}", forbidden(character, "subject")))
 }
 
 /// The tokens with their byte offsets. A dot within braces does not end a token, so that what
@@ -110,28 +210,41 @@ fn split_at_dots(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 fn classify(token: &str) -> Result<Token<'_>, String> {
     check_braces(token)?;
-    let inner = token.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    if let Some(name) = inner.filter(|name| !name.contains('{')) {
-        return placeholder(name);
-    }
     let quoted = shown(token);
-    if let Some((_, rest)) = token.split_once('{') {
-        let name = rest.split('}').next().unwrap_or_default();
-        return Err(format!(
-            "placeholder `{{{}}}` is a part of token `{quoted}`, which is not supported yet: give it a token of its own, as in `{}`",
-            shown(name),
-            shown(&apart(token)),
-        ));
+    if let Some((prefix, rest)) = token.split_once('{') {
+        let (inner, suffix) = rest.split_once('}').unwrap_or((rest, ""));
+        if suffix.contains('{') {
+            return Err(format!(
+                "token `{quoted}` has two placeholders, and nobody could tell where one ends: give each a token of its own, as in `{}`",
+                shown(&apart(token)),
+            ));
+        }
+        let around = [prefix, suffix].concat();
+        return match (placeholder(inner)?, literal_fault(&around, &quoted)) {
+            (_, Some(fault)) => Err(fault),
+            (Token::Tail(name), None) if !around.is_empty() => Err(format!(
+                "tail placeholder `{{{name}..}}` is a part of token `{quoted}`: give it tokens of its own, as in `{}`",
+                shown(&apart(token)),
+            )),
+            (Token::Field { name, .. }, None) => Ok(Token::Field { prefix, name, suffix }),
+            (token, None) => Ok(token),
+        };
     }
-    if let Some(wildcard) = token.chars().find(|c| is_wildcard(*c)) {
-        return Err(format!(
+    match literal_fault(token, &quoted) {
+        Some(fault) => Err(fault),
+        None => Ok(Token::Literal(token)),
+    }
+}
+
+/// Says what the text outside of a placeholder may not have.
+fn literal_fault(text: &str, quoted: &str) -> Option<String> {
+    if let Some(wildcard) = text.chars().find(|c| is_wildcard(*c)) {
+        return Some(format!(
             "token `{quoted}` has the wildcard `{wildcard}`, but a template has no wildcards: write a placeholder `{{field}}` for a token that varies"
         ));
     }
-    match token.chars().find(|c| is_forbidden(*c)) {
-        Some(character) => Err(format!("token `{quoted}` {}", forbidden(character, "subject"))),
-        None => Ok(Token::Literal(token)),
-    }
+    let character = text.chars().find(|c| is_forbidden(*c))?;
+    Some(format!("token `{quoted}` {}", forbidden(character, "subject")))
 }
 
 fn check_braces(token: &str) -> Result<(), String> {
@@ -156,19 +269,17 @@ fn lone_brace(token: &str, has: &str, lacks: &str) -> String {
 }
 
 fn placeholder(name: &str) -> Result<Token<'_>, String> {
-    if is_identifier(name) {
-        return Ok(Token::Placeholder(name));
+    if let Some(list) = name.strip_suffix("..").filter(|list| is_name(list)) {
+        return Ok(Token::Tail(list));
+    }
+    if is_name(name) {
+        return Ok(Token::Field { prefix: "", name, suffix: "" });
     }
     let quoted = shown(name);
     if name.is_empty() {
         return Err(
             "placeholder `{}` names no field: write the name of one, as in `{field}`".into()
         );
-    }
-    if name.ends_with("..") {
-        return Err(format!(
-            "tail placeholder `{{{quoted}}}` is not supported yet: write one placeholder for each token"
-        ));
     }
     let meant = name.split(':').next().unwrap_or_default().trim();
     let meant = meant.strip_prefix("r#").unwrap_or(meant).replace('-', "_");
@@ -183,8 +294,17 @@ fn placeholder(name: &str) -> Result<Token<'_>, String> {
 
 /// The token with each of its placeholders made a token.
 fn apart(token: &str) -> String {
-    let dotted = token.replace('{', ".{").replace('}', "}.").replace("..", ".");
-    dotted.trim_matches('.').to_owned()
+    let mut dotted = String::new();
+    for character in token.chars() {
+        if character == '{' && !dotted.is_empty() && !dotted.ends_with('.') {
+            dotted.push('.');
+        }
+        dotted.push(character);
+        if character == '}' {
+            dotted.push('.');
+        }
+    }
+    dotted.trim_end_matches('.').to_owned()
 }
 
 /// Text of the user in a message of one line.
@@ -210,6 +330,11 @@ fn is_forbidden(character: char) -> bool {
 
 fn is_identifier_part(character: char) -> bool {
     character == '_' || character.is_alphanumeric()
+}
+
+/// The name of a field, or the number of one without a name.
+pub(crate) fn is_name(name: &str) -> bool {
+    is_identifier(name) || (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn is_identifier(name: &str) -> bool {

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use natsws::{DecodeMessage, Request, ServiceError};
+use natsws::{DecodeOwned, Request, ServiceError};
 use tower_service::Service;
 
 use crate::extract::Extract;
@@ -37,7 +37,7 @@ pub trait Handler<A>: Clone + Send + Sync + 'static {
 )]
 pub trait Args<S>: Sized + Send + 'static {
     /// The request.
-    type Request: Request + DecodeMessage;
+    type Request: Request + DecodeOwned;
 
     /// Takes them from a message.
     ///
@@ -50,8 +50,8 @@ pub trait Args<S>: Sized + Send + 'static {
 }
 
 /// Decodes the request. What does not decode is the caller's fault.
-pub(crate) fn decode<M: DecodeMessage>(incoming: &Incoming) -> Result<M, ServiceError> {
-    M::decode(incoming.subject(), incoming.msg().payload_bytes()).map_err(|error| {
+pub(crate) fn decode<M: DecodeOwned>(incoming: &Incoming) -> Result<M, ServiceError> {
+    incoming.msg().decode::<M>().map_err(|error| {
         let mut text = error.to_string();
         if let Some(cause) = std::error::Error::source(&error) {
             text = format!("{text}: {cause}");
@@ -81,7 +81,7 @@ macro_rules! handlers {
             where
                 S: Sync,
                 $($extractor: Extract<S> + Send + 'static,)*
-                M: Request + DecodeMessage + Send + 'static,
+                M: Request + DecodeOwned + Send + 'static,
             {
                 type Request = M;
 

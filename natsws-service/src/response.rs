@@ -28,7 +28,7 @@ impl Response {
         let mut payload = BytesMut::new();
         match C::encode(value, &mut payload) {
             Ok(()) => {
-                let headers = content_type(C::CONTENT_TYPE);
+                let headers = content(C::CONTENT_TYPE, C::CONTENT_ENCODING);
                 Self { headers, payload: payload.freeze(), failed: false }
             }
             Err(error) => {
@@ -61,16 +61,21 @@ impl Response {
 
 /// The headers that say how a reply is encoded. Those of the last codec are kept, since most threads
 /// see replies of one: a clone is a count, where making them is an allocation.
-fn content_type(kind: &'static str) -> Headers {
+fn content(kind: &'static str, encoding: Option<&'static str>) -> Headers {
+    type Content = (&'static str, Option<&'static str>);
     thread_local! {
-        static LAST: RefCell<(&'static str, Headers)> = RefCell::new(("", Headers::new()));
+        static LAST: RefCell<(Content, Headers)> = RefCell::new((("", None), Headers::new()));
     }
     LAST.with_borrow_mut(|(last, headers)| {
-        if *last != kind {
+        if *last != (kind, encoding) {
             let mut made = Headers::new();
-            let added = made.append("Content-Type", kind);
-            debug_assert!(added.is_ok(), "a codec's content type is a plain text");
-            (*last, *headers) = (kind, made);
+            let names = [("Content-Type", Some(kind)), ("Content-Encoding", encoding)];
+            for (name, value) in names.into_iter().filter_map(|(name, value)| Some((name, value?)))
+            {
+                let added = made.append(name, value);
+                debug_assert!(added.is_ok(), "a codec's names are plain text");
+            }
+            (*last, *headers) = ((kind, encoding), made);
         }
         headers.clone()
     })
@@ -83,7 +88,7 @@ mod tests {
     #[test]
     fn each_codec_s_content_type_is_its_own() {
         for kind in ["application/json", "text/plain", "text/plain", "application/json"] {
-            let headers = content_type(kind);
+            let headers = content(kind, None);
             assert_eq!(headers.iter().collect::<Vec<_>>(), [("Content-Type", kind)]);
         }
     }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use natsws::{DecodeMessage, Request};
+use natsws::{DecodeOwned, Request};
 use tower_service::Service;
 
 use crate::error::BoxError;
@@ -91,7 +91,7 @@ impl<M, T> Typed<M, T> {
 
 impl<M, T> Service<Incoming> for Typed<M, T>
 where
-    M: Request + DecodeMessage,
+    M: Request + DecodeOwned,
     T: Service<M, Response = M::Reply>,
     T::Error: Into<BoxError>,
     T::Future: Send + 'static,

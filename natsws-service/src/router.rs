@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use natsws::{DecodeMessage, Request};
+use natsws::{DecodeOwned, Request};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -68,7 +68,7 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// Where it fails with the error that the request declares, the caller gets that error.
     pub fn endpoint_service<M, T>(mut self, service: T) -> Self
     where
-        M: Request + DecodeMessage + 'static,
+        M: Request + DecodeOwned + 'static,
         T: Service<M, Response = M::Reply> + Send + 'static,
         T::Error: Into<BoxError>,
         T::Future: Send + 'static,

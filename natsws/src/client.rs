@@ -6,7 +6,7 @@ use crate::drain::{DrainError, DrainReport, FlushError};
 use crate::options::ConnectOptions;
 use crate::server_addr::IntoServers;
 use crate::typed::{
-    Caller, DecodeMessage, EncodeMessage, PublishMessage, Request, RequestMessage, SubscribeTo,
+    Caller, DecodeOwned, EncodeMessage, PublishMessage, Request, RequestMessage, SubscribeTo,
 };
 
 /// A client of NATS for typed messages: what applications hold. It is cheap to clone.
@@ -90,7 +90,7 @@ impl Client {
     ///
     /// # Cancel safety
     /// Dropped early, nothing is left subscribed.
-    pub fn subscribe<M: DecodeMessage>(&self) -> SubscribeTo<'_, M> {
+    pub fn subscribe<M: DecodeOwned>(&self) -> SubscribeTo<'_, M> {
         SubscribeTo::new(&self.connection)
     }
 

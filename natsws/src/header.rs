@@ -201,6 +201,21 @@ impl Headers {
         self.get_all(name).next()
     }
 
+    /// What `Content-Type` and `Content-Encoding` say, found in one pass: every typed message is
+    /// asked for both.
+    pub(crate) fn content(&self) -> (Option<&str>, Option<&str>) {
+        let mut content = (None, None);
+        for line in Lines(self.text()) {
+            let Some(rest) = line.strip_prefix("Content-") else { continue };
+            if let Some(value) = rest.strip_prefix("Type:") {
+                content.0.get_or_insert_with(|| value.trim());
+            } else if let Some(value) = rest.strip_prefix("Encoding:") {
+                content.1.get_or_insert_with(|| value.trim());
+            }
+        }
+        content
+    }
+
     /// The first value of a name, whatever the case of its letters.
     pub fn get_ignore_case(&self, name: &str) -> Option<&str> {
         self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)

@@ -100,6 +100,8 @@ mod header;
 mod msg;
 mod options;
 mod payload;
+#[doc(hidden)]
+pub mod private;
 mod protocol;
 mod publish;
 mod request;
@@ -140,10 +142,11 @@ pub use subject::{MAX_SUBJECT_LEN, SubjectBuf, SubjectError, TokenFault, subject
 pub use subscription::{Stopper, Subscribe, SubscribeError, Subscription, SubscriptionError};
 pub use transport::{Phase, ProxyError, TransportError};
 pub use typed::{
-    Call, CallFuture, Caller, DecodeError, DecodeMessage, EncodeMessage, FromToken, Message,
-    PublishMessage, PublishMessageFuture, ReceiveError, Received, Request, RequestFuture,
-    RequestMessage, Subject, SubjectReader, SubjectWriter, SubscribeTo, ToToken, TypedSubscription,
+    Call, CallFuture, Caller, DecodeError, DecodeMessage, DecodeOwned, EncodeMessage, Filter,
+    FromTail, FromToken, Message, PublishMessage, PublishMessageFuture, ReceiveError, Received,
+    Request, RequestFuture, RequestMessage, Subject, SubjectReader, SubjectWriter, SubscribeTo,
+    ToTail, ToToken, TokenOf, Tokens, TypedSubscription, template_matches,
 };
 
 #[cfg(feature = "derive")]
-pub use natsws_derive::Subject;
+pub use natsws_derive::{Subject, Token};

@@ -53,6 +53,10 @@ impl Msg {
         Ok(Self { delivery, headers, connection })
     }
 
+    pub(crate) fn delivery(&self) -> &Delivery {
+        &self.delivery
+    }
+
     /// The subject that the message was published to.
     pub fn subject(&self) -> &str {
         self.delivery.subject_text().unwrap_or_default()

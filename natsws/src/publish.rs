@@ -176,6 +176,7 @@ impl Publish<'_> {
             reply: self.reply.map(Reply::Subject),
             headers: &self.headers,
             content_type: None,
+            content_encoding: None,
         };
         connection.shared().poll_publish(&head, body(&self.payload), waker).map_err(Into::into)
     }

@@ -376,6 +376,7 @@ impl Future for SendRequest<'_> {
             reply: None,
             headers: &this.headers,
             content_type: None,
+            content_encoding: None,
         };
         this.exchange.poll(&head, body(&this.payload), cx.waker())
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::header::Headers;
+use crate::header::{HeaderError, Headers};
 use crate::subject::Shown;
 
 /// The header that carries the description of a service's error (ADR-32).
@@ -17,26 +17,54 @@ pub const ERROR_CODE_HEADER: &str = "Nats-Service-Error-Code";
 ///
 /// On the wire it is a reply with the headers `Nats-Service-Error` and `Nats-Service-Error-Code`,
 /// which every NATS client understands. It is one pointer wide, so that errors stay small.
-#[derive(Clone, PartialEq, Eq)]
+///
+/// Two of them are equal where code, description and body are: other headers of the reply do not
+/// count.
+#[derive(Clone)]
 pub struct ServiceError(Box<Inner>);
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 struct Inner {
     code: u16,
     description: String,
     body: Bytes,
+    headers: Headers,
 }
+
+impl PartialEq for ServiceError {
+    fn eq(&self, other: &Self) -> bool {
+        let (one, two) = (&*self.0, &*other.0);
+        one.code == two.code && one.description == two.description && one.body == two.body
+    }
+}
+
+impl Eq for ServiceError {}
 
 impl ServiceError {
     /// An error with a code in the manner of HTTP (`404`, `500`) and a description for people.
     pub fn new(code: u16, description: impl Into<String>) -> Self {
-        Self(Box::new(Inner { code, description: description.into(), body: Bytes::new() }))
+        Self(Box::new(Inner {
+            code,
+            description: description.into(),
+            body: Bytes::new(),
+            headers: Headers::new(),
+        }))
     }
 
     /// Adds the payload of the error reply.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.0.body = body.into();
+        self
+    }
+
+    /// Says in the headers what the body is.
+    pub(crate) fn with_content(mut self, kind: &str, encoding: Option<&str>) -> Self {
+        let names = [("Content-Type", Some(kind)), ("Content-Encoding", encoding)];
+        for (name, value) in names.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            // A codec may have any name; one that is no header value is not told.
+            let _: Result<(), HeaderError> = self.0.headers.append(name, value);
+        }
         self
     }
 
@@ -55,18 +83,34 @@ impl ServiceError {
         &self.0.body
     }
 
+    /// The headers of the error reply besides those that carry code and description; of a received
+    /// one all.
+    pub fn headers(&self) -> &Headers {
+        &self.0.headers
+    }
+
     /// Reads the error out of a reply; `None` where the reply is not an error.
     ///
     /// A code that is missing or not a number counts as 500: the other header already says that
     /// the request failed, and that must not get lost.
     pub fn from_reply(headers: &Headers, payload: &Bytes) -> Option<Self> {
+        Self::from_parts(headers, || payload.clone())
+    }
+
+    /// As [`from_reply`](Self::from_reply), with a payload that is made only where it is an error.
+    pub(crate) fn from_parts(headers: &Headers, payload: impl FnOnce() -> Bytes) -> Option<Self> {
+        if headers.is_empty() {
+            return None;
+        }
         let description = headers.get(ERROR_HEADER);
         let code = headers.get(ERROR_CODE_HEADER);
         if description.is_none() && code.is_none() {
             return None;
         }
         let code = code.and_then(|code| code.trim().parse().ok()).unwrap_or(500);
-        Some(Self::new(code, description.unwrap_or_default()).with_body(payload.clone()))
+        let mut error = Self::new(code, description.unwrap_or_default()).with_body(payload());
+        error.0.headers = headers.clone();
+        Some(error)
     }
 
     /// The headers of the error reply. What no header value may contain is made a blank, since an
@@ -74,8 +118,10 @@ impl ServiceError {
     pub fn to_headers(&self) -> Headers {
         let plain: String =
             self.0.description.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let mut headers = Headers::new();
+        let mut headers = self.0.headers.clone();
         let code = self.0.code.to_string();
+        headers.remove(ERROR_HEADER);
+        headers.remove(ERROR_CODE_HEADER);
         for (name, value) in [(ERROR_HEADER, plain.as_str()), (ERROR_CODE_HEADER, code.as_str())] {
             let added = headers.append(name, value);
             debug_assert!(added.is_ok(), "both names and both values are plain");

@@ -76,6 +76,20 @@ pub enum SubjectError {
         /// The template of the type.
         template: &'static str,
     },
+    /// A received subject has the shape of none of the type's templates.
+    #[error("subject {subject} matches none of the templates {templates}", subject = Shown(subject), templates = Listed(templates))]
+    Unknown {
+        /// The subject that was received.
+        subject: String,
+        /// The templates of the type.
+        templates: &'static [&'static str],
+    },
+    /// The payload is another variant of the type than its subject says.
+    #[error("the payload is not of the variant that subject {subject} stands for", subject = Shown(subject))]
+    Variant {
+        /// The subject that was received.
+        subject: String,
+    },
     /// A token of a received subject is not a value of the field's type.
     #[error("token {token} of the subject is not a value for field `{field}`", token = Shown(token))]
     Parse {
@@ -129,6 +143,18 @@ impl fmt::Display for Shown<'_> {
                 write!(f, "{:?}… ({} bytes)", self.0.get(..cut).unwrap_or_default(), self.0.len())
             }
         }
+    }
+}
+
+/// Templates in a message for people.
+struct Listed<'a>(&'a [&'static str]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, template) in self.0.iter().enumerate() {
+            write!(f, "{}`{template}`", if at == 0 { "" } else { ", " })?;
+        }
+        Ok(())
     }
 }
 

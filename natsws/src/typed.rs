@@ -2,20 +2,27 @@
 //! all obey.
 
 mod call;
+mod filter;
 mod message;
 mod publish;
 mod reader;
 mod scratch;
 mod subject;
 mod subscription;
+mod tail;
+mod template;
 mod token;
+pub(crate) mod variant;
 mod writer;
 
 pub use call::{Call, CallFuture, Caller, RequestFuture, RequestMessage};
-pub use message::{DecodeError, DecodeMessage, EncodeMessage, Message, Request};
+pub use filter::{Filter, TokenOf};
+pub use message::{DecodeError, DecodeMessage, DecodeOwned, EncodeMessage, Message, Request};
 pub use publish::{PublishMessage, PublishMessageFuture};
 pub use reader::SubjectReader;
 pub use subject::Subject;
 pub use subscription::{ReceiveError, Received, SubscribeTo, TypedSubscription};
+pub use tail::{FromTail, ToTail, Tokens};
+pub use template::template_matches;
 pub use token::{FromToken, ToToken};
 pub use writer::SubjectWriter;

@@ -31,7 +31,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("typed", &["codec", "typed"]),
     ("front door", &["client"]),
     ("upper", &["embedded"]),
-    ("edge", &["error", "bench", "fuzz", "lib"]),
+    ("edge", &["error", "private", "bench", "fuzz", "lib"]),
 ];
 
 /// `session` and `transport` never import each other, though one of them stands below the other.

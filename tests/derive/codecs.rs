@@ -3,11 +3,11 @@ use std::num::ParseFloatError;
 use std::str::FromStr;
 
 use natsws::bytes::{BufMut, Bytes, BytesMut};
-use natsws::codec::{Decoder, Encoder};
-use natsws::{CodecError, DecodeMessage, EncodeMessage, Subject};
+use natsws::codec::{ContentType, Decoder, Encoded, Encoder};
+use natsws::{CodecError, EncodeMessage, Subject};
 use serde::{Deserialize, Serialize};
 
-use crate::{payload, round_trip};
+use crate::{decode, payload, round_trip};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
 #[subject("a.{id}")]
@@ -116,27 +116,34 @@ mod wire {
     pub(crate) struct Marked<const MARK: u8, Inner>(std::marker::PhantomData<Inner>);
 }
 
-impl<T: Serialize> Encoder<T> for wire::Json {
+impl ContentType for wire::Json {
     const CONTENT_TYPE: &'static str = "application/x-own";
+}
 
+impl<T: Serialize> Encoder<T> for wire::Json {
     fn encode(value: &T, out: &mut BytesMut) -> Result<(), CodecError> {
         out.put_u8(b'!');
         natsws::codec::Json::encode(value, out)
     }
 }
 
-impl<T, const MARK: u8, Inner: Encoder<T>> Encoder<T> for wire::Marked<MARK, Inner> {
+impl<const MARK: u8, Inner: ContentType> ContentType for wire::Marked<MARK, Inner> {
     const CONTENT_TYPE: &'static str = Inner::CONTENT_TYPE;
+}
 
+impl<T, const MARK: u8, Inner: Encoder<T>> Encoder<T> for wire::Marked<MARK, Inner> {
     fn encode(value: &T, out: &mut BytesMut) -> Result<(), CodecError> {
         out.put_u8(MARK);
         Inner::encode(value, out)
     }
 }
 
-impl<T, const MARK: u8, Inner: Decoder<T>> Decoder<T> for wire::Marked<MARK, Inner> {
-    fn decode(payload: Bytes) -> Result<T, CodecError> {
-        Inner::decode(payload.slice(1..))
+impl<'m, T, const MARK: u8, Inner: for<'p> Decoder<'p, T>> Decoder<'m, T>
+    for wire::Marked<MARK, Inner>
+{
+    fn decode(message: Encoded<'m>) -> Result<T, CodecError> {
+        let inside = message.payload().get(1..).unwrap_or_default();
+        Inner::decode(message.with_payload(inside))
     }
 }
 
@@ -183,6 +190,6 @@ fn a_macro_may_write_the_attribute() {
 
 #[test]
 fn an_empty_payload_is_not_a_struct_with_fields() {
-    let error = AsJson::decode("a.7", Bytes::new()).expect_err("there is no name");
+    let error = decode::<AsJson>("a.7", Bytes::new()).expect_err("there is no name");
     assert_eq!(error.to_string(), "the payload does not fit the message");
 }

@@ -7,7 +7,8 @@ mod subjects;
 mod ui;
 
 use natsws::bytes::{Bytes, BytesMut};
-use natsws::{DecodeError, DecodeMessage, EncodeMessage, SubjectError};
+use natsws::codec::Encoded;
+use natsws::{DecodeError, DecodeOwned, EncodeMessage, SubjectError};
 
 /// The payload of a message.
 fn payload(message: &impl EncodeMessage) -> Bytes {
@@ -17,14 +18,19 @@ fn payload(message: &impl EncodeMessage) -> Bytes {
 }
 
 /// A message read back from what it would be published as.
-fn round_trip<M: EncodeMessage + DecodeMessage>(message: &M) -> M {
+fn round_trip<M: EncodeMessage + DecodeOwned>(message: &M) -> M {
     let subject = message.subject().expect("the message has a subject");
-    M::decode(&subject, payload(message)).expect("the message reads back")
+    M::decode(Encoded::new(&subject, &payload(message))).expect("the message reads back")
+}
+
+/// A message of these parts, read as the type.
+fn decode<M: DecodeOwned>(subject: &str, payload: impl AsRef<[u8]>) -> Result<M, DecodeError> {
+    M::decode(Encoded::new(subject, &payload))
 }
 
 /// Why a subject does not fit the type.
-fn subject_error<M: DecodeMessage>(subject: &str, payload: &'static str) -> SubjectError {
-    let error = match M::decode(subject, Bytes::from_static(payload.as_bytes())) {
+fn subject_error<M: DecodeOwned>(subject: &str, payload: &'static str) -> SubjectError {
+    let error = match decode::<M>(subject, payload) {
         Err(DecodeError::Subject(error)) => Some(error),
         _ => None,
     };

@@ -1,7 +1,7 @@
 use std::any::TypeId;
 
-use natsws::bytes::{Bytes, BytesMut};
-use natsws::codec::{AsIs, Decoder, Encoder, ErrorCodec, Json, MsgPack, Text};
+use natsws::bytes::BytesMut;
+use natsws::codec::{AsIs, Encoded, Encoder, ErrorCodec, Json, MsgPack, Text};
 use natsws::{Request, ServiceError, Subject};
 use serde::{Deserialize, Serialize};
 
@@ -91,7 +91,7 @@ fn replies_and_errors_travel_by_the_declared_codecs() {
     let mut reply = BytesMut::new();
     <Mixed as Request>::ReplyCodec::encode(&7, &mut reply).unwrap();
     assert_eq!(&reply[..], b"7");
-    let read: u64 = <Mixed as Request>::ReplyCodec::decode(Bytes::from_static(b"8")).unwrap();
+    let read: u64 = Encoded::new("", "8").decode_as::<<Mixed as Request>::ReplyCodec, _>().unwrap();
     assert_eq!(read, 8);
 
     let error = OrderError::NotFound(7);

@@ -2,12 +2,12 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use natsws::Subject;
 use natsws::bytes::Bytes;
-use natsws::{DecodeMessage, Subject};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{payload, round_trip};
+use crate::{decode, payload, round_trip};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
 #[subject("ping")]
@@ -21,8 +21,8 @@ fn a_unit_struct_has_one_subject_and_no_contents() {
     assert_eq!(Ping.subject().unwrap(), "ping");
     assert_eq!(payload(&Ping), "null");
     assert_eq!(round_trip(&Ping), Ping);
-    assert_eq!(Ping::decode("ping", Bytes::new()).unwrap(), Ping);
-    assert!(Ping::decode("pong", Bytes::new()).is_err());
+    assert_eq!(decode::<Ping>("ping", Bytes::new()).unwrap(), Ping);
+    assert!(decode::<Ping>("pong", Bytes::new()).is_err());
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
@@ -68,7 +68,7 @@ struct Read {
 
 #[test]
 fn each_direction_needs_its_own_half_of_the_codec() {
-    assert_eq!(Read::decode("only.8", payload(&Written { id: 7 })).unwrap(), Read { id: 8 });
+    assert_eq!(decode::<Read>("only.8", payload(&Written { id: 7 })).unwrap(), Read { id: 8 });
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]

@@ -1,8 +1,8 @@
 use natsws::bytes::Bytes;
-use natsws::{DecodeError, DecodeMessage, Subject, SubjectError, TokenFault};
+use natsws::{DecodeError, Subject, SubjectError, TokenFault};
 use serde::{Deserialize, Serialize};
 
-use crate::{payload, subject_error};
+use crate::{decode, payload, subject_error};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
 #[subject("orders.{region}.created.{id}", queue = "orders")]
@@ -50,7 +50,7 @@ fn a_value_that_is_not_one_token_is_an_error_that_names_the_field() {
 
 #[test]
 fn the_subject_overrides_the_payload() {
-    let received = OrderCreated::decode("orders.us.created.8", payload(&order("eu"))).unwrap();
+    let received = decode::<OrderCreated>("orders.us.created.8", payload(&order("eu"))).unwrap();
     assert_eq!(
         received,
         OrderCreated { region: "us".to_owned(), id: 8, note: "by hand".to_owned() }
@@ -99,7 +99,7 @@ fn the_subject_is_read_before_the_payload() {
 
 #[test]
 fn a_payload_that_does_not_decode_is_an_error_of_the_payload() {
-    let decoded = OrderCreated::decode("orders.eu.created.7", Bytes::from_static(b"not json"));
+    let decoded = decode::<OrderCreated>("orders.eu.created.7", Bytes::from_static(b"not json"));
     match decoded {
         Err(DecodeError::Payload(error)) => {
             assert_eq!(error.to_string(), "decoding as application/json failed");

@@ -79,7 +79,7 @@ fn the_attribute_must_be_there_once() {
                 id: u64,
             }
         )),
-        ["`#[subject(…)]` on a field: write it on the struct"]
+        ["template `b` on a field: write it on the struct"]
     );
 }
 
@@ -126,8 +126,10 @@ fn a_slip_in_a_builtin_codec_is_named() {
         ("msgpack", "MsgPack"),
         ("Msgpack", "MsgPack"),
         ("msg_pack", "MsgPack"),
+        ("msgpack_compact", "MsgPackCompact"),
         ("raw", "Raw"),
         ("TEXT", "Text"),
+        ("compressed", "Compressed<Json>"),
     ] {
         let ident = quote::format_ident!("{written}");
         for key in ["codec", "reply_codec", "error_codec"] {
@@ -135,7 +137,7 @@ fn a_slip_in_a_builtin_codec_is_named() {
             assert_eq!(
                 attribute(quote!("a", reply = R, #key_ident = #ident)),
                 [format!(
-                    "unknown codec `{written}`: write `{key} = {right}`; the built-in ones are `Json`, `MsgPack`, `Raw` and `Text`"
+                    "unknown codec `{written}`: write `{key} = {right}`; the built-in ones are `Json`, `MsgPack`, `MsgPackCompact`, `Raw`, `Text` and `Compressed`"
                 )]
             );
         }
@@ -146,12 +148,19 @@ fn a_slip_in_a_builtin_codec_is_named() {
         assert_eq!(
             attribute(quote!("a", codec = #written)),
             [format!(
-                "unknown codec `\"{written}\"`: write `codec = {right}`; the built-in ones are `Json`, `MsgPack`, `Raw` and `Text`"
+                "unknown codec `\"{written}\"`: write `codec = {right}`; the built-in ones are `Json`, `MsgPack`, `MsgPackCompact`, `Raw`, `Text` and `Compressed`"
             )]
         );
     }
     assert_eq!(attribute(quote!("a", codec = wire::json)), [""; 0]);
     assert_eq!(attribute(quote!("a", codec = Protobuf)), [""; 0]);
+    assert_eq!(attribute(quote!("a", codec = Compressed<Json>)), [""; 0]);
+    assert_eq!(
+        attribute(quote!("a", codec = Compressed<json>)),
+        [
+            "unknown codec `json`: write `codec = Json`; the built-in ones are `Json`, `MsgPack`, `MsgPackCompact`, `Raw`, `Text` and `Compressed`"
+        ]
+    );
 }
 
 #[test]
@@ -229,6 +238,126 @@ fn what_says_something_about_a_reply_needs_one() {
 }
 
 #[test]
+fn a_field_says_how_it_is_named_and_written_where_it_stands_in_the_subject() {
+    let field = |attribute: TokenStream| {
+        errors(quote!(
+            #[subject("a.{id}")]
+            struct Order {
+                id: u64,
+                #[subject(#attribute)]
+                kind: Kind,
+            }
+        ))
+    };
+    assert_eq!(
+        field(quote!(rename = "sort")),
+        [
+            "`rename` on a field that no placeholder names: write `{sort}` into the template or leave `rename` out"
+        ]
+    );
+    assert_eq!(
+        field(quote!(with = hex)),
+        [
+            "`with` on a field that no placeholder names: write `{kind}` into the template or leave `with` out"
+        ]
+    );
+    assert_eq!(
+        field(quote!(renam = "sort", codec = Json)),
+        [
+            "unknown attribute `renam` on a field: expected one of `rename` and `with`; did you mean `rename`?",
+            "unknown attribute `codec` on a field: expected one of `rename` and `with`",
+        ]
+    );
+    assert_eq!(
+        field(quote!(with)),
+        ["unexpected `with`: a field has pairs, as in `rename = \"id\"`"]
+    );
+    assert_eq!(field(quote!(with = 5)), ["`with` needs a module, as in `self::hex`"]);
+    assert_eq!(
+        field(quote!(rename = "id")),
+        [
+            "fields `id` and `kind` are both called `id`: the template could mean either, so rename one of them"
+        ]
+    );
+    assert_eq!(
+        errors(quote!(
+            #[subject("a.{order id}")]
+            struct Order {
+                #[subject(rename = "order id")]
+                id: u64,
+            }
+        )),
+        [
+            "`rename = \"order id\"` is not an identifier: write what the template calls the field, as in `id`",
+            "placeholder `{order id}` is not an identifier: write the name of a field, as in `{field}`",
+        ]
+    );
+    assert_eq!(
+        errors(quote!(
+            #[subject("a.{path..}")]
+            struct File {
+                #[subject(with = hex)]
+                path: Vec<u8>,
+            }
+        )),
+        ["`with` on `{path..}`: it is for one token, and a tail is a list of them"]
+    );
+}
+
+#[test]
+fn an_enum_has_a_template_on_each_variant_and_all_else_on_itself() {
+    assert_eq!(
+        errors(quote!(
+            #[subject("orders", reply = Order)]
+            enum OrderEvent {
+                #[subject("orders.{id}.created")]
+                Created {
+                    id: u64,
+                },
+                Shipped(u64),
+                #[subject("orders.{id}.paid", codec = MsgPack)]
+                Paid {
+                    id: u64,
+                },
+                #[subject]
+                Lost,
+                #[subject("a", "b")]
+                Found,
+                #[subject("orders.{id}.gone", colour = "red")]
+                Gone {
+                    id: u64,
+                },
+            }
+        )),
+        [
+            "template `orders` on an enum: each of its variants has its own, write it there",
+            "`reply` on the enum `OrderEvent`: a request is one subject, so declare it on a struct",
+            "variant `Shipped` has no `#[subject(\"…\")]`: say what it is published to",
+            "`codec` on a variant: it holds for the whole enum, write it there",
+            "variant `Lost` has no template: write it, as in `#[subject(\"orders.{id}\")]`",
+            "second template `b`: a variant has one subject",
+            "unexpected `colour = \"red\"`: a variant has a template alone, as in `#[subject(\"orders.{id}\")]`",
+        ]
+    );
+    assert_eq!(
+        errors(quote!(
+            enum Nothing {}
+        )),
+        ["`Nothing` has no variants: there is nothing to publish"]
+    );
+    assert_eq!(
+        errors(quote!(
+            enum OrderEvent {
+                #[subject("a")]
+                #[serde(rename = "x", skip)]
+                A,
+            }
+        )),
+        ["variant `A` is skipped by serde, and has a subject: leave one of them out"]
+    );
+}
+
+#[test]
 fn a_queue_is_named_like_a_subject() {
     assert_eq!(queue(""), ["the queue is empty: write a name, as in `queue = \"orders\"`"]);
     assert_eq!(
@@ -266,7 +395,7 @@ fn all_errors_of_a_type_are_reported_together() {
             "token `*` has the wildcard `*`, but a template has no wildcards: write a placeholder `{field}` for a token that varies",
             "placeholder `{x}` names no field of `Order`: its fields are `region`, `id` and `type`",
             "queue `q q` has the character ' ', which no queue group may contain: leave it out",
-            "unknown codec `json`: write `codec = Json`; the built-in ones are `Json`, `MsgPack`, `Raw` and `Text`",
+            "unknown codec `json`: write `codec = Json`; the built-in ones are `Json`, `MsgPack`, `MsgPackCompact`, `Raw`, `Text` and `Compressed`",
             "`error` without `reply`: add `reply = TheReply` or leave it out",
         ]
     );

@@ -6,53 +6,113 @@ fn template(text: &str) -> Vec<String> {
     attribute(quote!(#text))
 }
 
+fn no_errors() -> Vec<String> {
+    Vec::new()
+}
+
 #[test]
-fn what_is_not_built_yet_says_so() {
-    assert_eq!(
-        errors(quote!(
-            #[subject("a.{id}")]
-            struct Order(u64);
-        )),
-        [
-            "tuple structs are not supported yet: give the fields names, as in `struct Order { id: u64 }`"
-        ]
-    );
-    assert_eq!(
-        errors(quote!(
-            #[subject("a")]
-            enum Order {
-                A,
-                B,
-            }
-        )),
-        ["enums are not supported yet: write one struct for each subject"]
-    );
+fn a_union_has_no_fields_to_speak_of() {
     assert_eq!(
         errors(quote!(#[subject("a.{a}")] union Order { a: u8, b: i8 })),
         ["unions are not supported: write a struct"]
     );
-    assert_eq!(
-        template("orders.{id..}"),
-        ["tail placeholder `{id..}` is not supported yet: write one placeholder for each token"]
-    );
-    assert_eq!(
-        template("orders.v{id}"),
-        [
-            "placeholder `{id}` is a part of token `v{id}`, which is not supported yet: give it a token of its own, as in `v.{id}`"
-        ]
-    );
+}
+
+#[test]
+fn a_placeholder_may_have_text_around_it_and_no_other_placeholder() {
+    for text in ["orders.v{id}", "{id}-x", "v{id}x.{region}", "é{id}ü"] {
+        assert_eq!(template(text), no_errors(), "{text}");
+    }
     assert_eq!(
         template("orders.{region}-{id}"),
         [
-            "placeholder `{region}` is a part of token `{region}-{id}`, which is not supported yet: give it a token of its own, as in `{region}.-.{id}`"
+            "token `{region}-{id}` has two placeholders, and nobody could tell where one ends: give each a token of its own, as in `{region}.-.{id}`"
         ]
     );
     assert_eq!(
         template("orders.{region}{id}"),
         [
-            "placeholder `{region}` is a part of token `{region}{id}`, which is not supported yet: give it a token of its own, as in `{region}.{id}`"
+            "token `{region}{id}` has two placeholders, and nobody could tell where one ends: give each a token of its own, as in `{region}.{id}`"
         ]
     );
+    assert_eq!(
+        template("orders.*{id}"),
+        [
+            "token `*{id}` has the wildcard `*`, but a template has no wildcards: write a placeholder `{field}` for a token that varies"
+        ]
+    );
+}
+
+#[test]
+fn a_tail_is_the_last() {
+    assert_eq!(template("orders.{id..}"), no_errors());
+    assert_eq!(template("{id..}"), no_errors());
+    assert_eq!(
+        template("orders.{id..}.{region}"),
+        [
+            "tail placeholder `{id..}` takes all tokens that follow, so it must be the last: move it to the end, or write `{id}` for one token"
+        ]
+    );
+    assert_eq!(
+        template("orders.v{id..}"),
+        [
+            "tail placeholder `{id..}` is a part of token `v{id..}`: give it tokens of its own, as in `v.{id..}`"
+        ]
+    );
+    for text in ["a.{..}", "a.{id...}", "a.{..id}"] {
+        assert_eq!(template(text).len(), 1, "{text}");
+    }
+}
+
+/// The errors of an enum with these templates.
+fn variants(templates: &[&str]) -> Vec<String> {
+    let names = ["A", "B", "C"].map(|name| quote::format_ident!("{name}"));
+    let variants = templates
+        .iter()
+        .zip(names)
+        .map(|(template, name)| quote!(#[subject(#template)] #name { x: u8, y: u8 }));
+    errors(quote!(enum Event { #(#variants),* }))
+}
+
+#[test]
+fn a_subject_fits_one_variant_at_most() {
+    for templates in [
+        ["a.{x}.created", "a.{x}.shipped"],
+        ["a.{x}", "a.{x}.{y}"],
+        ["v{x}", "w{x}"],
+        ["{x}-a", "{x}-b"],
+        ["v{x}", "v"],
+        ["a.{x..}", "b.{x..}"],
+        ["a.{x..}", "a"],
+        ["v{x}.{y}", "w{x}.b"],
+    ] {
+        assert_eq!(variants(&templates), no_errors(), "{templates:?}");
+    }
+    for [one, other] in [
+        ["a.{x}", "a.{y}"],
+        ["a.{x}", "a.b"],
+        ["a.{x}.c", "a.b.{y}"],
+        ["a.{x..}", "a.{x}.b"],
+        ["v{x}", "v1{x}"],
+        ["v{x}", "{x}a"],
+        ["v{x}", "v1"],
+        ["a.{x..}", "a.b.{y..}"],
+        ["a", "a"],
+    ] {
+        assert_eq!(
+            variants(&[one, other]),
+            [format!(
+                "a subject can fit both `{one}` of `A` and `{other}` of `B`: give one of them a token that the other has not"
+            )]
+        );
+    }
+    assert_eq!(
+        variants(&["v{x}.{y}.c", "w{x}.d.{y}"]),
+        [
+            "subscriptions to `v{x}.{y}.c` of `A` and `w{x}.d.{y}` of `B` would both get some messages: make the text around a placeholder a token of its own"
+        ]
+    );
+    assert_eq!(variants(&["a", "a", "a"]).len(), 3);
 }
 
 #[test]
@@ -126,7 +186,11 @@ fn a_placeholder_is_an_identifier() {
             [format!("placeholder `{{{name}}}` is not an identifier: write `{{{right}}}`")]
         );
     }
-    for name in ["0", "_", "order.id", "*", "a b"] {
+    assert_eq!(
+        template("a.{0}"),
+        ["placeholder `{0}` names no field of `Order`: its fields are `region`, `id` and `type`"]
+    );
+    for name in ["_", "order.id", "*", "a b"] {
         assert_eq!(
             template(&format!("a.{{{name}}}")),
             [format!(

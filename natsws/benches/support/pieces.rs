@@ -5,7 +5,7 @@ use std::hint::black_box;
 use natsws::Headers;
 use natsws::bench;
 use natsws::bytes::{Bytes, BytesMut};
-use natsws::codec::{Decoder, Encoder};
+use natsws::codec::{Codec, Encoded, Encoder};
 
 use super::{BLOCK, Run};
 
@@ -105,11 +105,15 @@ pub(super) fn codec_encode<C: Encoder<T>, T: 'static>(value: T) -> Run {
 
 pub(super) fn codec_decode<C, T>(value: &T) -> Run
 where
-    C: Encoder<T> + Decoder<T>,
+    C: Codec<T>,
     T: 'static,
 {
     let payload = encoded::<C, T>(value);
     each(move || {
-        black_box(C::decode(black_box(&payload).clone()).expect("it is an encoding"));
+        black_box(
+            Encoded::shared("", black_box(&payload))
+                .decode_as::<C, T>()
+                .expect("it is an encoding"),
+        );
     })
 }

@@ -2,7 +2,7 @@ use std::fmt::Display;
 
 use bytes::BytesMut;
 
-use super::Codec;
+use super::{Codec, Encoded};
 use crate::service_error::ServiceError;
 
 /// How a service's own error travels in an error reply, and is read back from it.
@@ -29,7 +29,9 @@ impl<E: Display, C: Codec<E>> ErrorCodec<E> for C {
         let mut body = BytesMut::new();
         let description = error.to_string();
         match C::encode(error, &mut body) {
-            Ok(()) => ServiceError::new(code, description).with_body(body.freeze()),
+            Ok(()) => ServiceError::new(code, description)
+                .with_body(body.freeze())
+                .with_content(C::CONTENT_TYPE, C::CONTENT_ENCODING),
             // The caller still learns that the request failed, and how the error reads.
             Err(_) => ServiceError::new(code, description),
         }
@@ -39,9 +41,31 @@ impl<E: Display, C: Codec<E>> ErrorCodec<E> for C {
         if error.body().is_empty() {
             return Err(error);
         }
-        C::decode(error.body().clone()).map_err(|_| error)
+        let body = Encoded::shared("", error.body()).with_headers(error.headers());
+        body.decode_as::<C, E>().map_err(|_| error)
     }
 }
+
+/// `error = ServiceError` written out: whatever the codec, it is the error reply itself.
+macro_rules! as_it_is {
+    ($($codec:ty),*) => {$(
+        impl ErrorCodec<ServiceError> for $codec {
+            fn encode_error(error: &ServiceError, code: u16) -> ServiceError {
+                AsIs::encode_error(error, code)
+            }
+
+            fn decode_error(error: ServiceError) -> Result<ServiceError, ServiceError> {
+                AsIs::decode_error(error)
+            }
+        }
+    )*};
+}
+
+#[cfg(feature = "json")]
+as_it_is!(super::Json);
+#[cfg(feature = "msgpack")]
+as_it_is!(super::MsgPack, super::MsgPackCompact);
+as_it_is!(super::Raw, super::Text);
 
 /// The error codec of requests that declare no error of their own: [`ServiceError`] as it is.
 #[derive(Debug, Clone, Copy)]

@@ -1,32 +1,38 @@
 #![cfg(feature = "json")]
 
-use bytes::{BufMut, Bytes, BytesMut};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use bytes::{BufMut, BytesMut};
+use serde::{Deserialize, Serialize};
 
-use super::{CodecError, Decoder, Encoder};
+use super::{CodecError, ContentType, Decoder, Encoded, Encoder, essence};
 
 /// JSON through `serde_json`, the default: `application/json`.
 ///
 /// An empty payload is read as `null`, because other clients publish "nothing" that way. Nesting
-/// deeper than 128 levels is refused.
+/// deeper than 128 levels is refused. Types that are JSON too, such as `application/problem+json`,
+/// are read as well.
 #[derive(Debug, Clone, Copy)]
 pub struct Json;
 
-const CONTENT_TYPE: &str = "application/json";
+impl ContentType for Json {
+    const CONTENT_TYPE: &'static str = "application/json";
 
-impl<T: Serialize + ?Sized> Encoder<T> for Json {
-    const CONTENT_TYPE: &'static str = CONTENT_TYPE;
-
-    fn encode(value: &T, out: &mut BytesMut) -> Result<(), CodecError> {
-        serde_json::to_writer(out.writer(), value)
-            .map_err(|source| CodecError::encode(CONTENT_TYPE, source))
+    fn accepts(content_type: &str) -> bool {
+        let essence = essence(content_type);
+        let suffix = essence.rsplit(['/', '+']).next().unwrap_or_default();
+        essence.contains('/') && suffix.eq_ignore_ascii_case("json")
     }
 }
 
-impl<T: DeserializeOwned> Decoder<T> for Json {
-    fn decode(payload: Bytes) -> Result<T, CodecError> {
-        let text: &[u8] = if payload.is_empty() { b"null" } else { &payload };
-        serde_json::from_slice(text).map_err(|source| CodecError::decode(CONTENT_TYPE, source))
+impl<T: Serialize + ?Sized> Encoder<T> for Json {
+    fn encode(value: &T, out: &mut BytesMut) -> Result<(), CodecError> {
+        serde_json::to_writer(out.writer(), value).map_err(CodecError::encode::<Self>)
+    }
+}
+
+impl<'m, T: Deserialize<'m>> Decoder<'m, T> for Json {
+    fn decode(message: Encoded<'m>) -> Result<T, CodecError> {
+        let payload = message.payload();
+        let text: &[u8] = if payload.is_empty() { b"null" } else { payload };
+        serde_json::from_slice(text).map_err(CodecError::decode::<Self>)
     }
 }

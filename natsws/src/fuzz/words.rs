@@ -151,7 +151,8 @@ fn check_publish(
     payload: &[u8],
 ) -> Headers {
     let reply_to = (!reply.is_empty()).then_some(Reply::Subject(reply));
-    let head = PublishHead { subject, reply: reply_to, headers, content_type };
+    let head =
+        PublishHead { subject, reply: reply_to, headers, content_type, content_encoding: None };
     let mut wire = Vec::new();
     head.write(&mut wire, head.headers_len(), payload.len(), payload.len());
     wire.extend_from_slice(payload);

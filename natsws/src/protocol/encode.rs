@@ -9,6 +9,7 @@ pub(crate) const PONG: &[u8] = b"PONG\r\n";
 
 const CRLF: &[u8] = b"\r\n";
 const CONTENT_TYPE: &[u8] = b"Content-Type: ";
+const CONTENT_ENCODING: &[u8] = b"Content-Encoding: ";
 
 /// Everything of a message that is published, but for its payload.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ pub(crate) struct PublishHead<'a> {
     pub(crate) headers: &'a Headers,
     /// A `Content-Type` header besides those in `headers`.
     pub(crate) content_type: Option<&'static str>,
+    /// How the payload is packed, where it is.
+    pub(crate) content_encoding: Option<&'static str>,
 }
 
 /// A reply subject: as given, or an inbox's prefix and the token of a request.
@@ -32,11 +35,13 @@ impl PublishHead<'_> {
     #[inline]
     pub(crate) fn headers_len(&self) -> usize {
         let lines = self.headers.as_lines().len();
-        let content_type = self.content_type.map_or(0, |kind| CONTENT_TYPE.len() + kind.len() + 2);
-        match (lines, content_type) {
+        let line = |name: &[u8], value: Option<&str>| value.map_or(0, |v| name.len() + v.len() + 2);
+        let content =
+            line(CONTENT_TYPE, self.content_type) + line(CONTENT_ENCODING, self.content_encoding);
+        match (lines, content) {
             (0, 0) => 0,
-            (0, content_type) => VERSION.len() + 2 + content_type + 2,
-            (lines, content_type) => lines + content_type + 2,
+            (0, content) => VERSION.len() + 2 + content + 2,
+            (lines, content) => lines + content + 2,
         }
     }
 
@@ -88,10 +93,14 @@ impl PublishHead<'_> {
         } else {
             out.extend_from_slice(self.headers.as_lines());
         }
-        if let Some(kind) = self.content_type {
-            out.extend_from_slice(CONTENT_TYPE);
-            out.extend_from_slice(kind.as_bytes());
-            out.extend_from_slice(CRLF);
+        for (name, value) in
+            [(CONTENT_TYPE, self.content_type), (CONTENT_ENCODING, self.content_encoding)]
+        {
+            if let Some(value) = value {
+                out.extend_from_slice(name);
+                out.extend_from_slice(value.as_bytes());
+                out.extend_from_slice(CRLF);
+            }
         }
         out.extend_from_slice(CRLF);
     }
@@ -241,7 +250,13 @@ mod tests {
     #[test]
     fn a_publish_is_written_as_the_protocol_says() {
         let none = Headers::new();
-        let head = PublishHead { subject: "a.b", reply: None, headers: &none, content_type: None };
+        let head = PublishHead {
+            subject: "a.b",
+            reply: None,
+            headers: &none,
+            content_type: None,
+            content_encoding: None,
+        };
         assert_eq!(published(&head, "hi"), "PUB a.b 2\r\nhi\r\n");
         assert_eq!(published(&head, ""), "PUB a.b 0\r\n\r\n");
         let with_reply = PublishHead { reply: Some(Reply::Subject("r")), ..head };
@@ -255,7 +270,13 @@ mod tests {
     fn headers_and_a_content_type_make_an_hpub() {
         let mut headers = Headers::new();
         headers.append("A", "b").expect("valid");
-        let head = PublishHead { subject: "s", reply: None, headers: &headers, content_type: None };
+        let head = PublishHead {
+            subject: "s",
+            reply: None,
+            headers: &headers,
+            content_type: None,
+            content_encoding: None,
+        };
         assert_eq!(published(&head, "hi"), "HPUB s 18 20\r\nNATS/1.0\r\nA: b\r\n\r\nhi\r\n");
         let typed = PublishHead { content_type: Some("x/y"), ..head };
         assert_eq!(

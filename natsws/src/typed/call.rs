@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use super::message::Request;
 use super::scratch::{Fault, encoded};
-use crate::codec::{Decoder, ErrorCodec};
+use crate::codec::{Encoded, ErrorCodec};
 use crate::connection::Connection;
 use crate::driver::Body;
 use crate::header::Headers;
@@ -129,14 +129,14 @@ impl<M: Request, B: Borrow<M>, C: Borrow<Connection>> Future for Call<M, B, C> {
 
 /// Reads a reply, which may be an error of the service.
 fn decode<M: Request>(reply: Msg) -> Result<M::Reply, RequestError<M::Error>> {
-    let payload = reply.payload_bytes();
-    if let Some(error) = ServiceError::from_reply(reply.headers(), &payload) {
+    if let Some(error) = ServiceError::from_parts(reply.headers(), || reply.payload_bytes()) {
         return Err(match M::ErrorCodec::decode_error(error) {
             Ok(declared) => RequestError::Remote(declared),
             Err(undeclared) => RequestError::Service(undeclared),
         });
     }
-    M::ReplyCodec::decode(payload)
+    Encoded::from(&reply)
+        .decode_as::<M::ReplyCodec, _>()
         .map_err(|source| RequestError::Decode { source: source.into(), reply: Box::new(reply) })
 }
 

@@ -1,9 +1,10 @@
 use std::error::Error;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::subject::Subject;
-use crate::codec::{Codec, CodecError, ErrorCodec};
+use crate::codec::{Codec, CodecError, Encoded, ErrorCodec};
+use crate::msg::Msg;
 use crate::subject::SubjectError;
 
 /// A received message that is not a value of its type.
@@ -30,6 +31,11 @@ pub trait EncodeMessage: Subject {
     /// What the `Content-Type` header says of the payload.
     fn content_type(&self) -> &'static str;
 
+    /// What the `Content-Encoding` header says of the payload, where it is packed.
+    fn content_encoding(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Appends the payload to `out`.
     ///
     /// # Errors
@@ -45,20 +51,61 @@ pub trait EncodeMessage: Subject {
     message = "`{Self}` cannot be received",
     note = "it needs `#[derive(Subject)]`, and what its codec needs: `serde::Deserialize` for JSON and MessagePack"
 )]
-pub trait DecodeMessage: Subject + Sized {
+pub trait DecodeMessage<'m>: Subject + Sized {
     /// Reads a value.
     ///
     /// # Errors
     /// [`DecodeError`] where subject or payload do not fit the type.
-    fn decode(subject: &str, payload: Bytes) -> Result<Self, DecodeError>;
+    fn decode(message: Encoded<'m>) -> Result<Self, DecodeError>;
+}
+
+/// A type that can be received and kept: [`DecodeMessage`] without borrowing from the message.
+///
+/// It is to [`DecodeMessage`] what serde's `DeserializeOwned` is to `Deserialize`, and never
+/// written by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be received",
+    note = "it needs `#[derive(Subject)]`, and what its codec needs: `serde::Deserialize` for JSON and MessagePack"
+)]
+pub trait DecodeOwned: for<'m> DecodeMessage<'m> {}
+
+impl<M: for<'m> DecodeMessage<'m>> DecodeOwned for M {}
+
+impl Msg {
+    /// Reads the message as a value, which may borrow from it: a `&str` field costs no copy.
+    ///
+    /// ```no_run
+    /// use natsws::{Client, Subject};
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize, Subject)]
+    /// #[subject("logs.{host}")]
+    /// struct Line<'a> { host: &'a str, text: &'a str }
+    ///
+    /// # async fn example(client: Client) -> Result<(), natsws::Error> {
+    /// let mut logs = client.connection().subscribe(Line::FILTER).await?;
+    /// while let Some(msg) = logs.next().await {
+    ///     let msg = msg?;
+    ///     let line: Line<'_> = msg.decode()?;
+    ///     println!("{}: {}", line.host, line.text);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`DecodeError`] where subject, headers or payload do not fit the type.
+    pub fn decode<'m, M: DecodeMessage<'m>>(&'m self) -> Result<M, DecodeError> {
+        M::decode(self.into())
+    }
 }
 
 /// A type that can be published and received.
 ///
 /// It is implemented by whatever implements [`EncodeMessage`] and [`DecodeMessage`].
-pub trait Message: EncodeMessage + DecodeMessage {}
+pub trait Message: EncodeMessage + DecodeOwned {}
 
-impl<M: EncodeMessage + DecodeMessage> Message for M {}
+impl<M: EncodeMessage + DecodeOwned> Message for M {}
 
 /// A message that is answered: what `reply = …` in `#[subject(…)]` declares.
 #[diagnostic::on_unimplemented(

@@ -1,23 +1,42 @@
+use std::error::Error;
+
+use super::tail::FromTail;
+use super::template::between;
 use super::token::FromToken;
 use crate::subject::SubjectError;
 
 /// Reads a received subject token by token along a template: the counterpart of
 /// [`SubjectWriter`](crate::SubjectWriter).
+///
+/// ```
+/// use natsws::{SubjectError, SubjectReader};
+///
+/// let mut reader = SubjectReader::new("orders.eu.v2", "orders.{region}.v{major}");
+/// reader.literal("orders")?;
+/// let region: &str = reader.text("region")?;
+/// reader.affix("v", "");
+/// let major: u32 = reader.token("major")?;
+/// reader.end()?;
+/// assert_eq!((region, major), ("eu", 2));
+/// # Ok::<(), SubjectError>(())
+/// ```
 #[derive(Debug)]
-pub struct SubjectReader<'a> {
-    subject: &'a str,
+pub struct SubjectReader<'m> {
+    subject: &'m str,
     template: &'static str,
     /// `None` when the last token has been read.
-    rest: Option<&'a str>,
+    rest: Option<&'m str>,
+    /// What stands around the value in the next token.
+    affix: (&'static str, &'static str),
 }
 
-impl<'a> SubjectReader<'a> {
+impl<'m> SubjectReader<'m> {
     /// Reads `subject`; `template` is named in errors.
-    pub fn new(subject: &'a str, template: &'static str) -> Self {
-        Self { subject, template, rest: Some(subject) }
+    pub fn new(subject: &'m str, template: &'static str) -> Self {
+        Self { subject, template, rest: Some(subject), affix: ("", "") }
     }
 
-    fn next(&mut self) -> Result<&'a str, SubjectError> {
+    fn next(&mut self) -> Result<&'m str, SubjectError> {
         let rest = self.rest.ok_or_else(|| self.mismatch())?;
         // Tokens are short: a plain loop finds the dot before a search would have begun.
         let dot = rest.bytes().position(|byte| byte == b'.').unwrap_or(rest.len());
@@ -37,16 +56,59 @@ impl<'a> SubjectReader<'a> {
         if self.next()? == token { Ok(()) } else { Err(self.mismatch()) }
     }
 
+    /// Says what stands before and behind the value in the next token, as in `v{major}`.
+    pub fn affix(&mut self, prefix: &'static str, suffix: &'static str) {
+        self.affix = (prefix, suffix);
+    }
+
+    /// Reads the text of one token, without a copy.
+    ///
+    /// # Errors
+    /// [`SubjectError::Mismatch`] where the subject has ended, or has nothing there.
+    pub fn text(&mut self, _field: &'static str) -> Result<&'m str, SubjectError> {
+        let token = self.next()?;
+        let (prefix, suffix) = std::mem::take(&mut self.affix);
+        between(token, prefix, suffix).ok_or_else(|| self.mismatch())
+    }
+
     /// Reads one token as the value of a field.
     ///
     /// # Errors
     /// [`SubjectError::Mismatch`] where the subject has ended, [`SubjectError::Parse`] where the
     /// token is not a value of the field's type.
     pub fn token<T: FromToken>(&mut self, field: &'static str) -> Result<T, SubjectError> {
-        let token = self.next()?;
-        T::from_token(token).map_err(|source| SubjectError::Parse {
+        self.token_with(field, T::from_token)
+    }
+
+    /// Reads one token as the value of a field by a function.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token); what the function says is the source of the error.
+    pub fn token_with<T, E: Into<Box<dyn Error + Send + Sync>>>(
+        &mut self,
+        field: &'static str,
+        read: impl FnOnce(&'m str) -> Result<T, E>,
+    ) -> Result<T, SubjectError> {
+        let token = self.text(field)?;
+        read(token).map_err(|source| SubjectError::Parse {
             field,
             token: token.to_owned(),
+            source: source.into(),
+        })
+    }
+
+    /// Reads all tokens that are left, of which there must be one, as the value of a field.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub fn tail<T: FromTail>(&mut self, field: &'static str) -> Result<T, SubjectError> {
+        let Some(rest) = self.rest.take() else { return Err(self.mismatch()) };
+        if rest.split('.').any(str::is_empty) {
+            return Err(self.mismatch());
+        }
+        T::from_tail(rest.split('.')).map_err(|source| SubjectError::Parse {
+            field,
+            token: rest.to_owned(),
             source,
         })
     }

@@ -51,6 +51,7 @@ pub(super) fn encoded<M: EncodeMessage, T>(
         reply: None,
         headers,
         content_type: declared.then(|| message.content_type()),
+        content_encoding: message.content_encoding(),
     };
     let result = hand_on(&head, payload);
     if scratch.payload.capacity() <= KEPT {

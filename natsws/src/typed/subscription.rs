@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use super::message::{DecodeError, DecodeMessage};
+use super::message::{DecodeError, DecodeMessage, DecodeOwned};
 use crate::connection::Connection;
 use crate::drain::FlushError;
 use crate::header::Headers;
@@ -44,7 +44,7 @@ pub struct SubscribeTo<'a, M> {
     message: PhantomData<fn() -> M>,
 }
 
-impl<'a, M: DecodeMessage> SubscribeTo<'a, M> {
+impl<'a, M: DecodeOwned> SubscribeTo<'a, M> {
     pub(crate) fn new(connection: &'a Connection) -> Self {
         Self { connection, terms: Terms::new(connection), message: PhantomData }
     }
@@ -104,7 +104,7 @@ impl<'a, M: DecodeMessage> SubscribeTo<'a, M> {
     }
 }
 
-impl<'a, M: DecodeMessage + 'a> IntoFuture for SubscribeTo<'a, M> {
+impl<'a, M: DecodeOwned + 'a> IntoFuture for SubscribeTo<'a, M> {
     type Output = Result<TypedSubscription<M>, SubscribeError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
 
@@ -123,7 +123,7 @@ pub struct TypedSubscription<M> {
     message: PhantomData<fn() -> M>,
 }
 
-impl<M: DecodeMessage> TypedSubscription<M> {
+impl<M: DecodeOwned> TypedSubscription<M> {
     /// The next message; `None` when the subscription is over and everything has been read.
     ///
     /// # Errors
@@ -194,17 +194,17 @@ impl<M: DecodeMessage> TypedSubscription<M> {
 }
 
 /// Reads a value out of a message. What it cannot read is not lost.
-fn receive<M: DecodeMessage>(
+fn receive<M: DecodeOwned>(
     item: Result<Msg, SubscriptionError>,
 ) -> Result<Received<M>, ReceiveError> {
     let msg = item?;
-    match M::decode(msg.subject(), msg.payload_bytes()) {
+    match msg.decode() {
         Ok(message) => Ok(Received { message, msg }),
         Err(source) => Err(ReceiveError::Decode { source, msg: Box::new(msg) }),
     }
 }
 
-impl<M: DecodeMessage> Stream for TypedSubscription<M> {
+impl<M: DecodeOwned> Stream for TypedSubscription<M> {
     type Item = Result<Received<M>, ReceiveError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -239,6 +239,14 @@ impl<M> Received<M> {
     /// The message as it came.
     pub fn msg(&self) -> &Msg {
         &self.msg
+    }
+
+    /// Reads the same message as another type, which may borrow from it.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where subject, headers or payload do not fit that type.
+    pub fn view<'m, V: DecodeMessage<'m>>(&'m self) -> Result<V, DecodeError> {
+        self.msg.decode()
     }
 
     /// The value alone.

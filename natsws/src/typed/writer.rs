@@ -1,3 +1,4 @@
+use super::tail::ToTail;
 use super::token::ToToken;
 use crate::subject::{MAX_SUBJECT_LEN, SubjectError, TokenFault, token_fault};
 
@@ -46,6 +47,29 @@ impl<'a> SubjectWriter<'a> {
                 Err(SubjectError::Token { field, value, fault })
             }
         }
+    }
+
+    /// Writes the values of the field that a tail placeholder names, with dots between them.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token), for each value; a list of none is refused too, because a subject
+    /// cannot end with a dot.
+    pub fn tail<T: ToTail + ?Sized>(
+        &mut self,
+        field: &'static str,
+        value: &T,
+    ) -> Result<(), SubjectError> {
+        let start = self.out.len();
+        value.each_token(|token| {
+            if self.out.len() > start {
+                self.out.push('.');
+            }
+            self.token(field, token)
+        })?;
+        if self.out.len() > start {
+            return Ok(());
+        }
+        Err(SubjectError::Token { field, value: String::new(), fault: TokenFault::Empty })
     }
 
     /// Ends the subject and checks its length.

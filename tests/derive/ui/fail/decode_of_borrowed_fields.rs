@@ -1,4 +1,4 @@
-use natsws::{DecodeMessage, Subject};
+use natsws::{DecodeOwned, Subject};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Subject)]
@@ -7,7 +7,7 @@ struct Log<'a> {
     level: &'a str,
 }
 
-fn subscribe<M: DecodeMessage>() {}
+fn subscribe<M: DecodeOwned>() {}
 
 fn main() {
     subscribe::<Log<'static>>();

@@ -1,4 +1,4 @@
-use natsws::{DecodeMessage, Subject};
+use natsws::{DecodeOwned, Subject};
 use serde::Serialize;
 
 #[derive(Serialize, Subject)]
@@ -7,7 +7,7 @@ struct OrderCreated {
     id: u64,
 }
 
-fn subscribe<M: DecodeMessage>() {}
+fn subscribe<M: DecodeOwned>() {}
 
 fn main() {
     subscribe::<OrderCreated>();

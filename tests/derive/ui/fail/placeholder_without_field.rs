@@ -1,4 +1,4 @@
-use natsws::{DecodeMessage, EncodeMessage, Request, Subject};
+use natsws::{DecodeOwned, EncodeMessage, Request, Subject};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Subject)]
@@ -7,7 +7,7 @@ struct GetOrder {
     region: String,
 }
 
-fn uses<M: EncodeMessage + DecodeMessage + Request<Reply = u64>>(_: &M) {}
+fn uses<M: EncodeMessage + DecodeOwned + Request<Reply = u64>>(_: &M) {}
 
 fn main() {
     // One mistake is one error: what uses the type says nothing of it.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use natsws::{DecodeMessage, Subject};
+use natsws::{DecodeOwned, Subject};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -18,7 +18,7 @@ struct Order {
     region: Region,
 }
 
-fn subscribe<M: DecodeMessage>() {}
+fn subscribe<M: DecodeOwned>() {}
 
 fn main() {
     subscribe::<Order>();

@@ -45,6 +45,6 @@ fn main() {
     assert_eq!(message.subject().unwrap(), "a.7");
     let mut payload = natsws::bytes::BytesMut::new();
     message.encode(&mut payload).unwrap();
-    assert_eq!(shadowed::Message::decode("a.8", payload.freeze()).unwrap().id, 8);
+    assert_eq!(shadowed::Message::decode(natsws::codec::Encoded::new("a.8", &payload)).unwrap().id, 8);
     assert_eq!(bare::Message { id: 9 }.subject().unwrap(), "a.9");
 }

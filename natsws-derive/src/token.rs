@@ -1,0 +1,173 @@
+//! `#[derive(Token)]`: values with a name each, or a newtype, as one token of a subject.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, Data, DataEnum, DeriveInput, Fields, Ident, LitStr, Path, Type, Variant, parse_quote,
+};
+
+use crate::errors::Errors;
+use crate::expand::with_bounds;
+use crate::template;
+
+/// The implementations for one type, or what is wrong with it.
+pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
+    let mut errors = Errors::default();
+    let krate: Path = parse_quote!(::natsws);
+    let code = match &input.data {
+        Data::Enum(data) => expand_enum(input, data, &krate, &mut errors),
+        Data::Struct(data) => match &data.fields {
+            Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
+                expand_newtype(input, &fields.unnamed[0].ty, &krate)
+            }
+            _ => refused(input, &mut errors),
+        },
+        Data::Union(_) => refused(input, &mut errors),
+    };
+    match errors.into_first() {
+        None => code,
+        Some(error) => error.to_compile_error(),
+    }
+}
+
+fn refused(input: &DeriveInput, errors: &mut Errors) -> TokenStream {
+    errors.push(
+        input.ident.span(),
+        format!("`{}` cannot be a token: write an enum without fields, or a struct of one field, as in `struct Region(String);`", input.ident),
+    );
+    TokenStream::new()
+}
+
+fn expand_enum(
+    input: &DeriveInput,
+    data: &DataEnum,
+    krate: &Path,
+    errors: &mut Errors,
+) -> TokenStream {
+    let name = &input.ident;
+    if data.variants.is_empty() {
+        errors.push(name.span(), format!("`{name}` has no variants, so it has no tokens"));
+    }
+    let mut known: Vec<(String, &Ident)> = Vec::new();
+    for variant in &data.variants {
+        let token = token_of(variant, errors);
+        if let Some((_, earlier)) = known.iter().find(|(other, _)| *other == token) {
+            errors.push(
+                variant.ident.span(),
+                format!("`{earlier}` and `{}` are both the token `{token}`: rename one of them with `#[token(\"…\")]`", variant.ident),
+            );
+        }
+        known.push((token, &variant.ident));
+    }
+    let tokens: Vec<&String> = known.iter().map(|(token, _)| token).collect();
+    let variants: Vec<&Ident> = known.iter().map(|(_, variant)| *variant).collect();
+    let expected = tokens.iter().map(|token| format!("`{token}`")).collect::<Vec<_>>().join(", ");
+    let expected = format!("expected one of {expected}");
+    let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #krate::ToToken for #name #type_generics #where_clause {
+            fn write_token(&self, out: &mut ::std::string::String) -> ::core::fmt::Result {
+                out.push_str(match self {
+                    #(Self::#variants => #tokens,)*
+                });
+                ::core::result::Result::Ok(())
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #krate::FromToken for #name #type_generics #where_clause {
+            fn from_token(
+                token: &str,
+            ) -> ::core::result::Result<
+                Self,
+                ::std::boxed::Box<dyn ::core::error::Error + ::core::marker::Send + ::core::marker::Sync>,
+            > {
+                match token {
+                    #(#tokens => ::core::result::Result::Ok(Self::#variants),)*
+                    _ => ::core::result::Result::Err(::core::convert::From::from(#expected)),
+                }
+            }
+        }
+    }
+}
+
+fn expand_newtype(input: &DeriveInput, ty: &Type, krate: &Path) -> TokenStream {
+    let name = &input.ident;
+    let bounds = |bound: &str| {
+        let bound = format_ident!("{bound}");
+        with_bounds(&input.generics, [parse_quote!(#ty: #krate::#bound)])
+    };
+    let (to, from) = (bounds("ToToken"), bounds("FromToken"));
+    let (impl_generics, type_generics, to_clause) = to.split_for_impl();
+    let (_, _, from_clause) = from.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #krate::ToToken for #name #type_generics #to_clause {
+            fn write_token(&self, out: &mut ::std::string::String) -> ::core::fmt::Result {
+                #krate::ToToken::write_token(&self.0, out)
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics #krate::FromToken for #name #type_generics #from_clause {
+            fn from_token(
+                token: &str,
+            ) -> ::core::result::Result<
+                Self,
+                ::std::boxed::Box<dyn ::core::error::Error + ::core::marker::Send + ::core::marker::Sync>,
+            > {
+                #krate::FromToken::from_token(token).map(Self)
+            }
+        }
+    }
+}
+
+/// The token of a variant: what its attribute says, else its name in `snake_case`.
+fn token_of(variant: &Variant, errors: &mut Errors) -> String {
+    if !matches!(variant.fields, Fields::Unit) {
+        errors.push(
+            variant.ident.span(),
+            format!(
+                "variant `{}` has fields, and a token is one word: leave them out",
+                variant.ident
+            ),
+        );
+    }
+    let mut token = None;
+    for attribute in variant.attrs.iter().filter(|each| each.path().is_ident("token")) {
+        match read(attribute) {
+            Some(text) => {
+                if let Some(fault) = template::token_fault(&text.value()) {
+                    errors.push(text.span(), fault);
+                }
+                token = Some(text.value());
+            }
+            None => errors.push(
+                attribute.span(),
+                "`#[token(…)]` needs the text of the token, as in `#[token(\"eu\")]`",
+            ),
+        }
+    }
+    token.unwrap_or_else(|| snake_case(&variant.ident.unraw().to_string()))
+}
+
+fn read(attribute: &Attribute) -> Option<LitStr> {
+    attribute.parse_args().ok()
+}
+
+/// `InTransit` as `in_transit`.
+fn snake_case(name: &str) -> String {
+    let mut out = String::new();
+    let mut before = '_';
+    for character in name.chars() {
+        if character.is_uppercase() && !before.is_uppercase() && before != '_' {
+            out.push('_');
+        }
+        out.extend(character.to_lowercase());
+        before = character;
+    }
+    out
+}
