@@ -300,15 +300,30 @@ impl Session {
         sid
     }
 
+    /// Adds a subject to a subscription: messages come to its reader in the order in which they
+    /// came to the connection.
+    pub(crate) fn follow(&mut self, leader: u64, subject: Arc<str>, effects: &mut Effects) {
+        let Some(route) = self.routes.get_mut(leader) else { return };
+        let queue_group = route.queue_group.as_deref().map(str::to_owned);
+        let follower = Route::new(subject, queue_group, Target::Follows(leader));
+        let sid = self.subscribe(follower, effects);
+        if let Some(route) = self.routes.get_mut(leader) {
+            route.followers.push(sid);
+        }
+    }
+
     /// Ends a subscription at once; its reader still gets what had arrived.
     pub(crate) fn unsubscribe(&mut self, sid: u64, effects: &mut Effects) {
-        if self.routes.get(sid).is_none() {
-            return;
-        }
+        self.end_with(sid, None, effects);
+    }
+
+    /// Ends a subscription at once, and tells its reader why.
+    fn end_with(&mut self, sid: u64, reason: Option<Item>, effects: &mut Effects) {
+        let Some(route) = self.routes.get(sid) else { return };
         if self.connected {
-            encode::unsubscribe(&mut effects.control, sid, None);
+            route.write_end(sid, &mut effects.control);
         }
-        self.end_route(sid, None, effects);
+        self.end_route(sid, reason, effects);
     }
 
     /// Ends a subscription with its `max`th message, counted over its whole life.
@@ -334,7 +349,7 @@ impl Session {
             return;
         }
         route.draining = true;
-        encode::unsubscribe(&mut effects.control, sid, None);
+        route.write_end(sid, &mut effects.control);
         effects.control.extend_from_slice(encode::PING);
         self.pongs.push_back(Pong { waiter: Waiter::Drained(sid), accepted });
     }
@@ -479,10 +494,7 @@ impl Session {
             if let Some(Target::Handler(inline)) = self.routes.get(sid).map(|it| &it.target) {
                 effects.calls.push((Arc::clone(&inline.call), Item::TimedOut));
             }
-            if self.connected {
-                encode::unsubscribe(&mut effects.control, sid, None);
-            }
-            self.end_route(sid, Some(Item::TimedOut), effects);
+            self.end_with(sid, Some(Item::TimedOut), effects);
         }
         self.first_deadline = self.routes.iter().filter_map(|(_, route)| route.deadline).min();
     }

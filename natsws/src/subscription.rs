@@ -102,6 +102,7 @@ impl Terms {
 pub struct Subscribe<'a> {
     connection: &'a Connection,
     subject: String,
+    also: Vec<String>,
     terms: Terms,
     handler: Option<InlineHandler>,
 }
@@ -111,7 +112,24 @@ type InlineHandler = Box<dyn FnMut(Result<Msg, SubscriptionError>) + Send>;
 
 impl<'a> Subscribe<'a> {
     pub(crate) fn new(connection: &'a Connection, subject: String, terms: Terms) -> Self {
-        Self { connection, subject, terms, handler: None }
+        Self { connection, subject, also: Vec::new(), terms, handler: None }
+    }
+
+    /// Subscribes to another subject with the same subscription: its messages come in between, in
+    /// the order in which the server sent them all.
+    ///
+    /// Where the subjects have some in common, a message to one of those comes once for each. A
+    /// subject that is denied ends the whole subscription.
+    ///
+    /// ```no_run
+    /// # async fn example(connection: natsws::Connection) -> Result<(), natsws::Error> {
+    /// let mut orders = connection.subscribe("orders.*.created").and("orders.*.shipped").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn and(mut self, subject: impl Into<String>) -> Self {
+        self.also.push(subject.into());
+        self
     }
 
     /// Joins a queue group: of all its members only one gets each message.
@@ -174,7 +192,9 @@ impl<'a> Subscribe<'a> {
 
     async fn make(mut self) -> Result<Subscription, SubscribeError> {
         let Terms { queue_group, max, timeout, limits, confirmed } = self.terms;
-        check_filter(&self.subject)?;
+        for subject in [&self.subject].into_iter().chain(&self.also) {
+            check_filter(subject)?;
+        }
         if let Some(group) = &queue_group {
             check_queue_group(group).map_err(SubscribeError::QueueGroup)?;
         }
@@ -198,7 +218,11 @@ impl<'a> Subscribe<'a> {
             if session.is_draining() {
                 return Err(SubscribeError::Draining);
             }
-            Ok(session.subscribe(route, effects))
+            let sid = session.subscribe(route, effects);
+            for subject in std::mem::take(&mut self.also) {
+                session.follow(sid, subject.into(), effects);
+            }
+            Ok(sid)
         })?;
         // From here on, dropping this future drops the subscription, which unsubscribes.
         let mut subscription = Subscription {

@@ -95,6 +95,8 @@ impl Session {
     /// then the end.
     pub(super) fn end_route(&mut self, sid: u64, reason: Option<Item>, effects: &mut Effects) {
         let Some(mut route) = self.routes.remove(sid) else { return };
+        let followers = route.followers.iter();
+        effects.ended.extend(followers.filter_map(|sid| self.routes.remove(*sid)));
         if let Target::Queue(queue) = &route.target {
             let queue = Arc::clone(queue);
             self.hand_over_last(&mut route, &queue, effects);

@@ -68,13 +68,18 @@ impl Session {
         let size = place.size();
         self.in_msgs += 1;
         self.in_bytes += size as u64;
+        self.deliver_to(sid, place, size, effects);
+    }
+
+    fn deliver_to(&mut self, sid: u64, place: Place, size: usize, effects: &mut Effects) {
         let Some(route) = self.routes.get_mut(sid) else { return };
         route.received += 1;
         route.deadline = None;
         let cut = || Delivery::new(self.block.clone(), place);
         // The server does not count its own word that nobody is there towards the `max`, so it has
         // to be told when that is reached by it.
-        route.uncounted |= route.max.is_some() && cut().is_no_responders();
+        route.uncounted |=
+            route.max.is_some() && (!route.followers.is_empty() || cut().is_no_responders());
         let (complete, uncounted) = (route.is_complete(), route.uncounted);
         match &route.target {
             Target::Queue(_) => {
@@ -84,6 +89,10 @@ impl Session {
                 let Inline { call, queue } = &**inline;
                 queue.count(1);
                 effects.calls.push((Arc::clone(call), Item::Delivery(cut())));
+            }
+            Target::Follows(leader) => {
+                let leader = *leader;
+                return self.deliver_to(leader, place, size, effects);
             }
             Target::Inbox => {
                 let subject = place.subject(&self.block);
@@ -155,6 +164,15 @@ impl Session {
         effects.notices.push(Notice::ServerError(error));
     }
 
+    /// Ends a subscription that the server has refused; those that follow it it may have taken.
+    fn end_denied(&mut self, sid: u64, reason: Option<Item>, effects: &mut Effects) {
+        if self.routes.get(sid).is_some_and(|route| !route.followers.is_empty()) {
+            self.end_with(sid, reason, effects);
+        } else {
+            self.end_route(sid, reason, effects);
+        }
+    }
+
     /// Tells the reader of a subscription that the server does not allow it.
     fn deny(&mut self, sid: u64, error: &ServerError, effects: &mut Effects) {
         let Some(route) = self.routes.get_mut(sid) else { return };
@@ -173,11 +191,15 @@ impl Session {
                 let ended = self.requests.complete(token, Outcome::Denied);
                 self.after(ended, effects);
             }
-            Target::Queue(_) => self.end_route(sid, Some(Item::Denied(error.clone())), effects),
+            Target::Queue(_) => self.end_denied(sid, Some(Item::Denied(error.clone())), effects),
             Target::Handler(inline) => {
                 let call = &inline.call;
                 effects.calls.push((Arc::clone(call), Item::Denied(error.clone())));
-                self.end_route(sid, None, effects);
+                self.end_denied(sid, None, effects);
+            }
+            Target::Follows(leader) => {
+                let leader = *leader;
+                self.deny(leader, error, effects);
             }
         }
     }

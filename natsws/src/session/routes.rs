@@ -18,6 +18,8 @@ pub(crate) enum Target {
     Request(u64),
     /// The shared inbox of all requests.
     Inbox,
+    /// Whatever another subscription's messages go to, in the order in which they came.
+    Follows(u64),
 }
 
 /// A handler, and the queue that counts for it.
@@ -46,6 +48,8 @@ pub(crate) struct Route {
     pub(super) batch: Option<u32>,
     /// The server that the connection is moving to knows it already, and counts from there.
     pub(crate) moved: Option<u64>,
+    /// Those that follow this one: they begin and end with it.
+    pub(super) followers: Vec<u64>,
 }
 
 impl Route {
@@ -66,6 +70,7 @@ impl Route {
             deadline: None,
             batch: None,
             moved: None,
+            followers: Vec::new(),
         }
     }
 
@@ -79,7 +84,14 @@ impl Route {
         match &self.target {
             Target::Queue(queue) => Some(queue),
             Target::Handler(inline) => Some(&inline.queue),
-            Target::Request(_) | Target::Inbox => None,
+            Target::Request(_) | Target::Inbox | Target::Follows(_) => None,
+        }
+    }
+
+    /// Writes the end of the subscription and of those that follow it.
+    pub(crate) fn write_end(&self, sid: u64, out: &mut Vec<u8>) {
+        for sid in [sid].iter().chain(&self.followers) {
+            encode::unsubscribe(out, *sid, None);
         }
     }
 
@@ -117,7 +129,8 @@ impl Route {
 
     /// Writes after how many messages the server ends the subscription, if it does.
     pub(crate) fn write_max(&self, sid: u64, out: &mut Vec<u8>) {
-        if let Some(max) = self.max {
+        // The server counts each of several alone, so it cannot say when all have had enough.
+        if let Some(max) = self.max.filter(|_| self.followers.is_empty()) {
             encode::unsubscribe(out, sid, Some(max.saturating_sub(self.received_before)));
         }
     }
