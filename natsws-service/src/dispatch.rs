@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use natsws::{
-    Client, FlushError, Msg, PublishError, ServiceError, Subscription, SubscriptionError,
+    Client, Deadline, FlushError, Msg, PublishError, ServiceError, Subscription, SubscriptionError,
 };
 use tokio::sync::watch;
 use tower_service::Service;
@@ -116,6 +116,7 @@ impl Dispatcher {
     }
 
     fn start(&mut self, msg: Msg, readiness: Result<(), BoxError>) {
+        let deadline = Deadline::from_headers(msg.headers());
         let incoming = Incoming::new(msg.clone(), self.client.clone());
         let response = match readiness {
             Err(error) => Err(recover(&error)),
@@ -125,9 +126,10 @@ impl Dispatcher {
         };
         let counts = Arc::clone(&self.counts);
         self.running.spawn(async move {
-            let response = match response {
-                Ok(response) => finished(response).await,
-                Err(response) => response,
+            let response = match (response, deadline) {
+                (Ok(response), Some(deadline)) => deadline.scope(finished(response)).await,
+                (Ok(response), None) => finished(response).await,
+                (Err(response), _) => response,
             };
             let succeeded = answer(&msg, response).await;
             if msg.reply().is_none() {

@@ -43,8 +43,7 @@ pub fn decode(chunks: &[Bytes]) -> Result<usize, ProtocolError> {
 
 /// Writes a publish up to where its payload begins.
 pub fn encode(subject: &str, headers: &Headers, payload_len: usize, out: &mut Vec<u8>) {
-    let head =
-        PublishHead { subject, reply: None, headers, content_type: None, content_encoding: None };
+    let head = PublishHead { subject, reply: None, headers, typed: None };
     head.write(out, head.headers_len(), payload_len, payload_len);
     encode::payload_end(out);
 }

@@ -66,7 +66,25 @@ impl Client {
     /// # Cancel safety
     /// A message is accepted whole or not at all.
     pub fn publish<'a, M: EncodeMessage>(&'a self, message: &'a M) -> PublishMessage<'a, M> {
-        PublishMessage::new(&self.connection, message)
+        PublishMessage::new(&self.connection, message, None)
+    }
+
+    /// Publishes a message to a subject that comes from elsewhere: the reply subject of another
+    /// message, or one that a configuration names.
+    ///
+    /// The value's own subject is not looked at, so who subscribes to its type may not get it.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
+    ///
+    /// # Cancel safety
+    /// A message is accepted whole or not at all.
+    pub fn publish_to<'a, M: EncodeMessage>(
+        &'a self,
+        subject: &'a str,
+        message: &'a M,
+    ) -> PublishMessage<'a, M> {
+        PublishMessage::new(&self.connection, message, Some(subject))
     }
 
     /// Sends a request to its subject and waits for the reply.
@@ -80,7 +98,22 @@ impl Client {
     /// # Cancel safety
     /// Dropped early, the request is given up; it may have been sent.
     pub fn request<'a, M: Request>(&'a self, message: &'a M) -> RequestMessage<'a, M> {
-        RequestMessage::new(&self.connection, message)
+        RequestMessage::new(&self.connection, message, None)
+    }
+
+    /// Sends a request to a subject that comes from elsewhere, as of one replica of a service.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    ///
+    /// # Cancel safety
+    /// Dropped early, the request is given up; it may have been sent.
+    pub fn request_to<'a, M: Request>(
+        &'a self,
+        subject: &'a str,
+        message: &'a M,
+    ) -> RequestMessage<'a, M> {
+        RequestMessage::new(&self.connection, message, Some(subject))
     }
 
     /// Subscribes to all subjects of a type: ready when the server has seen it.

@@ -86,6 +86,7 @@ mod client;
 pub mod codec;
 mod connect_error;
 mod connection;
+mod deadline;
 mod delivery;
 mod drain;
 mod driver;
@@ -122,6 +123,7 @@ pub use client::Client;
 pub use codec::{Codec, CodecError, ErrorCodec};
 pub use connect_error::{AttemptError, ConnectError};
 pub use connection::{Connection, Events, SetServersError, StateWatch, WaitError};
+pub use deadline::{Deadline, Scoped, TIMEOUT_HEADER};
 pub use drain::{DrainError, DrainReport, FlushError};
 pub use error::Error;
 pub use event::{CloseError, Disconnect, Event, State};
@@ -144,8 +146,9 @@ pub use transport::{Phase, ProxyError, TransportError};
 pub use typed::{
     Call, CallFuture, Caller, DecodeError, DecodeMessage, DecodeOwned, EncodeMessage, Filter,
     FromTail, FromToken, Message, PublishMessage, PublishMessageFuture, ReceiveError, Received,
-    Request, RequestFuture, RequestMessage, Subject, SubjectReader, SubjectWriter, SubscribeTo,
-    ToTail, ToToken, TokenOf, Tokens, TypedSubscription, template_matches,
+    Request, RequestFuture, RequestMessage, Response, ResponseFuture, Subject, SubjectReader,
+    SubjectWriter, SubscribeTo, ToTail, ToToken, TokenOf, Tokens, TypedSubscription,
+    template_matches,
 };
 
 #[cfg(feature = "derive")]

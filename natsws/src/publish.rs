@@ -175,8 +175,7 @@ impl Publish<'_> {
             subject: self.subject,
             reply: self.reply.map(Reply::Subject),
             headers: &self.headers,
-            content_type: None,
-            content_encoding: None,
+            typed: None,
         };
         connection.shared().poll_publish(&head, body(&self.payload), waker).map_err(Into::into)
     }

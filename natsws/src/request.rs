@@ -148,6 +148,32 @@ impl<C: Borrow<Connection>> Exchange<C> {
         self.timeout = timeout;
     }
 
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Takes the reply with a subscription for this request alone.
+    pub(crate) fn reply_on_own(&mut self, subject: Option<String>) {
+        if let Some(subject) = subject {
+            self.reply_to = ReplyTo::Own(subject);
+        } else if matches!(self.reply_to, ReplyTo::Shared) {
+            self.reply_to = ReplyTo::Own(self.connection.borrow().new_inbox());
+        }
+    }
+
+    /// Checks the subject that the reply comes to.
+    pub(crate) fn check_reply(&self) -> Result<(), SubjectError> {
+        match &self.reply_to {
+            ReplyTo::Own(reply) => check_subject(reply),
+            ReplyTo::Shared => Ok(()),
+        }
+    }
+
+    /// Whether nothing of the request has been done yet.
+    pub(crate) fn is_new(&self) -> bool {
+        !self.sent && self.token.is_none()
+    }
+
     /// Whether the message is no longer needed.
     pub(crate) fn is_sent(&self) -> bool {
         self.sent
@@ -331,16 +357,14 @@ impl<'a> SendRequest<'a> {
 
     /// Subscribes for this request alone, instead of sharing the inbox of all requests.
     pub fn no_mux(mut self) -> Self {
-        if matches!(self.exchange.reply_to, ReplyTo::Shared) {
-            self.exchange.reply_to = ReplyTo::Own(self.exchange.connection.new_inbox());
-        }
+        self.exchange.reply_on_own(None);
         self
     }
 
     /// Takes the reply on this subject, with a subscription for this request alone. It is for
     /// clients that may receive on some subjects only.
     pub fn reply(mut self, subject: impl Into<String>) -> Self {
-        self.exchange.reply_to = ReplyTo::Own(subject.into());
+        self.exchange.reply_on_own(Some(subject.into()));
         self
     }
 }
@@ -351,10 +375,7 @@ impl SendRequest<'_> {
             return Err(*fault);
         }
         check_subject(self.subject)?;
-        match &self.exchange.reply_to {
-            ReplyTo::Own(reply) => Ok(check_subject(reply)?),
-            ReplyTo::Shared => Ok(()),
-        }
+        Ok(self.exchange.check_reply()?)
     }
 }
 
@@ -371,13 +392,8 @@ impl Future for SendRequest<'_> {
             this.exchange.sent = true;
             return Poll::Ready(Err(fault));
         }
-        let head = PublishHead {
-            subject: this.subject,
-            reply: None,
-            headers: &this.headers,
-            content_type: None,
-            content_encoding: None,
-        };
+        let head =
+            PublishHead { subject: this.subject, reply: None, headers: &this.headers, typed: None };
         this.exchange.poll(&head, body(&this.payload), cx.waker())
     }
 }

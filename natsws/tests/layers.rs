@@ -21,7 +21,7 @@ const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("grammar", &["protocol"]),
-    ("platform", &["runtime", "auth"]),
+    ("platform", &["runtime", "deadline", "auth"]),
     ("session", &["session"]),
     ("transport", &["transport"]),
     ("life", &["options", "connect_error", "event", "drain", "driver"]),

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::options::OutboxLimits;
 use crate::protocol::ServerInfo;
-use crate::protocol::encode::PublishHead;
+use crate::protocol::encode::{PublishHead, Typed};
 use waiting::{Kind, Waiting};
 
 /// How many batches publishers may send themselves before the driver, which also reads, has its turn.
@@ -432,12 +432,12 @@ impl Inner {
         self.out_bytes += u64::from(size);
     }
 
-    /// A server without headers gets no content type; that nobody asked for it says nothing more
-    /// than the payload does.
+    /// A server without headers gets no content type and no timeout: nobody asked for them, and they
+    /// say nothing that must be known. How a payload is packed must be.
     #[inline]
     fn understood<'h>(&self, head: &PublishHead<'h>) -> PublishHead<'h> {
-        let content_type = if self.headers { head.content_type } else { None };
-        PublishHead { content_type, ..*head }
+        let needed = |typed: &&Typed| self.headers || typed.content_encoding.is_some();
+        PublishHead { typed: head.typed.filter(needed), ..*head }
     }
 
     /// Whether there is room while there is no connection.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::header::{HeaderError, Headers};
 use crate::protocol::decode::{Decoder, Limits};
-use crate::protocol::encode::{self, PublishHead, Reply};
+use crate::protocol::encode::{self, PublishHead, Reply, Typed};
 use crate::protocol::op::ClientOp;
 use crate::server_addr::{Scheme, ServerAddr, Userinfo};
 use crate::subject::{
@@ -151,8 +151,8 @@ fn check_publish(
     payload: &[u8],
 ) -> Headers {
     let reply_to = (!reply.is_empty()).then_some(Reply::Subject(reply));
-    let head =
-        PublishHead { subject, reply: reply_to, headers, content_type, content_encoding: None };
+    let typed = Typed { content_type, ..Typed::default() };
+    let head = PublishHead { subject, reply: reply_to, headers, typed: Some(&typed) };
     let mut wire = Vec::new();
     head.write(&mut wire, head.headers_len(), payload.len(), payload.len());
     wire.extend_from_slice(payload);

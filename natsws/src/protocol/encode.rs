@@ -1,5 +1,7 @@
 //! Operations to bytes. No formatting machinery: a publish is copies and a few digits.
 
+use std::time::Duration;
+
 use super::info::Connect;
 use super::token;
 use crate::header::{Headers, VERSION};
@@ -10,6 +12,7 @@ pub(crate) const PONG: &[u8] = b"PONG\r\n";
 const CRLF: &[u8] = b"\r\n";
 const CONTENT_TYPE: &[u8] = b"Content-Type: ";
 const CONTENT_ENCODING: &[u8] = b"Content-Encoding: ";
+const TIMEOUT: &[u8] = b"Request-Timeout: ";
 
 /// Everything of a message that is published, but for its payload.
 #[derive(Debug, Clone, Copy)]
@@ -18,9 +21,64 @@ pub(crate) struct PublishHead<'a> {
     pub(crate) reply: Option<Reply<'a>>,
     pub(crate) headers: &'a Headers,
     /// A `Content-Type` header besides those in `headers`.
+    pub(crate) typed: Option<&'a Typed>,
+}
+
+/// The headers of typed messages, which are written without being made first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Typed {
     pub(crate) content_type: Option<&'static str>,
     /// How the payload is packed, where it is.
     pub(crate) content_encoding: Option<&'static str>,
+    /// How long the reply is waited for.
+    pub(crate) timeout: Option<Millis>,
+}
+
+/// A number of milliseconds as text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Millis {
+    digits: [u8; Self::LONGEST],
+    len: u8,
+}
+
+impl Millis {
+    const LONGEST: usize = 20;
+
+    pub(crate) fn new(duration: Duration) -> Self {
+        let mut number = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let (mut digits, mut len) = ([b'0'; Self::LONGEST], 0);
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
+            len += 1;
+            if number == 0 {
+                break;
+            }
+        }
+        Self { digits, len }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.digits.get(Self::LONGEST - usize::from(self.len)..).unwrap_or_default()
+    }
+}
+
+impl Typed {
+    /// Each line as its parts, but for the line's end.
+    #[inline]
+    fn lines(&self) -> [Option<[&[u8]; 3]>; 3] {
+        [
+            self.content_type.map(|kind| [CONTENT_TYPE, kind.as_bytes(), b""]),
+            self.content_encoding.map(|kind| [CONTENT_ENCODING, kind.as_bytes(), b""]),
+            self.timeout.as_ref().map(|millis| [TIMEOUT, millis.as_slice(), b"ms"]),
+        ]
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        let len = |line: [&[u8]; 3]| line.iter().map(|part| part.len()).sum::<usize>() + CRLF.len();
+        self.lines().into_iter().flatten().map(len).sum()
+    }
 }
 
 /// A reply subject: as given, or an inbox's prefix and the token of a request.
@@ -35,13 +93,10 @@ impl PublishHead<'_> {
     #[inline]
     pub(crate) fn headers_len(&self) -> usize {
         let lines = self.headers.as_lines().len();
-        let line = |name: &[u8], value: Option<&str>| value.map_or(0, |v| name.len() + v.len() + 2);
-        let content =
-            line(CONTENT_TYPE, self.content_type) + line(CONTENT_ENCODING, self.content_encoding);
-        match (lines, content) {
+        match (lines, self.typed.map_or(0, Typed::len)) {
             (0, 0) => 0,
-            (0, content) => VERSION.len() + 2 + content + 2,
-            (lines, content) => lines + content + 2,
+            (0, typed) => VERSION.len() + 2 + typed + 2,
+            (lines, typed) => lines + typed + 2,
         }
     }
 
@@ -93,14 +148,12 @@ impl PublishHead<'_> {
         } else {
             out.extend_from_slice(self.headers.as_lines());
         }
-        for (name, value) in
-            [(CONTENT_TYPE, self.content_type), (CONTENT_ENCODING, self.content_encoding)]
-        {
-            if let Some(value) = value {
-                out.extend_from_slice(name);
-                out.extend_from_slice(value.as_bytes());
-                out.extend_from_slice(CRLF);
+        let lines = self.typed.into_iter().flat_map(Typed::lines);
+        for line in lines.flatten() {
+            for part in line {
+                out.extend_from_slice(part);
             }
+            out.extend_from_slice(CRLF);
         }
         out.extend_from_slice(CRLF);
     }
@@ -250,13 +303,7 @@ mod tests {
     #[test]
     fn a_publish_is_written_as_the_protocol_says() {
         let none = Headers::new();
-        let head = PublishHead {
-            subject: "a.b",
-            reply: None,
-            headers: &none,
-            content_type: None,
-            content_encoding: None,
-        };
+        let head = PublishHead { subject: "a.b", reply: None, headers: &none, typed: None };
         assert_eq!(published(&head, "hi"), "PUB a.b 2\r\nhi\r\n");
         assert_eq!(published(&head, ""), "PUB a.b 0\r\n\r\n");
         let with_reply = PublishHead { reply: Some(Reply::Subject("r")), ..head };
@@ -270,15 +317,10 @@ mod tests {
     fn headers_and_a_content_type_make_an_hpub() {
         let mut headers = Headers::new();
         headers.append("A", "b").expect("valid");
-        let head = PublishHead {
-            subject: "s",
-            reply: None,
-            headers: &headers,
-            content_type: None,
-            content_encoding: None,
-        };
+        let head = PublishHead { subject: "s", reply: None, headers: &headers, typed: None };
         assert_eq!(published(&head, "hi"), "HPUB s 18 20\r\nNATS/1.0\r\nA: b\r\n\r\nhi\r\n");
-        let typed = PublishHead { content_type: Some("x/y"), ..head };
+        let kind = Typed { content_type: Some("x/y"), ..Typed::default() };
+        let typed = PublishHead { typed: Some(&kind), ..head };
         assert_eq!(
             published(&typed, "hi"),
             "HPUB s 37 39\r\nNATS/1.0\r\nA: b\r\nContent-Type: x/y\r\n\r\nhi\r\n"
@@ -289,6 +331,18 @@ mod tests {
             published(&bare, "hi"),
             "HPUB s 31 33\r\nNATS/1.0\r\nContent-Type: x/y\r\n\r\nhi\r\n"
         );
+        for (millis, digits) in [(0, "0"), (1500, "1500"), (u64::MAX, "18446744073709551615")] {
+            let all = Typed {
+                content_type: None,
+                content_encoding: Some("z"),
+                timeout: Some(Millis::new(Duration::from_millis(millis))),
+            };
+            let bare = PublishHead { typed: Some(&all), ..bare };
+            let block =
+                format!("NATS/1.0\r\nContent-Encoding: z\r\nRequest-Timeout: {digits}ms\r\n\r\n");
+            let (head, all) = (block.len(), block.len() + 2);
+            assert_eq!(published(&bare, "hi"), format!("HPUB s {head} {all}\r\n{block}hi\r\n"));
+        }
     }
 
     #[test]

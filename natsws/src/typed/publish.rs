@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::message::EncodeMessage;
-use super::scratch::{Fault, encoded};
+use super::scratch::{Envelope, Fault, encoded};
 use crate::connection::Connection;
 use crate::driver::Body;
 use crate::header::Headers;
 use crate::publish::PublishError;
+use crate::subject::check_subject;
 
 /// A typed message that is about to be published: `.await` it, or add headers first.
 ///
@@ -17,13 +18,25 @@ use crate::publish::PublishError;
 pub struct PublishMessage<'a, M> {
     connection: &'a Connection,
     message: &'a M,
+    subject: Option<&'a str>,
+    reply: Option<&'a str>,
     headers: Headers,
     fault: Option<PublishError>,
 }
 
 impl<'a, M: EncodeMessage> PublishMessage<'a, M> {
-    pub(crate) fn new(connection: &'a Connection, message: &'a M) -> Self {
-        Self { connection, message, headers: Headers::new(), fault: None }
+    pub(crate) fn new(
+        connection: &'a Connection,
+        message: &'a M,
+        subject: Option<&'a str>,
+    ) -> Self {
+        Self { connection, message, subject, reply: None, headers: Headers::new(), fault: None }
+    }
+
+    /// Asks for replies on this subject. To wait for one reply, make a request instead.
+    pub fn reply(mut self, subject: &'a str) -> Self {
+        self.reply = Some(subject);
+        self
     }
 
     /// Adds a header. One that is not valid is the error of the publish.
@@ -65,10 +78,19 @@ impl<M: EncodeMessage> Future for PublishMessageFuture<'_, M> {
         if let Some(fault) = publish.fault.take() {
             return Poll::Ready(Err(fault));
         }
+        if let Some(reply) = publish.reply {
+            check_subject(reply).map_err(PublishError::Reply)?;
+        }
+        let envelope = Envelope {
+            subject: publish.subject,
+            reply: publish.reply,
+            headers: &publish.headers,
+            timeout: None,
+        };
         let shared = publish.connection.shared();
         // Where it has to wait for room it is encoded again: that is rare, and keeping the encoded
         // message would cost every message.
-        let accepted = encoded(publish.message, &publish.headers, |head, payload| {
+        let accepted = encoded(publish.message, &envelope, |head, payload| {
             shared.poll_publish(head, Body::Borrowed(payload), Some(cx.waker()))
         });
         match accepted {

@@ -1,15 +1,17 @@
 //! Where messages are encoded before they are sent: a buffer for each thread, used again and again.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use bytes::BytesMut;
 
 use super::message::EncodeMessage;
 use super::writer::SubjectWriter;
 use crate::codec::CodecError;
+use crate::deadline::TIMEOUT_HEADER;
 use crate::header::Headers;
-use crate::protocol::encode::PublishHead;
-use crate::subject::SubjectError;
+use crate::protocol::encode::{Millis, PublishHead, Reply, Typed};
+use crate::subject::{SubjectError, check_subject};
 
 #[derive(Default)]
 struct Scratch {
@@ -24,6 +26,16 @@ thread_local! {
 /// A buffer that has grown beyond this is given back to the system.
 const KEPT: usize = 64 * 1024;
 
+/// What a message is sent with besides its value.
+pub(super) struct Envelope<'a> {
+    /// In place of the message's own.
+    pub(super) subject: Option<&'a str>,
+    pub(super) reply: Option<&'a str>,
+    pub(super) headers: &'a Headers,
+    /// How long the reply is waited for.
+    pub(super) timeout: Option<Duration>,
+}
+
 /// What keeps a message from being encoded.
 pub(super) enum Fault {
     Subject(SubjectError),
@@ -34,24 +46,36 @@ pub(super) enum Fault {
 /// itself publish.
 pub(super) fn encoded<M: EncodeMessage, T>(
     message: &M,
-    headers: &Headers,
+    envelope: &Envelope<'_>,
     hand_on: impl FnOnce(&PublishHead<'_>, &[u8]) -> T,
 ) -> Result<T, Fault> {
     let mut scratch = SCRATCH.take().unwrap_or_default();
     scratch.subject.clear();
     scratch.payload.clear();
-    let Scratch { subject, payload } = &mut *scratch;
-    let mut writer = SubjectWriter::new(subject);
-    message.write_subject(&mut writer).map_err(Fault::Subject)?;
-    writer.finish().map_err(Fault::Subject)?;
+    let Scratch { subject: written, payload } = &mut *scratch;
+    let subject = if let Some(subject) = envelope.subject {
+        check_subject(subject).map_err(Fault::Subject)?;
+        subject
+    } else {
+        let mut writer = SubjectWriter::new(written);
+        message.write_subject(&mut writer).map_err(Fault::Subject)?;
+        writer.finish().map_err(Fault::Subject)?;
+        written
+    };
     message.encode(payload).map_err(Fault::Codec)?;
-    let declared = headers.is_empty() || !headers.contains("Content-Type");
+    let headers = envelope.headers;
+    // What the user says of the message goes before what its type says.
+    let unsaid = |name| headers.is_empty() || !headers.contains(name);
+    let typed = Typed {
+        content_type: unsaid("Content-Type").then(|| message.content_type()),
+        content_encoding: message.content_encoding(),
+        timeout: envelope.timeout.filter(|_| unsaid(TIMEOUT_HEADER)).map(Millis::new),
+    };
     let head = PublishHead {
         subject,
-        reply: None,
+        reply: envelope.reply.map(Reply::Subject),
         headers,
-        content_type: declared.then(|| message.content_type()),
-        content_encoding: message.content_encoding(),
+        typed: Some(&typed),
     };
     let result = hand_on(&head, payload);
     if scratch.payload.capacity() <= KEPT {

@@ -1,20 +1,23 @@
 use std::fmt;
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
 
+use super::filter::Filter;
 use super::message::{DecodeError, DecodeMessage, DecodeOwned};
 use crate::connection::Connection;
 use crate::drain::FlushError;
 use crate::header::Headers;
 use crate::msg::Msg;
 use crate::session::Overflow;
-use crate::subscription::{Subscribe, SubscribeError, Subscription, SubscriptionError, Terms};
+use crate::subscription::{
+    Stopper, Subscribe, SubscribeError, Subscription, SubscriptionError, Terms,
+};
 
 /// What a typed subscription has to say between its messages.
 #[derive(Debug, thiserror::Error)]
@@ -40,13 +43,35 @@ pub enum ReceiveError {
 #[must_use = "nothing is subscribed until this is awaited"]
 pub struct SubscribeTo<'a, M> {
     connection: &'a Connection,
+    filter: Option<Filter<M>>,
     terms: Terms,
     message: PhantomData<fn() -> M>,
 }
 
 impl<'a, M: DecodeOwned> SubscribeTo<'a, M> {
     pub(crate) fn new(connection: &'a Connection) -> Self {
-        Self { connection, terms: Terms::new(connection), message: PhantomData }
+        Self { connection, filter: None, terms: Terms::new(connection), message: PhantomData }
+    }
+
+    /// Only the subjects that a filter leaves, instead of all of the type.
+    ///
+    /// ```no_run
+    /// use natsws::{Client, Subject};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Subject)]
+    /// #[subject("orders.{region}.{id}.created")]
+    /// struct OrderCreated { region: String, id: u64 }
+    ///
+    /// # async fn example(client: Client) -> Result<(), natsws::Error> {
+    /// let in_eu = OrderCreated::filter().region("eu"); // orders.eu.*.created
+    /// let mut created = client.subscribe::<OrderCreated>().only(in_eu).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn only(mut self, filter: impl Into<Filter<M>>) -> Self {
+        self.filter = Some(filter.into());
+        self
     }
 
     /// Joins a queue group: of all its members only one gets each message. The group that the type
@@ -94,13 +119,12 @@ impl<'a, M: DecodeOwned> SubscribeTo<'a, M> {
     }
 
     async fn make(self) -> Result<TypedSubscription<M>, SubscribeError> {
-        let mut subscriptions = Vec::with_capacity(M::FILTERS.len());
-        for filter in M::FILTERS {
-            let subject = (*filter).to_owned();
-            let subscribe = Subscribe::new(self.connection, subject, self.terms.clone());
-            subscriptions.push(subscribe.await?);
-        }
-        Ok(TypedSubscription { subscriptions, first: 0, message: PhantomData })
+        let filter = self.filter.unwrap_or_else(Filter::all);
+        let mut subjects = filter.subjects()?.into_iter();
+        let first = subjects.next().unwrap_or_default();
+        let subscribe = Subscribe::new(self.connection, first, self.terms);
+        let subscription = subjects.fold(subscribe, Subscribe::and).await?;
+        Ok(TypedSubscription { subscription, message: PhantomData })
     }
 }
 
@@ -116,10 +140,8 @@ impl<'a, M: DecodeOwned + 'a> IntoFuture for SubscribeTo<'a, M> {
 /// A subscription to a type's subjects: a stream of its values. Dropping it unsubscribes.
 #[must_use = "dropping a subscription unsubscribes"]
 pub struct TypedSubscription<M> {
-    /// One for each filter of the type: a struct has one.
-    subscriptions: Vec<Subscription>,
-    /// The one that is asked first, so that a busy one does not shut out the others.
-    first: usize,
+    /// To all subjects of the type, so that messages come in order.
+    subscription: Subscription,
     message: PhantomData<fn() -> M>,
 }
 
@@ -133,33 +155,12 @@ impl<M: DecodeOwned> TypedSubscription<M> {
     /// # Cancel safety
     /// Nothing is lost: what was not returned is returned by the next call.
     pub async fn next(&mut self) -> Option<Result<Received<M>, ReceiveError>> {
-        poll_fn(|cx| self.poll_read(cx)).await
-    }
-
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Received<M>, ReceiveError>>> {
-        let count = self.subscriptions.len();
-        let mut ended = 0;
-        for at in 0..count {
-            let index = (self.first + at) % count;
-            let Some(subscription) = self.subscriptions.get_mut(index) else { continue };
-            match Pin::new(subscription).poll_next(cx) {
-                Poll::Ready(Some(item)) => {
-                    self.first = (index + 1) % count;
-                    return Poll::Ready(Some(receive(item)));
-                }
-                Poll::Ready(None) => ended += 1,
-                Poll::Pending => {}
-            }
-        }
-        if ended == count { Poll::Ready(None) } else { Poll::Pending }
+        self.subscription.next().await.map(receive)
     }
 
     /// Ends the subscription at once. What had come by then can still be read.
     pub fn unsubscribe(&self) {
-        self.subscriptions.iter().for_each(Subscription::unsubscribe);
+        self.subscription.unsubscribe();
     }
 
     /// Stops the server from sending more, and waits until everything it had sent is here. Then
@@ -169,27 +170,39 @@ impl<M: DecodeOwned> TypedSubscription<M> {
     /// [`FlushError`] where the connection was lost or closed meanwhile.
     ///
     /// # Cancel safety
-    /// Dropped early, some of the subscription may go on.
+    /// Dropped early, the subscription drains all the same.
     pub async fn drain(&self) -> Result<(), FlushError> {
-        for subscription in &self.subscriptions {
-            subscription.drain().await?;
-        }
-        Ok(())
+        self.subscription.drain().await
     }
 
     /// How many messages came.
     pub fn received(&self) -> u64 {
-        self.subscriptions.iter().map(Subscription::received).sum()
+        self.subscription.received()
     }
 
     /// How many messages were dropped because they were not read fast enough.
     pub fn dropped(&self) -> u64 {
-        self.subscriptions.iter().map(Subscription::dropped).sum()
+        self.subscription.dropped()
     }
 
     /// How many messages wait to be read.
     pub fn pending(&self) -> usize {
-        self.subscriptions.iter().map(Subscription::pending).sum()
+        self.subscription.pending()
+    }
+
+    /// Whether the subscription is over; messages may still wait to be read.
+    pub fn is_closed(&self) -> bool {
+        self.subscription.is_closed()
+    }
+
+    /// Ends the subscription with its `max`th message, counted over its whole life.
+    pub fn unsubscribe_after(&self, max: u64) {
+        self.subscription.unsubscribe_after(max);
+    }
+
+    /// Ends the subscription from elsewhere, while it is being read.
+    pub fn stopper(&self) -> Stopper {
+        self.subscription.stopper()
     }
 }
 
@@ -208,13 +221,14 @@ impl<M: DecodeOwned> Stream for TypedSubscription<M> {
     type Item = Result<Received<M>, ReceiveError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_read(cx)
+        let item = ready!(Pin::new(&mut self.subscription).poll_next(cx));
+        Poll::Ready(item.map(receive))
     }
 }
 
 impl<M> fmt::Debug for TypedSubscription<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TypedSubscription").field(&self.subscriptions).finish()
+        f.debug_tuple("TypedSubscription").field(&self.subscription).finish()
     }
 }
 
@@ -226,6 +240,10 @@ pub struct Received<M> {
 }
 
 impl<M> Received<M> {
+    pub(super) fn new(message: M, msg: Msg) -> Self {
+        Self { message, msg }
+    }
+
     /// The subject that the message was published to.
     pub fn subject(&self) -> &str {
         self.msg.subject()

@@ -72,13 +72,7 @@ impl Client {
 
     fn publish(&self, payload: &str) {
         let none = Headers::new();
-        let head = PublishHead {
-            subject: "a",
-            reply: None,
-            headers: &none,
-            content_type: None,
-            content_encoding: None,
-        };
+        let head = PublishHead { subject: "a", reply: None, headers: &none, typed: None };
         let body = Body::Borrowed(payload.as_bytes());
         let accepted = self.outbox.poll_publish(&head, body, Some(Waker::noop()));
         assert!(matches!(accepted, Poll::Ready(Ok(_))), "{accepted:?}");
@@ -91,13 +85,7 @@ impl Client {
         let token =
             self.session.request(deadline, SubjectHash::of("r"), Waker::noop(), &mut effects);
         let reply = Some(Reply::Inbox { prefix: PREFIX, token });
-        let head = PublishHead {
-            subject: "r",
-            reply,
-            headers: &none,
-            content_type: None,
-            content_encoding: None,
-        };
+        let head = PublishHead { subject: "r", reply, headers: &none, typed: None };
         let body = Body::Borrowed(b"?");
         let sent = self.outbox.poll_request(&effects.control, &head, body, token, Waker::noop());
         assert_eq!(sent, Poll::Ready(Ok(())));

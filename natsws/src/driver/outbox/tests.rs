@@ -19,26 +19,14 @@ fn info() -> ServerInfo {
 
 fn publish(outbox: &Outbox, payload: &[u8]) -> Poll<Result<(), Refused>> {
     let none = Headers::new();
-    let head = PublishHead {
-        subject: "a",
-        reply: None,
-        headers: &none,
-        content_type: None,
-        content_encoding: None,
-    };
+    let head = PublishHead { subject: "a", reply: None, headers: &none, typed: None };
     outbox.poll_publish(&head, Body::Borrowed(payload), Some(Waker::noop())).map_ok(|_| ())
 }
 
 fn request(outbox: &Outbox, token: u64) -> Poll<Result<(), Refused>> {
     let none = Headers::new();
     let reply = Some(Reply::Inbox { prefix: "i.", token });
-    let head = PublishHead {
-        subject: "r",
-        reply,
-        headers: &none,
-        content_type: None,
-        content_encoding: None,
-    };
+    let head = PublishHead { subject: "r", reply, headers: &none, typed: None };
     let control = b"SUB i.* 1\r\n".to_vec();
     outbox.poll_request(&control, &head, Body::Borrowed(b"?"), token, Waker::noop())
 }
@@ -91,13 +79,7 @@ fn messages_that_the_next_server_does_not_take_are_discarded_one_by_one() {
     let outbox = connected(&info());
     let mut headers = Headers::new();
     headers.append("k", "v").expect("valid");
-    let head = PublishHead {
-        subject: "h",
-        reply: None,
-        headers: &headers,
-        content_type: None,
-        content_encoding: None,
-    };
+    let head = PublishHead { subject: "h", reply: None, headers: &headers, typed: None };
     assert!(outbox.poll_publish(&head, Body::Borrowed(b""), Some(Waker::noop())).is_ready());
     assert!(publish(&outbox, b"12345").is_ready());
     assert!(publish(&outbox, b"1").is_ready());
@@ -119,13 +101,7 @@ fn a_large_shared_payload_is_not_copied() {
     let outbox = connected(&info());
     let payload = Bytes::from(vec![b'x'; waiting::LARGE_PAYLOAD]);
     let none = Headers::new();
-    let head = PublishHead {
-        subject: "a",
-        reply: None,
-        headers: &none,
-        content_type: None,
-        content_encoding: None,
-    };
+    let head = PublishHead { subject: "a", reply: None, headers: &none, typed: None };
     assert!(outbox.poll_publish(&head, Body::Shared(&payload), Some(Waker::noop())).is_ready());
     let mut chunks = VecDeque::new();
     assert!(outbox.poll_take(Waker::noop(), &mut chunks, None).is_ready());
@@ -191,13 +167,7 @@ fn what_waits_goes_to_the_server_that_is_moved_to_as_it_was_said() {
     let too_small = ServerInfo { max_payload: 1, headers: true, ..ServerInfo::default() };
     let none = Headers::new();
     let reply = Some(Reply::Inbox { prefix: "i.", token: 8 });
-    let head = PublishHead {
-        subject: "r",
-        reply,
-        headers: &none,
-        content_type: None,
-        content_encoding: None,
-    };
+    let head = PublishHead { subject: "r", reply, headers: &none, typed: None };
     let sent = outbox.poll_request(&Vec::new(), &head, Body::Borrowed(b"12"), 8, Waker::noop());
     assert!(sent.is_ready());
     let misfits = outbox.moved(&too_small, Vec::new(), |_| true);
@@ -209,13 +179,7 @@ fn without_a_waker_a_full_buffer_refuses() {
     let outbox = connected(&info());
     assert!(publish(&outbox, &[b'x'; 100]).is_ready());
     let none = Headers::new();
-    let head = PublishHead {
-        subject: "a",
-        reply: None,
-        headers: &none,
-        content_type: None,
-        content_encoding: None,
-    };
+    let head = PublishHead { subject: "a", reply: None, headers: &none, typed: None };
     let refused = outbox.poll_publish(&head, Body::Borrowed(b"1"), None);
     assert_eq!(refused, Poll::Ready(Err(Refused::WouldBlock)));
 }
@@ -223,13 +187,7 @@ fn without_a_waker_a_full_buffer_refuses() {
 /// Publishes until a batch is full; says whether whoever publishes may send it.
 fn fill(outbox: &Outbox) -> bool {
     let none = Headers::new();
-    let head = PublishHead {
-        subject: "a",
-        reply: None,
-        headers: &none,
-        content_type: None,
-        content_encoding: None,
-    };
+    let head = PublishHead { subject: "a", reply: None, headers: &none, typed: None };
     let payload = vec![b'x'; waiting::BATCH];
     match outbox.poll_publish(&head, Body::Borrowed(&payload), Some(Waker::noop())) {
         Poll::Ready(accepted) => accepted.expect("it is accepted").fills_batch,
