@@ -1,9 +1,12 @@
 //! What `#[derive(Subject)]` makes of a type: its subject, its payload, and what it refuses.
 
 mod codecs;
+mod families;
+mod laws;
 mod requests;
 mod shapes;
 mod subjects;
+mod tokens;
 mod ui;
 
 use natsws::bytes::{Bytes, BytesMut};

@@ -253,7 +253,7 @@ impl<'de, D: Deserializer<'de>> VariantAccess<'de> for Named<D> {
     type Error = D::Error;
 
     fn unit_variant(self) -> Result<(), D::Error> {
-        self.contents.deserialize_unit(Nothing)
+        self.contents.deserialize_unit_struct("", Nothing)
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, D::Error> {
