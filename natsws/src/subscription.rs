@@ -208,8 +208,10 @@ impl<'a> Subscribe<'a> {
         };
         let subject: Arc<str> = self.subject.into();
         let mut route = Route::new(Arc::clone(&subject), queue_group, target);
-        route.max = max;
+        // Told before it has followers, the server would count the first subject alone.
+        route.max = max.filter(|_| self.also.is_empty());
         route.deadline = timeout.map(|timeout| runtime::after(runtime::now(), timeout));
+        let is_family = !self.also.is_empty();
         let shared = self.connection.shared();
         let sid = shared.with_session(|session, effects| {
             if session.is_closed() {
@@ -221,6 +223,9 @@ impl<'a> Subscribe<'a> {
             let sid = session.subscribe(route, effects);
             for subject in std::mem::take(&mut self.also) {
                 session.follow(sid, subject.into(), effects);
+            }
+            if let (Some(max), true) = (max, is_family) {
+                session.unsubscribe_after(sid, max, effects);
             }
             Ok(sid)
         })?;

@@ -9,6 +9,7 @@ mod auth;
 mod bad_input;
 mod compression;
 mod drain;
+mod families;
 mod frames;
 mod handlers;
 mod handshake;

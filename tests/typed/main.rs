@@ -1,5 +1,8 @@
 //! Typed publish, subscribe and request, against the real server and the embedded broker.
 
+mod calls;
+mod families;
+
 use std::time::Duration;
 
 use natsws::embedded::Broker;
