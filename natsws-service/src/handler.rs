@@ -53,8 +53,10 @@ pub trait Args<S>: Sized + Send + 'static {
 pub(crate) fn decode<M: DecodeOwned>(incoming: &Incoming) -> Result<M, ServiceError> {
     incoming.msg().decode::<M>().map_err(|error| {
         let mut text = error.to_string();
-        if let Some(cause) = std::error::Error::source(&error) {
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
             text = format!("{text}: {cause}");
+            source = cause.source();
         }
         ServiceError::new(400, text)
     })

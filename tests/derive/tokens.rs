@@ -101,7 +101,8 @@ fn a_tail_is_a_list_of_tokens_with_something_in_it() {
 fn a_filter_fixes_some_tokens_and_leaves_the_others_open() {
     assert_eq!(subjects::<File>(File::filter()), [File::FILTER]);
     assert_eq!(subjects::<File>(File::filter().major(2)), ["api.v2.*.files.>"]);
-    assert_eq!(subjects::<File>(File::filter().name("a").major(&2)), ["api.v2.a-x.files.>"]);
+    let name = "a".to_owned();
+    assert_eq!(subjects::<File>(File::filter().name(&name).major(2)), ["api.v2.a-x.files.>"]);
     let all = File::filter().path(["etc", "hosts"]).name(String::from("{major}")).major(2);
     assert_eq!(subjects::<File>(all), ["api.v2.{major}-x.files.etc.hosts"]);
     let wrong: Filter<File> = File::filter().name("a.b").major(1).into();
@@ -156,6 +157,7 @@ struct Shirt {
 }
 
 mod hex {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "fields are written by reference")]
     pub(super) fn to_token(bytes: &[u8; 2]) -> String {
         format!("{:02x}{:02x}", bytes[0], bytes[1])
     }

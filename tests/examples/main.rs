@@ -4,3 +4,4 @@ mod bench;
 mod cli;
 mod program;
 mod quickstart;
+mod typed;
