@@ -411,6 +411,19 @@ mod tests {
     }
 
     #[test]
+    fn ten_thousand_headers_are_kept_and_read_back() {
+        let mut headers = Headers::new();
+        for number in 0..10_000 {
+            headers.append(&format!("Name-{number}"), &number.to_string()).expect("valid");
+        }
+        let mut block = headers.as_lines().to_vec();
+        block.extend_from_slice(b"\r\n");
+        let read = Headers::parse(&block.into()).expect("it is a block");
+        assert_eq!(read.len(), 10_000);
+        assert_eq!(read.get("Name-9999"), Some("9999"));
+    }
+
+    #[test]
     fn values_may_be_empty_and_hold_other_alphabets() {
         let mut headers = Headers::new();
         headers.append("a", "").expect("valid");

@@ -93,6 +93,7 @@ mod driver;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 mod error;
+pub mod escaped;
 mod event;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

@@ -15,6 +15,7 @@ const ROWS: &[(&str, &[&str])] = &[
             "header",
             "stats",
             "server_addr",
+            "escaped",
             "service_error",
             "delivery",
             "payload",

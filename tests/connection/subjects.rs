@@ -48,6 +48,8 @@ async fn bad_subjects_are_refused_by_name_and_nothing_is_sent() {
     for subject in everywhere {
         let result = nc.subscribe(subject).unconfirmed().await.map(drop);
         assert!(matches!(result, Err(SubscribeError::Subject(_))), "{subject:?}: {result:?}");
+        let result = nc.subscribe("a").and(subject).unconfirmed().await.map(drop);
+        assert!(matches!(result, Err(SubscribeError::Subject(_))), "{subject:?}: {result:?}");
     }
     for group in ["", "a b", "a\tb", "a\r\nPUB b 0\r\n", "a\0", "\x1b", "\x7f"] {
         let result = nc.subscribe("a").queue(group).unconfirmed().await.map(drop);

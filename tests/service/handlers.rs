@@ -2,10 +2,14 @@ use std::future::{Future, Ready, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use natsws::{Client, Connection, Headers, RequestError, ServiceError};
-use natsws_service::{Extract, FromRef, Incoming, Router, ServeError, State, serve};
+use natsws::{
+    Client, Connection, Deadline, Headers, RequestError, ServiceError, Subject, SubscribeError,
+};
+use natsws_service::{Endpoint, Extract, FromRef, Incoming, Router, ServeError, State, serve};
 use natsws_tests::within;
+use serde::{Deserialize, Serialize};
 use tower::Service;
 use tower::retry::Policy;
 
@@ -217,8 +221,7 @@ async fn the_calling_side_is_a_tower_service_too() {
     let mut caller = stage.client().await.service::<Calculate>();
     let sum = within("a reply", caller.call(Calculate::new("add", 1, 1))).await;
     assert_eq!(sum.expect("a reply"), 2);
-    let timed =
-        tower::ServiceBuilder::new().timeout(std::time::Duration::from_secs(10)).service(caller);
+    let timed = tower::ServiceBuilder::new().timeout(Duration::from_secs(10)).service(caller);
     let sum = tower::ServiceExt::oneshot(timed, Calculate::new("add", 2, 2)).await;
     assert_eq!(sum.expect("a reply"), 4);
 }
@@ -275,7 +278,50 @@ fn names_and_versions_are_checked_when_the_service_is_served() {
             let error = serve(client.clone(), router).await.expect_err("it is not valid");
             assert_eq!(error.to_string(), text);
         }
+        for queue in ["", "a b", "a\r\nPUB x 0\r\n"] {
+            let endpoint = |endpoint: Endpoint<()>| endpoint.queue(queue);
+            let router = Router::new("a", "1.0.0").endpoint_with(calculate, endpoint);
+            let error = serve(client.clone(), router).await.expect_err("it is not valid");
+            let ServeError::Subscribe { subject, source } = error else { panic!("{error:?}") };
+            assert_eq!(subject, "math.*");
+            assert!(matches!(source, SubscribeError::QueueGroup(_)), "{source:?}");
+        }
         let error = serve(client, Router::<()>::new("a", "1.0.0")).await.expect_err("empty");
         assert!(matches!(error, ServeError::NoEndpoints));
     });
+}
+
+/// Asks another service within the time that its own caller waits.
+#[derive(Debug, Serialize, Deserialize, Subject)]
+#[subject("relay.{hops}", reply = Vec<u64>)]
+struct Relay {
+    hops: u8,
+}
+
+/// How many milliseconds each of the services has left.
+async fn relay(client: Client, headers: Headers, ask: Relay) -> Vec<u64> {
+    let left = |deadline: Deadline| u64::try_from(deadline.remaining().as_millis()).expect("small");
+    let said = headers.get("Request-Timeout").and_then(|text| text.strip_suffix("ms"));
+    let mut heard: Vec<u64> = said.into_iter().filter_map(|text| text.parse().ok()).collect();
+    heard.extend(Deadline::current().map(left));
+    if let Some(hops) = ask.hops.checked_sub(1) {
+        heard.extend(client.request(&Relay { hops }).await.expect("a reply"));
+    }
+    heard
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_asks_waits_no_longer_than_its_own_caller() {
+    for stage in [Stage::new().await, Stage::real()] {
+        let served = stage.serve(Router::new("relay", "1.0.0").endpoint(relay)).await;
+        let client = stage.client().await;
+        let ask = Relay { hops: 2 };
+        let heard = client.request(&ask).timeout(Duration::from_secs(5)).await.expect("a reply");
+        assert_eq!((heard.len(), heard[0]), (6, 5000), "{heard:?}");
+        assert!(heard.windows(2).all(|two| two[1] <= two[0]), "{heard:?}");
+        // Other clients say nothing of the time, and then there is no deadline.
+        let reply = client.connection().request("relay.0", r#"{"hops":0}"#).await.expect("a reply");
+        assert_eq!(reply.text(), Ok("[]"));
+        drop(served);
+    }
 }

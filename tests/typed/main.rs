@@ -2,6 +2,7 @@
 
 mod calls;
 mod families;
+mod injection;
 
 use std::time::Duration;
 
