@@ -1,9 +1,12 @@
 use natsws::Subject;
 
 #[derive(Subject)]
-#[subject("orders..{id}.*.v{id}.{rest..}")]
+#[subject("orders..{id}.*.{a}{b}.{rest..}.x")]
 struct Order {
     id: u64,
+    a: u64,
+    b: u64,
+    rest: Vec<String>,
 }
 
 #[derive(Subject)]

@@ -1,0 +1,10 @@
+use natsws::Subject;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Subject)]
+#[subject("files.{path..}")]
+struct File {
+    path: String,
+}
+
+fn main() {}
