@@ -4,6 +4,8 @@
 //! Everything here calls the code that a connection runs and does nothing of its own, so that what
 //! is measured is what is used.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 
@@ -84,7 +86,14 @@ impl Near {
     /// # Errors
     /// [`ConnectError`] where it does not.
     pub async fn connect(self, options: ConnectOptions) -> Result<Connection, ConnectError> {
-        Connection::over(Box::new(self.0), ServerAddr::local(), options).await
+        let near = Mutex::new(Some(self.0));
+        let mut options = options.reconnect(false);
+        // Another one has ended already.
+        options.transport.in_memory = Some(Arc::new(move || {
+            let near = near.lock().unwrap_or_else(PoisonError::into_inner).take();
+            near.unwrap_or_else(|| memory::pair().0)
+        }));
+        Connection::connect_with(ServerAddr::local(), options).await
     }
 }
 

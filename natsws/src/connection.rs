@@ -4,7 +4,6 @@ mod leave;
 mod watch;
 
 use std::fmt;
-use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -101,29 +100,14 @@ impl Connection {
             None => {}
         }
         let first = all.first().cloned().unwrap_or_else(ServerAddr::local);
-        Self::start(first, options, Driver::run, all).await
+        Self::start(first, options, all).await
     }
 
-    /// Connects over a transport that is there already.
-    #[cfg(feature = "embedded")]
-    pub(crate) async fn over(
-        transport: crate::transport::BoxTransport,
-        server: ServerAddr,
-        options: ConnectOptions,
-    ) -> Result<Self, ConnectError> {
-        Self::start(server, options, |driver, told| driver.run_on(transport, told), Vec::new())
-            .await
-    }
-
-    async fn start<R>(
+    async fn start(
         first: ServerAddr,
         options: ConnectOptions,
-        run: impl FnOnce(Driver, oneshot::Sender<Result<(), ConnectError>>) -> R,
         servers: Vec<ServerAddr>,
-    ) -> Result<Self, ConnectError>
-    where
-        R: Future<Output = ()> + runtime::MaybeSend + 'static,
-    {
+    ) -> Result<Self, ConnectError> {
         check_subject(&options.inbox_prefix).map_err(ConnectError::InboxPrefix)?;
         let inbox = format!("{}.{}.", options.inbox_prefix, random_token()?);
         let inboxes = format!("{}.{}.", options.inbox_prefix, random_token()?);
@@ -132,7 +116,7 @@ impl Connection {
         // Made before the driver runs: dropping this future drops it, and that stops the driver.
         let connection = Self(Arc::new(Handles { shared, inboxes, next_inbox: AtomicU64::new(0) }));
         let (tell, told) = oneshot::channel();
-        runtime::spawn(run(driver, tell));
+        runtime::spawn(driver.run(tell));
         told.await.unwrap_or(Err(ConnectError::Closed))?;
         Ok(connection)
     }

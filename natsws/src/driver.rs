@@ -31,8 +31,6 @@ use crate::protocol::ServerInfo;
 use crate::runtime::{self, BoxFuture, Instant, Sleep};
 use crate::server_addr::ServerAddr;
 use crate::session::Effects;
-#[cfg(feature = "embedded")]
-use crate::transport::BoxTransport;
 use handshake::Established;
 use link::Link;
 use moving::Why;
@@ -92,26 +90,6 @@ impl Driver {
                 }
                 self.closed();
                 self.report(&mut first, Err(error));
-            }
-        }
-    }
-
-    /// Connects over a transport that is there already, and cannot be made again.
-    #[cfg(feature = "embedded")]
-    pub(crate) async fn run_on(
-        mut self,
-        transport: BoxTransport,
-        first: oneshot::Sender<Result<(), ConnectError>>,
-    ) {
-        let server = self.shared.server();
-        let mut first = Some(first);
-        let progress = crate::transport::Progress::default();
-        match handshake::greet(transport, &server, &self.shared.options, &progress).await {
-            Ok(established) => self.begin(server, established, &mut first).await,
-            Err(error) => {
-                self.closed();
-                let attempts = vec![(server, Arc::new(error))];
-                self.report(&mut first, Err(ConnectError::NoServer { attempts }));
             }
         }
     }

@@ -53,8 +53,9 @@ struct ClientId(u64);
 
 /// A NATS server in this process, for examples and tests.
 ///
-/// Clones are handles on the same broker. When the last one is dropped, the broker stops listening
-/// and cuts all connections. See the [module](self) for what it can do and what it is not for.
+/// Clones are handles on the same broker, and each client that is connected in memory holds one.
+/// When the last one is dropped, the broker stops listening and cuts all connections. See the
+/// [module](self) for what it can do and what it is not for.
 #[derive(Clone)]
 #[must_use = "the broker stops when it is dropped"]
 pub struct Broker {

@@ -81,6 +81,10 @@ pub(crate) async fn dial(
     options: &TransportOptions,
     progress: &Progress,
 ) -> Result<BoxTransport, TransportError> {
+    #[cfg(feature = "embedded")]
+    if let Some(connect) = &options.in_memory {
+        return Ok(Box::new(connect()));
+    }
     match addr.scheme() {
         Scheme::Ws | Scheme::Wss => {
             #[cfg(feature = "websocket")]

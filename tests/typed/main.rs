@@ -2,6 +2,7 @@
 
 mod calls;
 mod families;
+mod faults;
 mod injection;
 
 use std::time::Duration;

@@ -46,7 +46,7 @@ pub(super) async fn establish(
 }
 
 /// Introduces the client on a transport that has just been opened.
-pub(super) async fn greet(
+async fn greet(
     mut transport: BoxTransport,
     addr: &Arc<ServerAddr>,
     options: &ConnectOptions,

@@ -215,6 +215,17 @@ async fn the_last_clone_takes_the_broker_along() {
 }
 
 #[tokio::test]
+async fn a_client_in_memory_keeps_the_broker_running() {
+    let broker = Broker::start().await.expect("a broker");
+    let nats = broker.running.nats;
+    let client = broker.connect().await.expect("in memory");
+    drop(broker);
+    client.flush().await.expect("the broker is there");
+    drop(client);
+    until(async || TcpStream::connect(nats).await.is_err()).await;
+}
+
+#[tokio::test]
 async fn reading_goes_on_while_a_client_does_not_read() {
     let broker = Broker::start().await.expect("a broker");
     let mut deaf = raw_client(&broker).await;

@@ -14,7 +14,14 @@ pub(crate) struct TransportOptions {
     pub(crate) proxy: ProxyRule,
     /// Several addresses of one name are tried in the order they come.
     pub(crate) keep_order: bool,
+    /// Connects in memory instead, whatever the address.
+    #[cfg(feature = "embedded")]
+    pub(crate) in_memory: Option<InMemory>,
 }
+
+/// Makes a connection in memory: the client's end of it.
+#[cfg(feature = "embedded")]
+pub(crate) type InMemory = std::sync::Arc<dyn Fn() -> super::memory::Memory + Send + Sync>;
 
 /// How to secure a connection.
 #[cfg(feature = "tls")]
