@@ -75,7 +75,7 @@ async fn run(args: &Args) -> Done {
     let (url, _broker) = if let Some(url) = &args.server {
         (url.clone(), None)
     } else {
-        let broker = Broker::start().await?;
+        let broker = Broker::builder().record_messages(0).start().await?;
         (broker.ws_url(), Some(broker))
     };
     let server = inspect(&url, &plan).await?;

@@ -120,6 +120,12 @@ impl Delivery {
         (self.bytes, Place { start: 0, len, at: self.at })
     }
 
+    /// The same message as a copy of its own, which keeps no block alive.
+    #[cfg(feature = "embedded")]
+    pub(crate) fn compact(&self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), at: self.at }
+    }
+
     /// Whether subject and reply are text.
     #[inline]
     pub(crate) fn is_text(&self) -> bool {

@@ -29,6 +29,8 @@ mod connect_to;
 mod exchange;
 mod hub;
 mod listen;
+mod record;
+mod recorder;
 mod subjects;
 mod subscriptions;
 
@@ -43,6 +45,8 @@ use self::connect::Credentials;
 use self::exchange::Rules;
 use self::hub::Hub;
 use self::listen::{Framing, Port};
+use self::record::RecordLimits;
+pub use self::recorder::{RecordError, Recorder};
 use crate::protocol::decode::Limits;
 use crate::runtime;
 use crate::transport::memory::{self, Memory};
@@ -170,8 +174,12 @@ pub struct BrokerBuilder {
 
 impl Default for BrokerBuilder {
     fn default() -> Self {
-        let rules =
-            Rules { max_payload: 1024 * 1024, headers: true, credentials: Credentials::default() };
+        let rules = Rules {
+            max_payload: 1024 * 1024,
+            headers: true,
+            credentials: Credentials::default(),
+            record: RecordLimits { messages: 10_000, bytes: 16 * 1024 * 1024 },
+        };
         Self { rules }
     }
 }
@@ -199,6 +207,20 @@ impl BrokerBuilder {
     /// Whether messages may have headers; they may unless told. Very old servers know none.
     pub fn headers(mut self, headers: bool) -> Self {
         self.rules.headers = headers;
+        self
+    }
+
+    /// How many messages [`Broker::published`] looks back, at most; 10,000 unless told. Zero records
+    /// nothing, which spares the broker a copy of each message.
+    pub fn record_messages(mut self, messages: usize) -> Self {
+        self.rules.record.messages = messages;
+        self
+    }
+
+    /// How many bytes of messages [`Broker::published`] looks back, at most, headers and payloads
+    /// together; 16 MiB unless told.
+    pub fn record_bytes(mut self, bytes: usize) -> Self {
+        self.rules.record.bytes = bytes;
         self
     }
 

@@ -4,6 +4,7 @@ mod calls;
 mod families;
 mod faults;
 mod injection;
+mod recorder;
 
 use std::time::Duration;
 

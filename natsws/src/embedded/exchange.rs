@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::ClientId;
 use super::connect::{Credentials, Refusal, Wishes};
+use super::record::{Record, RecordLimits};
 use super::subjects;
 use super::subscriptions::Subscriptions;
 use crate::delivery::Delivery;
@@ -39,6 +40,7 @@ pub(super) struct Rules {
     pub(super) max_payload: usize,
     pub(super) headers: bool,
     pub(super) credentials: Credentials,
+    pub(super) record: RecordLimits,
 }
 
 /// Where a client came in, for its `INFO`.
@@ -97,6 +99,7 @@ pub(super) struct Exchange {
     server_id: String,
     clients: BTreeMap<ClientId, Client>,
     subscriptions: Subscriptions,
+    record: Record,
     random: fastrand::Rng,
     last_client: u64,
     touched: Vec<ClientId>,
@@ -110,6 +113,7 @@ impl Exchange {
         let digits = (0..55).map(|_| random.alphanumeric().to_ascii_uppercase());
         Self {
             server_id: std::iter::once('N').chain(digits).collect(),
+            record: Record::new(rules.record),
             rules,
             clients: BTreeMap::new(),
             subscriptions: Subscriptions::default(),
@@ -249,6 +253,16 @@ impl Exchange {
         mem::take(&mut self.touched)
     }
 
+    /// What was published, whoever it went to.
+    pub(super) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// What is published from now on is all that was published.
+    pub(super) fn forget_published(&mut self) {
+        self.record.forget();
+    }
+
     pub(super) fn work(&self) -> &Work {
         &self.work
     }
@@ -283,6 +297,9 @@ impl Exchange {
             self.report(id, INVALID_PUBLISH_SUBJECT);
         }
         self.confirm(id);
+        if subjects::is_deliverable(message.subject()) {
+            self.record.add(message);
+        }
         let reached = self.deliver(id, echo, message);
         if no_responders && !reached {
             self.answer_no_responders(id, message);

@@ -4,8 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
+use tokio::sync::watch;
+
 use super::ClientId;
 use super::exchange::{Exchange, Origin, Outgoing, Rules, Standing};
+use super::record::Missed;
+use crate::delivery::Delivery;
 use crate::protocol::decode::{Decoder, Limits};
 use crate::protocol::op::ClientOp;
 
@@ -20,12 +24,16 @@ const MAX_LINE: usize = 4096 + b"CONNECT \r\n".len();
 pub(super) struct Hub {
     state: Mutex<State>,
     limits: Limits,
+    /// Tells those who wait for more in the record.
+    news: watch::Sender<()>,
 }
 
 struct State {
     exchange: Exchange,
     wakers: HashMap<ClientId, Waker>,
     closed: bool,
+    /// How far the record was told of.
+    told: u64,
 }
 
 /// How far the operations of a client were done.
@@ -39,12 +47,22 @@ pub(super) enum Progress {
     Congested,
 }
 
+/// What a reader of the record finds.
+#[derive(Debug)]
+pub(super) enum Reading {
+    Next(Result<Delivery, Missed>),
+    /// Nothing yet.
+    Nothing,
+    /// Nothing, and the broker was closed.
+    Over,
+}
+
 impl Hub {
     pub(super) fn new(rules: Rules, seed: u64) -> Self {
         let limits = Limits { line: MAX_LINE, message: rules.max_payload };
         let exchange = Exchange::new(rules, seed);
-        let state = State { exchange, wakers: HashMap::new(), closed: false };
-        Self { state: Mutex::new(state), limits }
+        let state = State { exchange, wakers: HashMap::new(), closed: false, told: 0 };
+        Self { state: Mutex::new(state), limits, news: watch::Sender::new(()) }
     }
 
     /// A decoder for what one client sends.
@@ -111,6 +129,30 @@ impl Hub {
         })
     }
 
+    /// Hears whenever there may be more in the record, or never will be.
+    pub(super) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// Reads on in the record from the number `from`.
+    pub(super) fn read_record(&self, from: &mut u64, filters: &[&str]) -> Reading {
+        let state = self.lock();
+        match state.exchange.record().next(from, filters) {
+            Some(next) => Reading::Next(next),
+            None if state.closed => Reading::Over,
+            None => Reading::Nothing,
+        }
+    }
+
+    /// All that is in the record under one of these filters.
+    pub(super) fn recorded(&self, filters: &[&str]) -> Result<Vec<Delivery>, Missed> {
+        self.lock().exchange.record().all(filters)
+    }
+
+    pub(super) fn forget_published(&self) {
+        self.change(|state| state.exchange.forget_published());
+    }
+
     pub(super) fn take(&self, id: ClientId) -> Outgoing {
         self.lock().exchange.take(id)
     }
@@ -146,8 +188,14 @@ impl Hub {
         let touched = state.exchange.take_touched();
         let waker = |id: &ClientId| state.wakers.get(id).cloned();
         let wakers = touched.iter().filter_map(waker).collect::<Vec<_>>();
+        let end = state.exchange.record().end();
+        let has_news = state.closed || state.told != end;
+        state.told = end;
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
+        if has_news {
+            self.news.send_replace(());
+        }
         result
     }
 

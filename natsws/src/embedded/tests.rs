@@ -276,7 +276,7 @@ fn secrets_are_not_in_what_is_shown() {
     assert_eq!(
         format!("{builder:?}"),
         "BrokerBuilder { rules: Rules { max_payload: 1048576, headers: true, \
-         credentials: Token(..) } }"
+         credentials: Token(..), record: RecordLimits { messages: 10000, bytes: 16777216 } } }"
     );
     let builder = builder.user("canary", "canary");
     assert!(!format!("{builder:?}").contains("canary"));

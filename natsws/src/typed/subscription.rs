@@ -240,7 +240,7 @@ pub struct Received<M> {
 }
 
 impl<M> Received<M> {
-    pub(super) fn new(message: M, msg: Msg) -> Self {
+    pub(crate) fn new(message: M, msg: Msg) -> Self {
         Self { message, msg }
     }
 

@@ -19,7 +19,9 @@ impl Table {
     }
 
     fn with(credentials: Credentials) -> Self {
-        Self { exchange: Exchange::new(Rules { max_payload: 64, headers: true, credentials }, 7) }
+        let record = RecordLimits { messages: 9, bytes: 99 };
+        let rules = Rules { max_payload: 64, headers: true, credentials, record };
+        Self { exchange: Exchange::new(rules, 7) }
     }
 
     /// A client that has read the `INFO` and has said nothing.
