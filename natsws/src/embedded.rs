@@ -17,6 +17,59 @@
 //! # }
 //! ```
 //!
+//! # Testing with it
+//! The code that is tested gets a real [`Client`](crate::Client), and a test of its own has a broker
+//! of its own:
+//!
+//! ```
+//! use std::time::Duration;
+//! use natsws::{Client, Subject, embedded::Broker};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
+//! #[subject("orders.{id}.created")]
+//! struct OrderCreated { id: u64 }
+//!
+//! async fn place_order(client: &Client, id: u64) -> Result<(), natsws::Error> {
+//!     client.publish(&OrderCreated { id }).await?;
+//!     Ok(client.flush().await?)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // #[tokio::test(start_paused = true)]
+//! let broker = Broker::start().await?;
+//! let client = broker.connect().await?;
+//! place_order(&client, 7).await?;
+//! assert_eq!(broker.published::<OrderCreated>()?, [OrderCreated { id: 7 }]);
+//!
+//! broker.delay_messages("orders.>", Duration::from_secs(60))?;
+//! let mut created = client.subscribe::<OrderCreated>().await?;
+//! place_order(&client, 8).await?;
+//! assert_eq!(created.next().await.expect("it is subscribed")?.id, 8);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | to | use |
+//! |---|---|
+//! | have a client and nothing else | `Broker::start().await?.connect().await?` |
+//! | say how it connects, for instance how soon again | [`Broker::connect_with`] |
+//! | see what was published, as typed values | [`Broker::published`] |
+//! | wait for what will be published | [`Broker::recorder`] |
+//! | see subjects, replies, headers and bytes | [`Broker::published_msgs`] |
+//! | lose messages, or requests, or replies | [`Broker::drop_next`], [`Broker::drop_messages`] |
+//! | make them late | [`Broker::delay_messages`] |
+//! | cut all connections | [`Broker::disconnect_all`] |
+//! | let nobody connect | [`Broker::refuse_connections`] |
+//! | have a server that hangs | [`Broker::silence`] |
+//! | have everything as it was | [`Broker::lift_faults`] |
+//!
+//! Clients in memory wait by tokio's clock only, so a test of theirs that waits for timeouts,
+//! delays or reconnects takes no time under `#[tokio::test(start_paused = true)]`. With a clock that
+//! is paused, do not connect through a port: tokio moves the clock while bytes are on their way.
+//!
+//! # What it is not
 //! It is **not for production**: it keeps nothing, forms no cluster, speaks no TLS and has no
 //! JetStream, accounts or permissions. That is what [nats-server] is for; a client does not see the
 //! difference.
@@ -27,12 +80,14 @@ mod client;
 mod connect;
 mod connect_to;
 mod exchange;
+mod faults;
 mod hub;
 mod listen;
 mod record;
 mod recorder;
 mod subjects;
 mod subscriptions;
+mod switches;
 
 use std::fmt;
 use std::io;
@@ -114,7 +169,9 @@ impl Broker {
 
     /// Cuts all connections at once, as a failing network would.
     ///
-    /// What was not sent yet is lost. Clients may connect again, so this tests that they do.
+    /// What was not sent yet is lost. A client sees its connection lost and its requests fail; it
+    /// connects again after the wait that its options say, two seconds unless told, unless the
+    /// broker [refuses](Self::refuse_connections) it.
     pub fn disconnect_all(&self) {
         self.running.hub.cut_all();
     }

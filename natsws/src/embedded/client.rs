@@ -99,6 +99,7 @@ impl<T: Transport> Pump<T> {
         // Before anything that may have to wait for a client which has stopped reading.
         match hub.attend(*id, cx.waker()) {
             Standing::Open => {}
+            Standing::Silent => return Poll::Pending,
             Standing::Ending => return Poll::Ready(self.seat.last()),
             Standing::Gone => return Poll::Ready(End::Now),
         }

@@ -1,4 +1,5 @@
-//! What a server does with each operation, without input, output, locks or a clock.
+//! What a server does with each operation, without input, output, locks or a clock: `now` is an
+//! argument.
 //!
 //! Operations go in by [`Exchange::apply`]; what is to be sent collects in a buffer for each client
 //! and is fetched by [`Exchange::take`]. Whose buffer began to fill, or whose connection ended, is
@@ -7,11 +8,13 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::ClientId;
 use super::connect::{Credentials, Refusal, Wishes};
+use super::faults::{Faults, Publication};
 use super::record::{Record, RecordLimits};
 use super::subjects;
 use super::subscriptions::Subscriptions;
@@ -19,6 +22,7 @@ use crate::delivery::Delivery;
 use crate::protocol::encode::{self, server};
 use crate::protocol::op::ClientOp;
 use crate::protocol::{ProtocolFault, ServerInfo};
+use crate::runtime::Instant;
 
 /// What may wait for a client before it counts as too slow and its connection is cut: nats-server's
 /// default.
@@ -67,6 +71,8 @@ pub(super) enum Outgoing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
     Open,
+    /// Nothing is to be read or written, as when the server hangs.
+    Silent,
     /// It is to be closed behind what [`Exchange::take`] has.
     Ending,
     /// It is to be closed at once.
@@ -100,6 +106,9 @@ pub(super) struct Exchange {
     clients: BTreeMap<ClientId, Client>,
     subscriptions: Subscriptions,
     record: Record,
+    faults: Faults,
+    /// The server hangs.
+    silent: bool,
     random: fastrand::Rng,
     last_client: u64,
     touched: Vec<ClientId>,
@@ -117,6 +126,8 @@ impl Exchange {
             rules,
             clients: BTreeMap::new(),
             subscriptions: Subscriptions::default(),
+            faults: Faults::default(),
+            silent: false,
             random,
             last_client: 0,
             touched: Vec::new(),
@@ -160,7 +171,7 @@ impl Exchange {
     }
 
     /// Does what a client asks for.
-    pub(super) fn apply(&mut self, id: ClientId, op: ClientOp) {
+    pub(super) fn apply(&mut self, id: ClientId, op: ClientOp, now: Instant) {
         let Some(client) = self.clients.get(&id).filter(|client| !client.ending) else { return };
         if !client.admitted && !matches!(op, ClientOp::Connect(_)) {
             return self.dismiss(id, Some(AUTHORIZATION_VIOLATION));
@@ -169,7 +180,7 @@ impl Exchange {
             ClientOp::Connect(json) => self.connect(id, &json),
             ClientOp::Ping => self.send(id, encode::PONG),
             ClientOp::Pong => {}
-            ClientOp::Pub(message) => self.publish(id, &message),
+            ClientOp::Pub(message) => self.publish(id, message, now),
             ClientOp::Sub { subject, queue_group, sid } => {
                 if subjects::is_valid_filter(&subject) {
                     self.subscriptions.add(id, sid, &subject, queue_group.as_deref());
@@ -243,6 +254,7 @@ impl Exchange {
     pub(super) fn standing(&self, id: ClientId) -> Standing {
         match self.clients.get(&id) {
             Some(client) if client.ending => Standing::Ending,
+            Some(_) if self.silent => Standing::Silent,
             Some(_) => Standing::Open,
             None => Standing::Gone,
         }
@@ -251,6 +263,44 @@ impl Exchange {
     /// The clients for whom [`Self::take`] has something new.
     pub(super) fn take_touched(&mut self) -> Vec<ClientId> {
         mem::take(&mut self.touched)
+    }
+
+    /// Drops messages under a filter, which is valid: so many, or all.
+    pub(super) fn drop_messages(&mut self, filter: &str, messages: Option<u64>) {
+        self.faults.drop(filter, messages);
+    }
+
+    /// Delays messages under a filter, which is valid.
+    pub(super) fn delay_messages(&mut self, filter: &str, by: Duration) {
+        for publication in self.faults.delay(filter, by) {
+            self.route(&publication);
+        }
+    }
+
+    /// Neither reads nor writes, or does so again.
+    pub(super) fn silence(&mut self, silent: bool) {
+        self.silent = silent;
+        self.touched.extend(self.clients.keys());
+    }
+
+    /// Ends what was asked for by the three methods above.
+    pub(super) fn lift_faults(&mut self) {
+        for publication in self.faults.lift() {
+            self.route(&publication);
+        }
+        self.silence(false);
+    }
+
+    /// The times at which [`release`](Self::release) is to be called, besides those told before.
+    pub(super) fn take_due(&mut self) -> Vec<Instant> {
+        self.faults.take_due()
+    }
+
+    /// Delivers the messages that were delayed until now.
+    pub(super) fn release(&mut self, now: Instant) {
+        while let Some(publication) = self.faults.next_due(now) {
+            self.route(&publication);
+        }
     }
 
     /// What was published, whoever it went to.
@@ -287,7 +337,7 @@ impl Exchange {
         }
     }
 
-    fn publish(&mut self, id: ClientId, message: &Delivery) {
+    fn publish(&mut self, id: ClientId, message: Delivery, now: Instant) {
         let Some(client) = self.clients.get(&id) else { return };
         let Wishes { pedantic, echo, headers, no_responders, .. } = client.wishes;
         if message.has_headers() && !headers {
@@ -298,11 +348,19 @@ impl Exchange {
         }
         self.confirm(id);
         if subjects::is_deliverable(message.subject()) {
-            self.record.add(message);
+            self.record.add(&message);
         }
-        let reached = self.deliver(id, echo, message);
-        if no_responders && !reached {
-            self.answer_no_responders(id, message);
+        let publication = Publication { publisher: id, echo, no_responders, message };
+        if let Some(publication) = self.faults.pass(publication, now) {
+            self.route(&publication);
+        }
+    }
+
+    fn route(&mut self, publication: &Publication) {
+        let Publication { publisher, echo, no_responders, message } = publication;
+        let reached = self.deliver(*publisher, *echo, message);
+        if *no_responders && !reached {
+            self.answer_no_responders(*publisher, message);
         }
     }
 

@@ -1,8 +1,9 @@
 //! The exchange, shared by the tasks of all connections.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -12,6 +13,7 @@ use super::record::Missed;
 use crate::delivery::Delivery;
 use crate::protocol::decode::{Decoder, Limits};
 use crate::protocol::op::ClientOp;
+use crate::runtime::{self, Instant};
 
 /// What one turn may deliver before the tasks of those who receive it get theirs.
 const TURN_BYTES: usize = 1024 * 1024;
@@ -32,6 +34,8 @@ struct State {
     exchange: Exchange,
     wakers: HashMap<ClientId, Waker>,
     closed: bool,
+    /// Nobody is let in for now.
+    refusing: bool,
     /// How far the record was told of.
     told: u64,
 }
@@ -61,7 +65,8 @@ impl Hub {
     pub(super) fn new(rules: Rules, seed: u64) -> Self {
         let limits = Limits { line: MAX_LINE, message: rules.max_payload };
         let exchange = Exchange::new(rules, seed);
-        let state = State { exchange, wakers: HashMap::new(), closed: false, told: 0 };
+        let state =
+            State { exchange, wakers: HashMap::new(), closed: false, refusing: false, told: 0 };
         Self { state: Mutex::new(state), limits, news: watch::Sender::new(()) }
     }
 
@@ -78,9 +83,12 @@ impl Hub {
         self.lock().exchange.subscriptions()
     }
 
-    /// Lets a client in; `None` where the broker was closed.
+    /// Lets a client in, unless the broker was closed or refuses connections.
     pub(super) fn join(&self, origin: Origin) -> Option<ClientId> {
-        self.change(|state| (!state.closed).then(|| state.exchange.join(origin)))
+        self.change(|state| {
+            let is_open = !(state.closed || state.refusing);
+            is_open.then(|| state.exchange.join(origin))
+        })
     }
 
     pub(super) fn leave(&self, id: ClientId) {
@@ -103,13 +111,14 @@ impl Hub {
     }
 
     /// Does what a client's decoder has, up to a bound.
-    pub(super) fn receive(&self, id: ClientId, decoder: &mut Decoder) -> Progress {
-        self.change(|state| {
+    pub(super) fn receive(self: &Arc<Self>, id: ClientId, decoder: &mut Decoder) -> Progress {
+        let now = runtime::now();
+        let (progress, due) = self.change(|state| {
             let exchange = &mut state.exchange;
             let mut ops = 0;
             let done = loop {
                 match decoder.next::<ClientOp>() {
-                    Ok(Some(op)) => exchange.apply(id, op),
+                    Ok(Some(op)) => exchange.apply(id, op, now),
                     Ok(None) => break true,
                     Err(error) => {
                         exchange.refuse(id, error.fault);
@@ -121,12 +130,52 @@ impl Hub {
                     break false;
                 }
             };
-            match (done, exchange.take_work().congested) {
+            let progress = match (done, exchange.take_work().congested) {
                 (_, true) => Progress::Congested,
                 (true, false) => Progress::Done,
                 (false, false) => Progress::More,
+            };
+            (progress, exchange.take_due())
+        });
+        for at in due {
+            self.release_at(at);
+        }
+        progress
+    }
+
+    /// Delivers what is delayed until then, if the broker is still there.
+    fn release_at(self: &Arc<Self>, due: Instant) {
+        let hub = Arc::downgrade(self);
+        runtime::spawn(async move {
+            runtime::sleep_until(due).await;
+            if let Some(hub) = hub.upgrade() {
+                hub.change(|state| state.exchange.release(runtime::now()));
             }
-        })
+        });
+    }
+
+    pub(super) fn drop_messages(&self, filter: &str, messages: Option<u64>) {
+        self.change(|state| state.exchange.drop_messages(filter, messages));
+    }
+
+    pub(super) fn delay_messages(&self, filter: &str, by: Duration) {
+        self.change(|state| state.exchange.delay_messages(filter, by));
+    }
+
+    pub(super) fn silence(&self, silent: bool) {
+        self.change(|state| state.exchange.silence(silent));
+    }
+
+    /// Lets nobody in, or does so again; those who are in stay.
+    pub(super) fn refuse(&self, refusing: bool) {
+        self.change(|state| state.refusing = refusing);
+    }
+
+    pub(super) fn lift_faults(&self) {
+        self.change(|state| {
+            state.refusing = false;
+            state.exchange.lift_faults();
+        });
     }
 
     /// Hears whenever there may be more in the record, or never will be.

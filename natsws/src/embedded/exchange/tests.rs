@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::protocol::decode::{Decoder, Limits};
+use crate::runtime;
 
 const PLAIN: &str = r#"{"verbose":false,"pedantic":false,"headers":true,"no_responders":true}"#;
 const NO_ECHO: &str = r#"{"verbose":false,"pedantic":false,"echo":false}"#;
@@ -11,6 +12,7 @@ const NO_HEADERS: &str = r#"{"verbose":false,"pedantic":false,"headers":false}"#
 
 struct Table {
     exchange: Exchange,
+    now: Instant,
 }
 
 impl Table {
@@ -21,7 +23,7 @@ impl Table {
     fn with(credentials: Credentials) -> Self {
         let record = RecordLimits { messages: 9, bytes: 99 };
         let rules = Rules { max_payload: 64, headers: true, credentials, record };
-        Self { exchange: Exchange::new(rules, 7) }
+        Self { exchange: Exchange::new(rules, 7), now: runtime::now() }
     }
 
     /// A client that has read the `INFO` and has said nothing.
@@ -44,7 +46,7 @@ impl Table {
         decoder.push(Bytes::copy_from_slice(text.as_ref()));
         loop {
             match decoder.next() {
-                Ok(Some(op)) => self.exchange.apply(id, op),
+                Ok(Some(op)) => self.exchange.apply(id, op, self.now),
                 Ok(None) => return,
                 Err(error) => return self.exchange.refuse(id, error.fault),
             }
@@ -337,7 +339,7 @@ fn a_client_that_does_not_keep_up_is_cut_and_its_publisher_is_told_before() {
         decoder.push(Bytes::from(vec![b'x'; 16 * 1024 * 1024]));
         decoder.push(Bytes::from_static(b"\r\n"));
         let op = decoder.next().expect("valid").expect("whole");
-        table.exchange.apply(publisher, op);
+        table.exchange.apply(publisher, op, table.now);
         // What was taken but may not have been written counts too.
         if congested.is_empty() {
             assert!(matches!(table.exchange.take(slow), Outgoing::Bytes(_)));
