@@ -4,4 +4,5 @@ mod bench;
 mod cli;
 mod program;
 mod quickstart;
+mod test_without_a_server;
 mod typed;
