@@ -198,19 +198,19 @@ impl Headers {
 
     /// The first value of a name, compared exactly.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.get_all(name).next()
+        values(self.as_lines()).find_map(|line| value_of(line, name.as_bytes()))
     }
 
     /// What `Content-Type` and `Content-Encoding` say, found in one pass: every typed message is
     /// asked for both.
     pub(crate) fn content(&self) -> (Option<&str>, Option<&str>) {
         let mut content = (None, None);
-        for line in Lines(self.text()) {
-            let Some(rest) = line.strip_prefix("Content-") else { continue };
-            if let Some(value) = rest.strip_prefix("Type:") {
-                content.0.get_or_insert_with(|| value.trim());
-            } else if let Some(value) = rest.strip_prefix("Encoding:") {
-                content.1.get_or_insert_with(|| value.trim());
+        for line in values(self.as_lines()).filter(|line| line.starts_with(b"Content-")) {
+            if content.0.is_none() {
+                content.0 = value_of(line, b"Content-Type");
+            }
+            if content.1.is_none() {
+                content.1 = value_of(line, b"Content-Encoding");
             }
         }
         content
@@ -251,6 +251,29 @@ impl Headers {
         let first = Lines(self.text()).next()?;
         status_of(first.strip_prefix(VERSION)?).ok().flatten()
     }
+}
+
+/// The lines behind the first, each with its end. Only what is asked for is looked at as text.
+fn values(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut next = move || {
+        let end = memchr(b'\n', lines).map_or(lines.len(), |at| at + 1);
+        let (line, rest) = lines.split_at_checked(end)?;
+        lines = rest;
+        (!line.is_empty()).then_some(line)
+    };
+    next();
+    std::iter::from_fn(next)
+}
+
+/// The value of a line that has this name.
+#[inline]
+fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a str> {
+    let value = line.strip_prefix(name)?.strip_prefix(b":")?;
+    let value = str::from_utf8(value.trim_ascii()).ok()?;
+    // Blanks of other alphabets are rare, and looking for them is not cheap.
+    let is_ascii = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii);
+    let ends = value.as_bytes();
+    Some(if is_ascii(ends.first()) && is_ascii(ends.last()) { value } else { value.trim() })
 }
 
 /// Reads what follows `NATS/1.0` in the first line: nothing, or a number and a description.

@@ -3,6 +3,8 @@
 mod pieces;
 mod rig;
 
+use std::hint::black_box;
+
 use natsws::bytes::Bytes;
 use natsws::codec::{Json, MsgPack, Text};
 use natsws::{Client, EncodeMessage, Subject};
@@ -48,6 +50,8 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     ("dispatch.by-hand", dispatch_by_hand),
     ("request.1", || request(1)),
     ("request.50", || request(50)),
+    ("request.by-hand", request_by_hand),
+    ("request.json", request_typed),
 ];
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Subject)]
@@ -135,7 +139,7 @@ fn dispatch_by_hand() -> Run {
                 unreachable!("another subject")
             };
             let order: Order = serde_json::from_slice(msg.payload()).expect("an order");
-            drop(Order { region: region.to_owned(), ..order });
+            drop(black_box(Order { region: region.to_owned(), ..order }));
         });
     })
 }
@@ -148,12 +152,63 @@ fn dispatch_json() -> Run {
     Box::new(move |count| {
         rig.receive(count, &block, async || {
             let order = subscription.next().await.expect("it is subscribed");
-            drop(order.expect("an order"));
+            drop(black_box(order.expect("an order")));
         });
     })
 }
 
 fn request(in_flight: usize) -> Run {
     let mut rig = Rig::new();
-    Box::new(move |count| rig.request(count, in_flight))
+    Box::new(move |count| {
+        rig.request(count, in_flight, b"0123456789abcdef", &async |client: &Client| {
+            let reply = client.connection().request(pieces::SUBJECT, "0123456789abcdef").await;
+            assert_eq!(reply.expect("it is answered").payload().len(), 16);
+        });
+    })
+}
+
+/// Asks for the order that it brings.
+#[derive(Debug, Serialize, Deserialize, Subject)]
+#[subject("orders.{region}.get", reply = Order)]
+struct GetOrder {
+    region: String,
+    id: u64,
+    total: f64,
+}
+
+impl GetOrder {
+    fn new() -> Self {
+        let Order { region, id, total } = Order::new();
+        Self { region, id, total }
+    }
+}
+
+/// How many requests of these are in flight.
+const IN_FLIGHT: usize = 50;
+
+fn request_typed() -> Run {
+    let (mut rig, ask) = (Rig::new(), GetOrder::new());
+    let reply = pieces::encoded::<Json, _>(&Order::new());
+    Box::new(move |count| {
+        rig.request(count, IN_FLIGHT, &reply, &async |client: &Client| {
+            drop(black_box(client.request(&ask).await.expect("it is answered")));
+        });
+    })
+}
+
+/// What `request.json` does, as one would write it without types: the same bytes on the wire.
+fn request_by_hand() -> Run {
+    let (mut rig, ask) = (Rig::new(), GetOrder::new());
+    let reply = pieces::encoded::<Json, _>(&Order::new());
+    Box::new(move |count| {
+        rig.request(count, IN_FLIGHT, &reply, &async |client: &Client| {
+            let subject = format!("orders.{}.get", ask.region);
+            let payload = serde_json::to_vec(&ask).expect("it has an encoding");
+            let request = client.connection().request(&subject, payload);
+            let request = request.header("Content-Type", "application/json");
+            let reply = request.header("Request-Timeout", "1000ms").await.expect("it is answered");
+            let order: Order = serde_json::from_slice(reply.payload()).expect("an order");
+            drop(black_box(order));
+        });
+    })
 }

@@ -10,7 +10,6 @@ use natsws::{Client, ConnectOptions, PublishError};
 use tokio::runtime::{Builder, Runtime};
 
 use super::BLOCK;
-use super::pieces::SUBJECT;
 
 const INFO: &[u8] =
     b"INFO {\"server_id\":\"S\",\"version\":\"2.10.0\",\"proto\":1,\"headers\":true,\"max_payload\":1048576}\r\n";
@@ -77,17 +76,20 @@ impl Rig {
         });
     }
 
-    /// Sends requests and gets their replies, this many at a time.
-    pub(super) fn request(&mut self, count: usize, in_flight: usize) {
+    /// Makes requests and gets their replies, this many at a time.
+    pub(super) fn request(
+        &mut self,
+        count: usize,
+        in_flight: usize,
+        reply: &[u8],
+        ask: &impl AsyncFn(&Client),
+    ) {
         let Self { runtime, client, far } = self;
-        let connection = client.connection();
+        let client = &*client;
         runtime.block_on(async {
             for _ in 0..count / in_flight {
-                let requests = (0..in_flight).map(|_| async {
-                    let reply = connection.request(SUBJECT, "0123456789abcdef").await;
-                    assert_eq!(reply.expect("it is answered").payload().len(), 16);
-                });
-                tokio::join!(join_all(requests), answer(far, in_flight));
+                let requests = (0..in_flight).map(|_| ask(client));
+                tokio::join!(join_all(requests), answer(far, in_flight, reply));
             }
         });
     }
@@ -103,22 +105,20 @@ async fn confirm(far: &mut Far) {
     }
 }
 
-/// Answers this many requests with what they ask. The first subscription is the inbox.
-async fn answer(far: &mut Far, count: usize) {
+/// Answers this many requests. The first subscription is the inbox.
+async fn answer(far: &mut Far, count: usize, reply: &[u8]) {
+    let size = reply.len().to_string();
     let mut answered = 0;
     while answered < count {
         let Some(chunk) = far.read().await else { return };
         let mut out = BytesMut::with_capacity(2 * chunk.len());
-        let mut lines = chunk.split(|byte| *byte == b'\n');
-        while let Some(line) = lines.next() {
-            let mut words = line.split(|byte| *byte == b' ').skip(2);
-            if let (true, Some(reply)) = (line.starts_with(b"PUB "), words.next()) {
-                let payload = lines.next().unwrap_or_default();
-                out.extend_from_slice(b"MSG ");
-                out.extend_from_slice(reply);
-                out.extend_from_slice(b" 1 16\r\n");
-                out.extend_from_slice(payload);
-                out.extend_from_slice(b"\n");
+        for line in chunk.split(|byte| *byte == b'\n') {
+            let inbox = line.split(|byte| *byte == b' ').nth(2);
+            let is_publish = line.starts_with(b"PUB ") || line.starts_with(b"HPUB ");
+            if let (true, Some(inbox)) = (is_publish, inbox) {
+                for part in [b"MSG ", inbox, b" 1 ", size.as_bytes(), b"\r\n", reply, b"\r\n"] {
+                    out.extend_from_slice(part);
+                }
                 answered += 1;
             }
         }

@@ -111,7 +111,7 @@ impl<'m> Encoded<'m> {
     /// [`CodecError::ContentType`] and [`CodecError::ContentEncoding`] where a header names another
     /// type or encoding than the codec's, otherwise what the codec says.
     pub fn decode_as<C: Decoder<'m, T>, T>(self) -> Result<T, CodecError> {
-        if let Some(headers) = self.headers {
+        if let Some(headers) = self.headers.filter(|headers| !headers.is_empty()) {
             let (content_type, encoding) = headers.content();
             if let Some(found) = content_type.filter(|found| !C::accepts(found)) {
                 let expected = C::CONTENT_TYPE;

@@ -13,6 +13,7 @@ const CRLF: &[u8] = b"\r\n";
 const CONTENT_TYPE: &[u8] = b"Content-Type: ";
 const CONTENT_ENCODING: &[u8] = b"Content-Encoding: ";
 const TIMEOUT: &[u8] = b"Request-Timeout: ";
+const TIMEOUT_END: &[u8] = b"ms\r\n";
 
 /// Everything of a message that is published, but for its payload.
 #[derive(Debug, Clone, Copy)]
@@ -64,20 +65,39 @@ impl Millis {
 }
 
 impl Typed {
-    /// Each line as its parts, but for the line's end.
+    /// The bytes of all lines.
     #[inline]
-    fn lines(&self) -> [Option<[&[u8]; 3]>; 3] {
-        [
-            self.content_type.map(|kind| [CONTENT_TYPE, kind.as_bytes(), b""]),
-            self.content_encoding.map(|kind| [CONTENT_ENCODING, kind.as_bytes(), b""]),
-            self.timeout.as_ref().map(|millis| [TIMEOUT, millis.as_slice(), b"ms"]),
-        ]
+    fn len(&self) -> usize {
+        let mut len = 0;
+        if let Some(kind) = self.content_type {
+            len += CONTENT_TYPE.len() + kind.len() + CRLF.len();
+        }
+        if let Some(encoding) = self.content_encoding {
+            len += CONTENT_ENCODING.len() + encoding.len() + CRLF.len();
+        }
+        if let Some(timeout) = &self.timeout {
+            len += TIMEOUT.len() + timeout.as_slice().len() + TIMEOUT_END.len();
+        }
+        len
     }
 
     #[inline]
-    fn len(&self) -> usize {
-        let len = |line: [&[u8]; 3]| line.iter().map(|part| part.len()).sum::<usize>() + CRLF.len();
-        self.lines().into_iter().flatten().map(len).sum()
+    fn write(&self, out: &mut Vec<u8>) {
+        if let Some(kind) = self.content_type {
+            out.extend_from_slice(CONTENT_TYPE);
+            out.extend_from_slice(kind.as_bytes());
+            out.extend_from_slice(CRLF);
+        }
+        if let Some(encoding) = self.content_encoding {
+            out.extend_from_slice(CONTENT_ENCODING);
+            out.extend_from_slice(encoding.as_bytes());
+            out.extend_from_slice(CRLF);
+        }
+        if let Some(timeout) = &self.timeout {
+            out.extend_from_slice(TIMEOUT);
+            out.extend_from_slice(timeout.as_slice());
+            out.extend_from_slice(TIMEOUT_END);
+        }
     }
 }
 
@@ -148,12 +168,8 @@ impl PublishHead<'_> {
         } else {
             out.extend_from_slice(self.headers.as_lines());
         }
-        let lines = self.typed.into_iter().flat_map(Typed::lines);
-        for line in lines.flatten() {
-            for part in line {
-                out.extend_from_slice(part);
-            }
-            out.extend_from_slice(CRLF);
+        if let Some(typed) = self.typed {
+            typed.write(out);
         }
         out.extend_from_slice(CRLF);
     }

@@ -26,14 +26,14 @@ pub struct SubjectReader<'m> {
     template: &'static str,
     /// `None` when the last token has been read.
     rest: Option<&'m str>,
-    /// What stands around the value in the next token.
-    affix: (&'static str, &'static str),
+    /// What stands around the value in the next token, where anything does.
+    affix: Option<(&'static str, &'static str)>,
 }
 
 impl<'m> SubjectReader<'m> {
     /// Reads `subject`; `template` is named in errors.
     pub fn new(subject: &'m str, template: &'static str) -> Self {
-        Self { subject, template, rest: Some(subject), affix: ("", "") }
+        Self { subject, template, rest: Some(subject), affix: None }
     }
 
     fn next(&mut self) -> Result<&'m str, SubjectError> {
@@ -58,7 +58,7 @@ impl<'m> SubjectReader<'m> {
 
     /// Says what stands before and behind the value in the next token, as in `v{major}`.
     pub fn affix(&mut self, prefix: &'static str, suffix: &'static str) {
-        self.affix = (prefix, suffix);
+        self.affix = Some((prefix, suffix));
     }
 
     /// Reads the text of one token, without a copy.
@@ -67,8 +67,11 @@ impl<'m> SubjectReader<'m> {
     /// [`SubjectError::Mismatch`] where the subject has ended, or has nothing there.
     pub fn text(&mut self, _field: &'static str) -> Result<&'m str, SubjectError> {
         let token = self.next()?;
-        let (prefix, suffix) = std::mem::take(&mut self.affix);
-        between(token, prefix, suffix).ok_or_else(|| self.mismatch())
+        let value = match self.affix.take() {
+            None => Some(token).filter(|token| !token.is_empty()),
+            Some((prefix, suffix)) => between(token, prefix, suffix),
+        };
+        value.ok_or_else(|| self.mismatch())
     }
 
     /// Reads one token as the value of a field.
