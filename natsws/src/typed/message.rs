@@ -22,7 +22,24 @@ pub enum DecodeError {
 /// What publishing and requesting need of a type: a subject and a payload.
 ///
 /// `#[derive(Subject)]` implements it for every type that the declared codec can encode, also where
-/// it borrows its fields.
+/// it borrows its fields. [`Message`] has an example of one by hand.
+///
+/// ```
+/// use natsws::{EncodeMessage, Subject};
+/// use natsws::bytes::BytesMut;
+/// use serde::Serialize;
+///
+/// #[derive(Serialize, Subject)]
+/// #[subject("lamps.{room}")]
+/// struct SwitchOn<'a> { room: &'a str, percent: u8 }
+///
+/// let on = SwitchOn { room: "hall", percent: 80 };
+/// let mut payload = BytesMut::new();
+/// on.encode(&mut payload)?;
+/// assert_eq!(on.content_type(), "application/json");
+/// assert_eq!(&payload[..], br#"{"room":"hall","percent":80}"#);
+/// # Ok::<(), natsws::CodecError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be published",
     note = "it needs `#[derive(Subject)]`, and what its codec needs: `serde::Serialize` for JSON and MessagePack"
@@ -47,6 +64,21 @@ pub trait EncodeMessage: Subject {
 ///
 /// The subject is the authority: a field that a placeholder names has the value that stands in the
 /// subject, whatever the payload says, because the subject is what permissions are checked on.
+///
+/// ```
+/// use natsws::{DecodeMessage, Subject};
+/// use natsws::codec::Encoded;
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize, Subject)]
+/// #[subject("lamps.{room}")]
+/// struct SwitchOn<'a> { room: &'a str, percent: u8 }
+///
+/// let message = Encoded::new("lamps.hall", r#"{"room":"cellar","percent":80}"#);
+/// let on = SwitchOn::decode(message)?;
+/// assert_eq!((on.room, on.percent), ("hall", 80));
+/// # Ok::<(), natsws::DecodeError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be received",
     note = "it needs `#[derive(Subject)]`, and what its codec needs: `serde::Deserialize` for JSON and MessagePack"
@@ -102,12 +134,86 @@ impl Msg {
 
 /// A type that can be published and received.
 ///
-/// It is implemented by whatever implements [`EncodeMessage`] and [`DecodeMessage`].
+/// It is implemented by whatever implements [`EncodeMessage`] and [`DecodeMessage`]. The derive does
+/// that; by hand it is what follows, here for a request as well. Nothing of it needs serde.
+///
+/// ```
+/// use natsws::bytes::BytesMut;
+/// use natsws::codec::{AsIs, Encoded, Encoder, Text};
+/// use natsws::{
+///     CodecError, DecodeError, DecodeMessage, EncodeMessage, Request, ServiceError, Subject,
+///     SubjectError, SubjectReader, SubjectWriter,
+/// };
+///
+/// /// How high is the water? Its place stands in the subject, the unit is the payload.
+/// struct AskLevel { river: String, place: u32, unit: String }
+///
+/// impl Subject for AskLevel {
+///     const TEMPLATES: &'static [&'static str] = &["levels.{river}.{place}"];
+///     const FILTERS: &'static [&'static str] = &["levels.*.*"];
+///
+///     fn write_subject(&self, out: &mut SubjectWriter<'_>) -> Result<(), SubjectError> {
+///         out.literal("levels.");
+///         out.token("river", &self.river)?;
+///         out.literal(".");
+///         out.token("place", &self.place)
+///     }
+/// }
+///
+/// impl EncodeMessage for AskLevel {
+///     fn content_type(&self) -> &'static str {
+///         "text/plain"
+///     }
+///
+///     fn encode(&self, out: &mut BytesMut) -> Result<(), CodecError> {
+///         Text::encode(&self.unit, out)
+///     }
+/// }
+///
+/// impl<'m> DecodeMessage<'m> for AskLevel {
+///     fn decode(message: Encoded<'m>) -> Result<Self, DecodeError> {
+///         let mut subject = SubjectReader::new(message.subject(), Self::TEMPLATES[0]);
+///         subject.literal("levels")?;
+///         let river = subject.token("river")?;
+///         let place = subject.token("place")?;
+///         subject.end()?;
+///         Ok(Self { river, place, unit: message.decode_as::<Text, _>()? })
+///     }
+/// }
+///
+/// impl Request for AskLevel {
+///     type Reply = f64;
+///     type Error = ServiceError;
+///     type ReplyCodec = Text;
+///     type ErrorCodec = AsIs;
+/// }
+///
+/// let ask = AskLevel::decode(Encoded::new("levels.rhine.7", "cm"))?;
+/// assert_eq!((ask.place, ask.unit.as_str()), (7, "cm"));
+/// assert_eq!(ask.subject()?, "levels.rhine.7");
+/// # Ok::<(), natsws::Error>(())
+/// ```
 pub trait Message: EncodeMessage + DecodeOwned {}
 
 impl<M: EncodeMessage + DecodeOwned> Message for M {}
 
 /// A message that is answered: what `reply = …` in `#[subject(…)]` declares.
+///
+/// ```
+/// use natsws::{Request, Subject};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Subject)]
+/// #[subject("time.{zone}", reply = String, reply_codec = Text)]
+/// struct GetTime { zone: String }
+///
+/// /// What holds for every request.
+/// fn is_asked_at<R: Request>(request: &R) -> String {
+///     request.subject().map(String::from).unwrap_or_default()
+/// }
+///
+/// assert_eq!(is_asked_at(&GetTime { zone: "utc".into() }), "time.utc");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no reply, so it can be published but not requested",
     note = "say what it answers: `#[subject(\"…\", reply = TheReply)]` on `{Self}`"

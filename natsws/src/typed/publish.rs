@@ -14,6 +14,20 @@ use crate::subject::check_subject;
 /// A typed message that is about to be published: `.await` it, or add headers first.
 ///
 /// Made by [`Client::publish`](crate::Client::publish).
+///
+/// ```no_run
+/// use natsws::{Client, Subject};
+/// use serde::Serialize;
+///
+/// #[derive(Serialize, Subject)]
+/// #[subject("doors.{door}.opened")]
+/// struct DoorOpened { door: String }
+///
+/// # async fn example(client: Client) -> Result<(), natsws::Error> {
+/// client.publish(&DoorOpened { door: "front".into() }).header("Trace", "7f3a").await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing is published until this is awaited"]
 pub struct PublishMessage<'a, M> {
     connection: &'a Connection,

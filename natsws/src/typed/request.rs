@@ -18,6 +18,22 @@ use crate::request::RequestError;
 /// A typed request that is about to be made: `.await` it, or add to it first.
 ///
 /// Made by [`Client::request`](crate::Client::request).
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use natsws::{Client, Subject};
+/// use serde::Serialize;
+///
+/// #[derive(Serialize, Subject)]
+/// #[subject("time.{zone}", reply = String)]
+/// struct GetTime { zone: String }
+///
+/// # async fn example(client: Client) -> Result<(), natsws::Error> {
+/// let ask = GetTime { zone: "utc".into() };
+/// let time = client.request(&ask).timeout(Duration::from_secs(2)).header("Trace", "7f3a").await?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "nothing is requested until this is awaited"]
 pub struct RequestMessage<'a, M: Request>(RequestFuture<'a, M>);
 

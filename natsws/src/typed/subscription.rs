@@ -38,7 +38,7 @@ pub enum ReceiveError {
 
 /// A typed subscription that is about to be made: `.await` it, or say more first.
 ///
-/// Made by [`Client::subscribe`](crate::Client::subscribe).
+/// Made by [`Client::subscribe`](crate::Client::subscribe). [`only`](Self::only) has an example.
 #[derive(Debug)]
 #[must_use = "nothing is subscribed until this is awaited"]
 pub struct SubscribeTo<'a, M> {
@@ -138,6 +138,28 @@ impl<'a, M: DecodeOwned + 'a> IntoFuture for SubscribeTo<'a, M> {
 }
 
 /// A subscription to a type's subjects: a stream of its values. Dropping it unsubscribes.
+///
+/// ```no_run
+/// use natsws::{Client, ReceiveError, Subject};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize, Subject)]
+/// #[subject("doors.{door}.opened")]
+/// struct DoorOpened { door: String }
+///
+/// # async fn example(client: Client) -> Result<(), natsws::Error> {
+/// let mut opened = client.subscribe::<DoorOpened>().await?;
+/// while let Some(item) = opened.next().await {
+///     match item {
+///         Ok(received) => println!("{} on {}", received.door, received.subject()),
+///         // Somebody else's mistake: the subscription goes on.
+///         Err(ReceiveError::Decode { source, msg }) => println!("{}: {source}", msg.subject()),
+///         Err(other) => return Err(other.into()),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping a subscription unsubscribes"]
 pub struct TypedSubscription<M> {
     /// To all subjects of the type, so that messages come in order.

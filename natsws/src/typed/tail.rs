@@ -9,6 +9,19 @@ pub type Tokens<'m> = Split<'m, char>;
 /// A list of values that can be written as the last tokens of a subject: what `{field..}` needs.
 ///
 /// Vectors, slices and arrays of what can be a token are.
+///
+/// ```
+/// use natsws::Subject;
+/// use serde::Serialize;
+///
+/// #[derive(Serialize, Subject)]
+/// #[subject("files.{path..}")]
+/// struct FileSeen<'a> { path: &'a [&'a str] }
+///
+/// assert_eq!(FileSeen { path: &["etc", "hosts"] }.subject()?, "files.etc.hosts");
+/// assert!(FileSeen { path: &[] }.subject().is_err());
+/// # Ok::<(), natsws::SubjectError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the tail of a subject",
     note = "a field named by `{{field..}}` is a list of tokens, as in `Vec<String>`"
@@ -22,6 +35,16 @@ pub trait ToTail {
 }
 
 /// A list of values that can be read from the last tokens of a subject: what `{field..}` needs.
+///
+/// ```
+/// use natsws::SubjectReader;
+///
+/// let mut reader = SubjectReader::new("versions.1.2.3", "versions.{numbers..}");
+/// reader.literal("versions")?;
+/// let numbers: [u32; 3] = reader.tail("numbers")?;
+/// assert_eq!(numbers, [1, 2, 3]);
+/// # Ok::<(), natsws::SubjectError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from the tail of a subject",
     note = "a field named by `{{field..}}` is a list of tokens, as in `Vec<String>`"

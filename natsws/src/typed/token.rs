@@ -7,6 +7,15 @@ use std::str::FromStr;
 /// Everything with `Display` is one: numbers, `bool`, `char`, strings, and your own newtypes. What
 /// is written is checked afterwards: a dot, a wildcard, a blank, a control character or nothing at
 /// all makes it a [`SubjectError`](crate::SubjectError), never a different subject.
+///
+/// ```
+/// use natsws::ToToken;
+///
+/// let mut out = String::from("floors.");
+/// 3_u8.write_token(&mut out)?;
+/// assert_eq!(out, "floors.3");
+/// # Ok::<(), std::fmt::Error>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a token of a subject",
     note = "a field named by a placeholder is written with `Display` and read with `FromStr`: implement both on `{Self}`"
@@ -26,6 +35,13 @@ impl<T: Display + ?Sized> ToToken for T {
 }
 
 /// A value that can be read back from one token of a subject: everything with `FromStr`.
+///
+/// ```
+/// use natsws::FromToken;
+///
+/// assert_eq!(u8::from_token("3").ok(), Some(3));
+/// assert!(u8::from_token("three").is_err());
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a token of a subject",
     note = "a field named by a placeholder is written with `Display` and read with `FromStr`: implement both on `{Self}`"

@@ -3,6 +3,20 @@ use super::token::ToToken;
 use crate::subject::{MAX_SUBJECT_LEN, SubjectError, TokenFault, token_fault};
 
 /// Writes a subject piece by piece: literal text as it is, values checked to be one token each.
+///
+/// ```
+/// use natsws::{SubjectError, SubjectWriter};
+///
+/// let mut subject = String::new();
+/// let mut out = SubjectWriter::new(&mut subject);
+/// out.literal("files.");
+/// out.token("owner", "ann")?;
+/// out.literal(".");
+/// out.tail("path", &["etc", "hosts"])?;
+/// assert!(out.token("owner", "a.b").is_err());
+/// assert_eq!(subject, "files.ann.etc.hosts");
+/// # Ok::<(), SubjectError>(())
+/// ```
 #[derive(Debug)]
 pub struct SubjectWriter<'a> {
     out: &'a mut String,
