@@ -78,7 +78,8 @@ use proc_macro::TokenStream;
 /// wildcards: subscribing replaces the placeholders by them.
 ///
 /// A token is written with the field's `Display` and read with its `FromStr`; `&str` and `Cow<str>`
-/// are read without a copy. Enums without fields and newtypes become tokens by `#[derive(Token)]`.
+/// are read without a copy. So numbers, `bool`, `char`, strings, `uuid::Uuid` and your own types with
+/// both are tokens; enums without fields and newtypes become some by `#[derive(Token)]`.
 /// Lists need the same of their elements.
 ///
 /// A received message is decoded from the payload, and then the fields that placeholders name are

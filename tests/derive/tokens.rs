@@ -203,6 +203,22 @@ fn tokens_are_what_a_type_says_by_trait_by_derive_or_by_a_module() {
     assert_eq!(error.to_string(), "expected one of `small`, `XL`, `httpsized`");
 }
 
+/// A type of another crate, by its `Display` and `FromStr`.
+#[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
+#[subject("devices.{id}")]
+struct Device {
+    id: uuid::Uuid,
+}
+
+#[test]
+fn a_uuid_is_a_token() {
+    let device = Device { id: uuid::Uuid::from_u128(0x1234_5678_9abc_def0) };
+    assert_eq!(device.subject().unwrap(), "devices.00000000-0000-0000-1234-56789abcdef0");
+    assert_eq!(round_trip(&device), device);
+    let error = subject_error::<Device>("devices.7", "{}");
+    assert!(matches!(error, SubjectError::Parse { field: "id", .. }));
+}
+
 #[test]
 fn a_derived_token_is_written_as_its_word() {
     let mut out = String::from("a.");
