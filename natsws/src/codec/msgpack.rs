@@ -1,21 +1,28 @@
+mod lengths;
+
 use bytes::{BufMut, BytesMut};
-use rmp_serde::Serializer;
+use rmp_serde::{Deserializer, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::{CodecError, ContentType, Decoder, Encoded, Encoder, essence};
 
 /// MessagePack through `rmp-serde`, with field names: `application/msgpack`.
 ///
-/// Structs are written as maps, so fields can be added without breaking older readers. An empty
-/// payload is read as `nil`. What [`MsgPackCompact`] wrote is read as well.
+/// Structs are written as maps, so fields may be added: readers pass over those that they do not
+/// know, and fill in those that are missing where they are an `Option` or have `#[serde(default)]`.
+/// What [`MsgPackCompact`] wrote is read as well.
+///
+/// An empty payload is read as `nil`. Nesting of 128 levels and more is refused, as in JSON; so is a
+/// payload that is shorter than it says, before anything is made of it.
 #[derive(Debug, Clone, Copy)]
 pub struct MsgPack;
 
 /// MessagePack without field names: a struct is written as an array of its fields.
 ///
 /// It is smaller than [`MsgPack`], and both read what the other wrote. But fields are found by
-/// their order: new ones may only come last, with `#[serde(default)]`, and older readers refuse a
-/// message that has more fields than they know.
+/// their order: new ones may only come last, with `#[serde(default)]` even where they are an
+/// `Option`, and none may be left out with `skip_serializing_if`. Older readers refuse a message that
+/// has more fields than they know, so they are updated first.
 #[derive(Debug, Clone, Copy)]
 pub struct MsgPackCompact;
 
@@ -28,8 +35,19 @@ fn is_msgpack(content_type: &str) -> bool {
     names.iter().any(|name| essence(content_type).eq_ignore_ascii_case(name))
 }
 
-fn from_payload<'m, T: Deserialize<'m>>(payload: &'m [u8]) -> Result<T, rmp_serde::decode::Error> {
-    rmp_serde::from_slice(if payload.is_empty() { &[NIL] } else { payload })
+/// Nesting of so many levels is refused, as in JSON.
+const MAX_DEPTH: usize = 128;
+
+fn from_payload<'m, T, C>(payload: &'m [u8]) -> Result<T, CodecError>
+where
+    T: Deserialize<'m>,
+    C: ContentType,
+{
+    let payload = if payload.is_empty() { &[NIL] } else { payload };
+    lengths::check(payload).map_err(CodecError::decode::<C>)?;
+    let mut deserializer = Deserializer::from_read_ref(payload);
+    deserializer.set_max_depth(MAX_DEPTH);
+    T::deserialize(&mut deserializer).map_err(CodecError::decode::<C>)
 }
 
 impl ContentType for MsgPack {
@@ -49,7 +67,7 @@ impl<T: Serialize + ?Sized> Encoder<T> for MsgPack {
 
 impl<'m, T: Deserialize<'m>> Decoder<'m, T> for MsgPack {
     fn decode(message: Encoded<'m>) -> Result<T, CodecError> {
-        from_payload(message.payload()).map_err(CodecError::decode::<Self>)
+        from_payload::<T, Self>(message.payload())
     }
 }
 
@@ -70,6 +88,6 @@ impl<T: Serialize + ?Sized> Encoder<T> for MsgPackCompact {
 
 impl<'m, T: Deserialize<'m>> Decoder<'m, T> for MsgPackCompact {
     fn decode(message: Encoded<'m>) -> Result<T, CodecError> {
-        from_payload(message.payload()).map_err(CodecError::decode::<Self>)
+        from_payload::<T, Self>(message.payload())
     }
 }
