@@ -7,9 +7,13 @@ use super::{CodecError, ContentType, Decoder, Encoded, Encoder, essence};
 
 /// JSON through `serde_json`, the default: `application/json`.
 ///
-/// An empty payload is read as `null`, because other clients publish "nothing" that way. Nesting
-/// deeper than 128 levels is refused. Types that are JSON too, such as `application/problem+json`,
-/// are read as well.
+/// An empty payload is read as `null`, because other clients publish "nothing" that way. Types that
+/// are JSON too, such as `application/problem+json`, are read as well.
+///
+/// Fields may be added: readers pass over those that they do not know, and fill in those that are
+/// missing where they are an `Option` or have `#[serde(default)]`. Numbers read back as they were,
+/// to the last bit; NaN and the infinities, which JSON does not have, are written as `null`. Nesting
+/// of 128 levels and more is refused.
 #[derive(Debug, Clone, Copy)]
 pub struct Json;
 
