@@ -33,6 +33,8 @@
 //! # Ok::<(), CodecError>(())
 //! ```
 
+#[cfg(feature = "compressed")]
+mod compressed;
 mod encoded;
 mod error_codec;
 mod json;
@@ -47,6 +49,8 @@ use bytes::BytesMut;
 
 use crate::subject::Shown;
 
+#[cfg(feature = "compressed")]
+pub use compressed::Compressed;
 pub use encoded::Encoded;
 pub use error_codec::{AsIs, ErrorCodec};
 #[cfg(feature = "json")]
@@ -94,6 +98,12 @@ pub enum CodecError {
         expected: Option<&'static str>,
         /// What the header says.
         found: String,
+    },
+    /// The payload is packed, and unpacks to more than the codec reads.
+    #[error("the payload unpacks to more than {max} bytes")]
+    TooLarge {
+        /// How much the codec reads, in bytes.
+        max: usize,
     },
 }
 

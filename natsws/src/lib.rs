@@ -39,7 +39,7 @@
 //! - [`Client`] is what applications hold: typed publish, request and subscribe.
 //! - [`derive@Subject`] declares a message; [`Subject`], [`EncodeMessage`], [`DecodeMessage`] and
 //!   [`Request`] are what it implements, and what can be written by hand.
-//! - [`codec`] has `Json`, `Text`, `MsgPack` and `Raw`, and the traits for your own.
+//! - [`codec`] has `Json`, `Text`, `MsgPack`, `Raw` and `Compressed`, and the traits for your own.
 //! - [`Connection`] is the layer below: subjects and bytes, events, drain.
 //! - [`ConnectOptions`] has every option with its default.
 //! - `embedded::Broker` (feature `embedded`) is a NATS broker in your own process, for tests.
@@ -70,7 +70,8 @@
 //! | `tls-ring` | yes | TLS with ring |
 //! | `tls-aws-lc-rs` | | TLS with aws-lc-rs, which is used where both are on |
 //! | `json` | yes | the codec `Json` |
-//! | `msgpack` | | the codec `MsgPack` |
+//! | `msgpack` | | the codecs `MsgPack` and `MsgPackCompact` |
+//! | `compressed` | | the codec `Compressed`, which packs what another writes |
 //! | `nkeys` | | logging in with NKEYs, JWTs and creds files |
 //! | `derive` | yes | `#[derive(Subject)]` |
 //! | `embedded` | | the broker in your own process |

@@ -65,6 +65,15 @@ impl<'m> Encoded<'m> {
         Encoded { subject: self.subject, headers: self.headers, payload: Source::Slice(payload) }
     }
 
+    /// The same with another payload that can be kept without a copy.
+    #[cfg(feature = "compressed")]
+    pub(super) fn with_shared<'p>(&self, payload: &'p Bytes) -> Encoded<'p>
+    where
+        'm: 'p,
+    {
+        Encoded { subject: self.subject, headers: self.headers, payload: Source::Shared(payload) }
+    }
+
     /// The subject that the message was published to; empty for an error's body.
     pub fn subject(&self) -> &'m str {
         self.subject

@@ -47,9 +47,23 @@ impl<E: Display, C: Codec<E>> ErrorCodec<E> for C {
 }
 
 /// `error = ServiceError` written out: whatever the codec, it is the error reply itself.
+///
+/// Its packed form is written out for each codec, since it cannot be for every `Compressed<C>` at
+/// once: a codec `C` might have a `ServiceError` as its value.
 macro_rules! as_it_is {
     ($($codec:ty),*) => {$(
         impl ErrorCodec<ServiceError> for $codec {
+            fn encode_error(error: &ServiceError, code: u16) -> ServiceError {
+                AsIs::encode_error(error, code)
+            }
+
+            fn decode_error(error: ServiceError) -> Result<ServiceError, ServiceError> {
+                AsIs::decode_error(error)
+            }
+        }
+
+        #[cfg(feature = "compressed")]
+        impl<const MAX: usize> ErrorCodec<ServiceError> for super::Compressed<$codec, MAX> {
             fn encode_error(error: &ServiceError, code: u16) -> ServiceError {
                 AsIs::encode_error(error, code)
             }
