@@ -41,6 +41,7 @@ mod json;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod raw;
+mod registry;
 mod text;
 
 use std::error::Error;
@@ -58,6 +59,7 @@ pub use json::Json;
 #[cfg(feature = "msgpack")]
 pub use msgpack::{MsgPack, MsgPackCompact};
 pub use raw::Raw;
+pub use registry::Registry;
 pub use text::Text;
 
 /// A value that could not be encoded, or a payload that could not be decoded.
@@ -104,6 +106,17 @@ pub enum CodecError {
     TooLarge {
         /// How much the codec reads, in bytes.
         max: usize,
+    },
+    /// No codec of a [`Registry`] is for this content type.
+    #[error(
+        "no codec is for {found}; there are those for {known}",
+        found = Shown(found), known = known.join(", ")
+    )]
+    UnknownContentType {
+        /// What the header says, or what was to be written.
+        found: String,
+        /// The content types of the registry.
+        known: Vec<&'static str>,
     },
 }
 
