@@ -42,6 +42,8 @@ mod json;
 mod msgpack;
 mod raw;
 mod registry;
+#[cfg(all(test, feature = "json", feature = "msgpack", feature = "compressed"))]
+mod tests;
 mod text;
 
 use std::error::Error;
