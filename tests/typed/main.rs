@@ -1,8 +1,10 @@
 //! Typed publish, subscribe and request, against the real server and the embedded broker.
 
 mod calls;
+mod codecs;
 mod families;
 mod faults;
+mod hostile;
 mod injection;
 mod recorder;
 
