@@ -32,6 +32,8 @@
 //! assert_eq!(Encoded::new("", &[0, 0, 1, 0]).decode_as::<BigEndian, u32>()?, 256);
 //! # Ok::<(), CodecError>(())
 //! ```
+//!
+//! Where a program gets messages of any type, a [`Registry`] finds the codec by the content type.
 
 #[cfg(feature = "compressed")]
 mod compressed;
