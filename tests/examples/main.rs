@@ -6,3 +6,4 @@ mod program;
 mod quickstart;
 mod test_without_a_server;
 mod typed;
+mod write_a_codec;
