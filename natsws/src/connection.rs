@@ -18,7 +18,7 @@ use crate::options::{ConnectOptions, PoolServer};
 use crate::payload::Payload;
 use crate::protocol::ServerInfo;
 use crate::publish::Publish;
-use crate::request::SendRequest;
+use crate::request::{RequestMany, SendRequest};
 use crate::runtime;
 use crate::server_addr::{AddrError, IntoServers, ServerAddr};
 use crate::session::{Effects, Session, Unanswered};
@@ -193,6 +193,40 @@ impl Connection {
         payload: impl Into<Payload<'a>>,
     ) -> SendRequest<'a> {
         SendRequest::new(self, subject, payload.into())
+    }
+
+    /// Sends a request and gives a stream of the replies to it: ready when it is accepted for
+    /// sending.
+    ///
+    /// It is for a question that several answer, and for an answer that comes in parts. What ends the
+    /// stream is said by [`replies`](RequestMany::replies); unless it is said, time does.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use natsws::Replies;
+    ///
+    /// # async fn example(connection: natsws::Connection) -> Result<(), natsws::Error> {
+    /// let pause = Replies::Stall(Duration::from_millis(100));
+    /// let mut nodes = connection.request_many("nodes.list", "").replies(pause).await?;
+    /// while let Some(node) = nodes.next().await {
+    ///     println!("{}", node?.text()?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`RequestError`](crate::RequestError) where the request is not sent. What goes wrong later, as
+    /// that nobody is there, is an item of the stream.
+    ///
+    /// # Cancel safety
+    /// Dropped early, the request is given up; it may have been sent.
+    pub fn request_many<'a>(
+        &self,
+        subject: &'a str,
+        payload: impl Into<Payload<'a>>,
+    ) -> RequestMany<'a> {
+        RequestMany::new(self, subject, payload.into())
     }
 
     /// Waits until the server has everything that was published before: a PING and its PONG.

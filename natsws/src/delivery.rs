@@ -74,6 +74,10 @@ impl Place {
         Self { start, len, at }
     }
 
+    pub(crate) fn has_no_payload(&self) -> bool {
+        self.len <= self.at.payload_start
+    }
+
     /// Header and payload bytes: what counts against limits and in statistics.
     pub(crate) fn size(&self) -> usize {
         self.len.saturating_sub(self.at.headers_start) as usize

@@ -1,14 +1,18 @@
-//! Requests: a message, and the one reply to it.
+//! Requests: a message, and the one reply to it, or [many](many).
+
+mod many;
 
 use std::borrow::Borrow;
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use crate::connection::Connection;
+use crate::delivery::Delivery;
 use crate::driver::{Body, Refused};
 use crate::header::{HeaderError, Headers};
 use crate::msg::{Msg, RawMsg};
@@ -17,8 +21,9 @@ use crate::protocol::encode::{PublishHead, Reply};
 use crate::publish::body;
 use crate::runtime;
 use crate::service_error::ServiceError;
-use crate::session::{Outcome, SubjectHash};
+use crate::session::{Collect, Outcome, SubjectHash};
 use crate::subject::{SubjectError, check_subject};
+pub use many::{ReplyStream, RequestMany};
 
 /// Why a request has no reply. `E` is the error that the service declares for it.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +81,13 @@ pub enum RequestError<E = Infallible> {
         /// The reply as it came.
         raw: Box<RawMsg>,
     },
+    /// Of many replies some were dropped here, because they were not read fast enough. More may
+    /// follow.
+    #[error("{dropped} replies were dropped, because they were not read fast enough")]
+    Lagged {
+        /// How many.
+        dropped: u64,
+    },
     /// The service answered with the error that it declares.
     #[error("the service answered with an error")]
     Remote(#[source] E),
@@ -121,6 +133,8 @@ pub(crate) enum ReplyTo {
     Shared,
     /// A subject of its own.
     Own(String),
+    /// A subject of its own, and it is many that come there.
+    Many(Arc<Collect>),
 }
 
 /// A request between its first poll and its outcome. Dropping it gives its slot back.
@@ -165,7 +179,7 @@ impl<C: Borrow<Connection>> Exchange<C> {
     pub(crate) fn check_reply(&self) -> Result<(), SubjectError> {
         match &self.reply_to {
             ReplyTo::Own(reply) => check_subject(reply),
-            ReplyTo::Shared => Ok(()),
+            ReplyTo::Shared | ReplyTo::Many(_) => Ok(()),
         }
     }
 
@@ -190,18 +204,17 @@ impl<C: Borrow<Connection>> Exchange<C> {
         if self.sent {
             return self.poll_reply(waker);
         }
-        match ready!(self.poll_send(head, body, waker)) {
-            Step::Outcome(outcome) => self.finish(outcome),
-            Step::Refused(refused) => {
-                self.cancel();
-                self.sent = true;
-                Poll::Ready(Err(RequestError::refused(refused)))
-            }
-        }
+        let step = ready!(self.poll_send(head, body, waker));
+        Poll::Ready(self.stopped(step))
     }
 
     /// Waits for the outcome of what was sent.
     pub(crate) fn poll_reply<E>(&mut self, waker: &Waker) -> Poll<Result<Msg, RequestError<E>>> {
+        let outcome = ready!(self.poll_outcome(waker));
+        Poll::Ready(self.finish(outcome))
+    }
+
+    fn poll_outcome(&mut self, waker: &Waker) -> Poll<Outcome> {
         let outcome = match self.token {
             Some(token) => {
                 let shared = self.connection.borrow().shared();
@@ -209,26 +222,43 @@ impl<C: Borrow<Connection>> Exchange<C> {
             }
             None => Outcome::Closed,
         };
-        self.finish(outcome)
+        self.token = None;
+        Poll::Ready(outcome)
     }
 
-    fn finish<E>(&mut self, outcome: Outcome) -> Poll<Result<Msg, RequestError<E>>> {
-        self.token = None;
-        Poll::Ready(match outcome {
-            Outcome::Reply(delivery) => {
-                let connection = self.connection.borrow();
-                Msg::new(delivery, || Some(connection.clone())).map_err(|(_, delivery)| {
-                    RequestError::MalformedReply { raw: Box::new(RawMsg(delivery)) }
-                })
+    /// What came of a request that was not sent, or not for long.
+    fn stopped<E>(&mut self, step: Step) -> Result<Msg, RequestError<E>> {
+        match step {
+            Step::Outcome(outcome) => self.finish(outcome),
+            Step::Refused(refused) => {
+                self.cancel();
+                self.sent = true;
+                Err(RequestError::refused(refused))
             }
+        }
+    }
+
+    fn finish<E>(&self, outcome: Outcome) -> Result<Msg, RequestError<E>> {
+        match outcome {
+            Outcome::Reply(delivery) => self.received(delivery),
             Outcome::NoResponders => Err(RequestError::NoResponders),
-            Outcome::TimedOut => Err(RequestError::TimedOut { after: self.timeout }),
+            // Only many replies are ever complete.
+            Outcome::TimedOut | Outcome::Complete => {
+                Err(RequestError::TimedOut { after: self.timeout })
+            }
             Outcome::Disconnected { maybe_delivered } => {
                 let maybe_delivered = maybe_delivered && self.sent;
                 Err(RequestError::Disconnected { maybe_delivered })
             }
             Outcome::Denied => Err(RequestError::PermissionDenied),
             Outcome::Closed => Err(RequestError::Closed),
+        }
+    }
+
+    fn received<E>(&self, delivery: Delivery) -> Result<Msg, RequestError<E>> {
+        let connection = self.connection.borrow();
+        Msg::new(delivery, || Some(connection.clone())).map_err(|(_, delivery)| {
+            RequestError::MalformedReply { raw: Box::new(RawMsg(delivery)) }
         })
     }
 
@@ -253,6 +283,9 @@ impl<C: Borrow<Connection>> Exchange<C> {
                         ReplyTo::Own(reply) => {
                             session.request_at(reply, deadline, subject, waker, effects)
                         }
+                        ReplyTo::Many(collect) => {
+                            session.request_many(collect, deadline, subject, waker, effects)
+                        }
                     }
                 }
             };
@@ -265,6 +298,7 @@ impl<C: Borrow<Connection>> Exchange<C> {
             let reply = match reply_to {
                 ReplyTo::Shared => Reply::Inbox { prefix, token },
                 ReplyTo::Own(reply) => Reply::Subject(reply),
+                ReplyTo::Many(collect) => Reply::Subject(&collect.inbox),
             };
             let head = PublishHead { reply: Some(reply), ..*head };
             let sent = shared.outbox.poll_request(&effects.control, &head, body, token, waker);

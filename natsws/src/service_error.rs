@@ -97,16 +97,19 @@ impl ServiceError {
         Self::from_parts(headers, || payload.clone())
     }
 
+    /// Whether a reply with these headers is an error.
+    pub(crate) fn is_error_reply(headers: &Headers) -> bool {
+        !headers.is_empty()
+            && (headers.contains(ERROR_HEADER) || headers.contains(ERROR_CODE_HEADER))
+    }
+
     /// As [`from_reply`](Self::from_reply), with a payload that is made only where it is an error.
     pub(crate) fn from_parts(headers: &Headers, payload: impl FnOnce() -> Bytes) -> Option<Self> {
-        if headers.is_empty() {
+        if !Self::is_error_reply(headers) {
             return None;
         }
         let description = headers.get(ERROR_HEADER);
         let code = headers.get(ERROR_CODE_HEADER);
-        if description.is_none() && code.is_none() {
-            return None;
-        }
         let code = code.and_then(|code| code.trim().parse().ok()).unwrap_or(500);
         let mut error = Self::new(code, description.unwrap_or_default()).with_body(payload());
         error.0.headers = headers.clone();

@@ -3,6 +3,7 @@
 //! be done is collected in [`Effects`].
 
 mod backlog;
+mod exchanges;
 mod hand_over;
 mod keepalive;
 mod lifecycle;
@@ -10,13 +11,14 @@ mod moving;
 mod overflow;
 mod queue;
 mod receive;
+mod replies;
 mod requests;
 mod routes;
 mod taken;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +27,8 @@ use tokio::sync::oneshot;
 pub use overflow::Overflow;
 pub(crate) use overflow::QueueLimits;
 pub(crate) use queue::{Item, Queue};
+pub(crate) use replies::Collect;
+pub use replies::Replies;
 use requests::{Ended, Requests};
 pub(crate) use requests::{Outcome, SubjectHash};
 use routes::Routes;
@@ -231,30 +235,6 @@ impl Session {
         self.confirmed
     }
 
-    /// The number of requests that have a slot.
-    pub(crate) fn requests_in_flight(&self) -> usize {
-        self.requests.len()
-    }
-
-    /// Whether requests are taken: while there is a connection, or where they may wait for one.
-    pub(crate) fn takes_requests(&self) -> bool {
-        self.connected || self.keep_requests
-    }
-
-    /// Whether a request has no outcome yet.
-    pub(crate) fn is_waiting(&self, token: u64) -> bool {
-        self.requests.is_waiting(token)
-    }
-
-    /// Ends requests that will not be sent.
-    pub(crate) fn never_sent(&mut self, tokens: &[u64], effects: &mut Effects) {
-        for token in tokens {
-            let outcome = Outcome::Disconnected { maybe_delivered: false };
-            let ended = self.requests.complete(*token, outcome);
-            self.after(ended, effects);
-        }
-    }
-
     /// Whether more may be read from the server. The waker is for when a subscription that holds
     /// it up has room; when its time is over, [`timeout`](Self::timeout) gives way.
     pub(crate) fn poll_may_read(&mut self, waker: &Waker, effects: &mut Effects) -> bool {
@@ -354,9 +334,9 @@ impl Session {
         self.pongs.push_back(Pong { waiter: Waiter::Drained(sid), accepted });
     }
 
-    /// The subscriptions that have readers, with their queues.
+    /// The subscriptions that have readers, with their queues. Requests are none.
     pub(crate) fn subscriptions(&self) -> Vec<(u64, Arc<Queue>)> {
-        let all = self.routes.iter();
+        let all = self.routes.iter().filter(|(_, route)| route.request().is_none());
         all.filter_map(|(sid, route)| route.queue().map(|queue| (sid, Arc::clone(queue)))).collect()
     }
 
@@ -397,51 +377,6 @@ impl Session {
                 Unanswered::NotConnected { unconfirmed }
             };
             let _: Result<(), _> = waiter.send(Err(answer));
-        }
-    }
-
-    /// Takes a slot for a request, and makes sure that the shared inbox is subscribed.
-    pub(crate) fn request(
-        &mut self,
-        deadline: Instant,
-        subject: SubjectHash,
-        waker: &Waker,
-        effects: &mut Effects,
-    ) -> u64 {
-        if self.inbox_sid.is_none() {
-            let route = Route::new(format!("{}*", self.inbox), None, Target::Inbox);
-            self.inbox_sid = Some(self.subscribe(route, effects));
-        }
-        self.due_by(deadline, effects);
-        self.requests.insert(deadline, subject, waker)
-    }
-
-    /// Takes a slot for a request whose reply comes to a subject of its own.
-    pub(crate) fn request_at(
-        &mut self,
-        reply: &str,
-        deadline: Instant,
-        subject: SubjectHash,
-        waker: &Waker,
-        effects: &mut Effects,
-    ) -> u64 {
-        self.due_by(deadline, effects);
-        let token = self.requests.insert(deadline, subject, waker);
-        let mut route = Route::new(reply.to_owned(), None, Target::Request(token));
-        route.max = Some(1);
-        let sid = self.subscribe(route, effects);
-        self.requests.owns(token, sid);
-        token
-    }
-
-    pub(crate) fn poll_reply(&mut self, token: u64, waker: &Waker) -> Poll<Outcome> {
-        self.requests.poll(token, waker)
-    }
-
-    /// Gives a request up.
-    pub(crate) fn cancel(&mut self, token: u64, effects: &mut Effects) {
-        if let Some(sid) = self.requests.cancel(token) {
-            self.unsubscribe(sid, effects);
         }
     }
 

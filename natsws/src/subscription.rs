@@ -343,17 +343,13 @@ impl Subscription {
 
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Msg, SubscriptionError>>> {
-        loop {
-            if let Some(item) = self.local.pop(&self.queue) {
-                if matches!(item, Item::Delivery(_)) {
-                    self.processed += 1;
-                }
-                return Poll::Ready(Some(read(item, || Some(self.connection.clone()))));
-            }
-            if !ready!(self.queue.poll_take(cx, &mut self.local)) {
-                return Poll::Ready(None);
-            }
+        let Some(item) = ready!(self.local.poll_next(&self.queue, cx)) else {
+            return Poll::Ready(None);
+        };
+        if matches!(item, Item::Delivery(_)) {
+            self.processed += 1;
         }
+        Poll::Ready(Some(read(item, || Some(self.connection.clone()))))
     }
 
     /// The subject as it was subscribed to, wildcards and all.

@@ -17,6 +17,7 @@ const ROWS: &[(&str, &[&str])] = &[
             "server_addr",
             "escaped",
             "service_error",
+            "end_of_replies",
             "delivery",
             "payload",
         ],

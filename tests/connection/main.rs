@@ -16,6 +16,7 @@ mod handshake;
 mod headers;
 mod lifecycle;
 mod limits;
+mod many;
 mod options;
 mod permissions;
 mod pressure;

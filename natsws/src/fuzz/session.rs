@@ -635,6 +635,7 @@ impl<'a> World<'a> {
                 (Outcome::Closed, None) => assert!(self.closed),
                 (Outcome::Reply(reply), None) => assert!(!reply.is_no_responders()),
                 (Outcome::NoResponders | Outcome::Denied, None) => {}
+                (Outcome::Complete, None) => unreachable!("none of them wants many replies"),
             }
             let again = self.session.poll_reply(request.token, Waker::noop());
             assert!(matches!(again, Poll::Ready(Outcome::Closed)), "a second outcome");

@@ -65,7 +65,7 @@ impl Session {
                 continue;
             };
             route.batch = None;
-            let Target::Queue(queue) = &route.target else { continue };
+            let Some(queue) = route.read_from() else { continue };
             let (waker, paces) = queue.push(&self.block, batch);
             effects.wakers.extend(waker);
             match tell(&route.subject, paces, effects) {
@@ -97,8 +97,7 @@ impl Session {
         let Some(mut route) = self.routes.remove(sid) else { return };
         let followers = route.followers.iter();
         effects.ended.extend(followers.filter_map(|sid| self.routes.remove(*sid)));
-        if let Target::Queue(queue) = &route.target {
-            let queue = Arc::clone(queue);
+        if let Some(queue) = route.read_from().cloned() {
             self.hand_over_last(&mut route, &queue, effects);
             effects.wakers.extend(reason.and_then(|reason| queue.tell(reason)));
         }

@@ -27,7 +27,7 @@ impl Session {
             self.block = block.clone();
         }
         match op {
-            ServerOp::Msg { sid, delivery } => self.deliver(sid, delivery, effects),
+            ServerOp::Msg { sid, delivery } => self.deliver(sid, delivery, now, effects),
             ServerOp::Ping => effects.control.extend_from_slice(encode::PONG),
             ServerOp::Pong => {
                 // Whoever waits for it finds what came before it.
@@ -55,7 +55,7 @@ impl Session {
             ServerOp::Msg { sid, delivery } => {
                 let place;
                 (self.block, place) = delivery.into_parts();
-                self.deliver(sid, place, effects);
+                self.deliver(sid, place, now, effects);
             }
             ServerOp::Err(text) => self.server_error(ServerError::parse(&text), effects),
             _ => {}
@@ -64,14 +64,15 @@ impl Session {
         self.block = Bytes::new();
     }
 
-    fn deliver(&mut self, sid: u64, place: Place, effects: &mut Effects) {
+    fn deliver(&mut self, sid: u64, place: Place, now: Instant, effects: &mut Effects) {
         let size = place.size();
         self.in_msgs += 1;
         self.in_bytes += size as u64;
-        self.deliver_to(sid, place, size, effects);
+        self.deliver_to(sid, place, now, effects);
     }
 
-    fn deliver_to(&mut self, sid: u64, place: Place, size: usize, effects: &mut Effects) {
+    fn deliver_to(&mut self, sid: u64, place: Place, now: Instant, effects: &mut Effects) {
+        let size = place.size();
         let Some(route) = self.routes.get_mut(sid) else { return };
         route.received += 1;
         route.deadline = None;
@@ -81,6 +82,7 @@ impl Session {
         route.uncounted |=
             route.max.is_some() && (!route.followers.is_empty() || cut().is_no_responders());
         let (complete, uncounted) = (route.is_complete(), route.uncounted);
+        let mut over = false;
         match &route.target {
             Target::Queue(_) => {
                 self.batches.add(&mut route.batch, sid, place, size);
@@ -92,7 +94,7 @@ impl Session {
             }
             Target::Follows(leader) => {
                 let leader = *leader;
-                return self.deliver_to(leader, place, size, effects);
+                return self.deliver_to(leader, place, now, effects);
             }
             Target::Inbox => {
                 let subject = place.subject(&self.block);
@@ -106,11 +108,25 @@ impl Session {
                 let token = *token;
                 self.reply(token, place, effects);
             }
+            Target::Replies(token, collect) => {
+                let token = *token;
+                let judgement = collect.judge(place, &self.block, complete, now);
+                if judgement.keep {
+                    self.batches.add(&mut route.batch, sid, place, size);
+                }
+                if let Some(deadline) = judgement.deadline {
+                    self.requests.wait_until(token, deadline);
+                    self.due_by(deadline, effects);
+                } else if let Some(outcome) = judgement.outcome {
+                    over = true;
+                    effects.wakers.extend(self.requests.answer(token, outcome));
+                }
+            }
         }
-        if complete && uncounted {
-            self.unsubscribe(sid, effects);
-        } else if complete {
+        if complete && !uncounted {
             self.end_route(sid, None, effects);
+        } else if complete || over {
+            self.unsubscribe(sid, effects);
         }
     }
 
@@ -186,7 +202,7 @@ impl Session {
                 let ended = self.requests.end(|_, _| Some(Outcome::Denied));
                 self.after(ended, effects);
             }
-            Target::Request(token) => {
+            Target::Request(token) | Target::Replies(token, _) => {
                 let token = *token;
                 let ended = self.requests.complete(token, Outcome::Denied);
                 self.after(ended, effects);

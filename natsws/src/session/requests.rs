@@ -9,6 +9,8 @@ use crate::runtime::Instant;
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Reply(Delivery),
+    /// Of many replies the last one has come.
+    Complete,
     NoResponders,
     TimedOut,
     /// The connection was lost; says whether the request may have been delivered before.
@@ -157,6 +159,14 @@ impl Requests {
             ended.add(slot, outcome);
         }
         ended
+    }
+
+    /// Gives a request that goes on until then.
+    pub(crate) fn wait_until(&mut self, token: u64, deadline: Instant) {
+        self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+        if let Some(slot) = self.slot(token) {
+            slot.deadline = deadline;
+        }
     }
 
     /// Ends every request whose deadline has passed.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use super::queue::{Item, Queue};
+use super::replies::Collect;
 use crate::protocol::encode;
 use crate::runtime::Instant;
 
@@ -16,6 +17,8 @@ pub(crate) enum Target {
     Handler(Box<Inline>),
     /// The one message goes to a request, by its token.
     Request(u64),
+    /// All of them go to one request, by its token.
+    Replies(u64, Arc<Collect>),
     /// The shared inbox of all requests.
     Inbox,
     /// Whatever another subscription's messages go to, in the order in which they came.
@@ -84,7 +87,25 @@ impl Route {
         match &self.target {
             Target::Queue(queue) => Some(queue),
             Target::Handler(inline) => Some(&inline.queue),
+            Target::Replies(_, collect) => Some(&collect.queue),
             Target::Request(_) | Target::Inbox | Target::Follows(_) => None,
+        }
+    }
+
+    /// The request that the subscription is for alone, by its token.
+    pub(super) fn request(&self) -> Option<u64> {
+        match &self.target {
+            Target::Request(token) | Target::Replies(token, _) => Some(*token),
+            _ => None,
+        }
+    }
+
+    /// Where messages wait for the one who reads them.
+    pub(super) fn read_from(&self) -> Option<&Arc<Queue>> {
+        match &self.target {
+            Target::Queue(queue) => Some(queue),
+            Target::Replies(_, collect) => Some(&collect.queue),
+            _ => None,
         }
     }
 

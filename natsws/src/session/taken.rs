@@ -1,5 +1,7 @@
 //! What a reader has taken out of its queue and not read yet.
 
+use std::task::{Context, Poll, ready};
+
 use super::backlog::Backlog;
 use super::overflow::{Overflow, QueueLimits};
 use super::queue::{Item, Queue};
@@ -34,6 +36,19 @@ impl Progress {
 }
 
 impl Taken {
+    /// Takes what has waited longest, out of the queue where nothing is left here. `None` is the end.
+    #[inline(always)]
+    pub(crate) fn poll_next(&mut self, queue: &Queue, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        loop {
+            if let Some(item) = self.pop(queue) {
+                return Poll::Ready(Some(item));
+            }
+            if !ready!(queue.poll_take(cx, self)) {
+                return Poll::Ready(None);
+            }
+        }
+    }
+
     /// Takes what has waited longest.
     #[inline(always)]
     pub(crate) fn pop(&mut self, queue: &Queue) -> Option<Item> {
