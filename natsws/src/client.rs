@@ -6,7 +6,8 @@ use crate::drain::{DrainError, DrainReport, FlushError};
 use crate::options::ConnectOptions;
 use crate::server_addr::IntoServers;
 use crate::typed::{
-    Caller, DecodeOwned, EncodeMessage, PublishMessage, Request, RequestMessage, SubscribeTo,
+    Caller, DecodeOwned, EncodeMessage, PublishMessage, Request, RequestManyMessage,
+    RequestMessage, SubscribeTo,
 };
 
 /// A client of NATS for typed messages: what applications hold. It is cheap to clone.
@@ -114,6 +115,36 @@ impl Client {
         message: &'a M,
     ) -> RequestMessage<'a, M> {
         RequestMessage::new(&self.connection, message, Some(subject))
+    }
+
+    /// Sends a request and gives a stream of the replies to it: of several who answer, or of a
+    /// service that answers in parts. Ready when it is accepted for sending.
+    ///
+    /// ```no_run
+    /// use natsws::{Client, Subject};
+    /// use serde::Serialize;
+    ///
+    /// #[derive(Serialize, Subject)]
+    /// #[subject("nodes.list", reply = String)]
+    /// struct ListNodes;
+    ///
+    /// # async fn example(client: Client) -> Result<(), natsws::Error> {
+    /// let mut nodes = client.request_many(&ListNodes).await?;
+    /// while let Some(node) = nodes.next().await {
+    ///     println!("{}", node?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`RequestError`](crate::RequestError) where the request is not sent. What goes wrong later, as
+    /// that nobody is there, is an item of the stream.
+    ///
+    /// # Cancel safety
+    /// Dropped early, the request is given up; it may have been sent.
+    pub fn request_many<'a, M: Request>(&self, message: &'a M) -> RequestManyMessage<'a, M> {
+        RequestManyMessage::new(&self.connection, message)
     }
 
     /// Subscribes to all subjects of a type: ready when the server has seen it.

@@ -64,6 +64,10 @@ impl Deadline {
         self.0.saturating_duration_since(runtime::now())
     }
 
+    pub(crate) fn instant(self) -> Instant {
+        self.0
+    }
+
     /// Whether it has passed.
     pub fn has_passed(self) -> bool {
         self.remaining().is_zero()

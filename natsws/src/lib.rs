@@ -150,9 +150,9 @@ pub use transport::{Phase, ProxyError, TransportError};
 pub use typed::{
     Call, CallFuture, Caller, DecodeError, DecodeMessage, DecodeOwned, EncodeMessage, Filter,
     FromTail, FromToken, Message, PublishMessage, PublishMessageFuture, ReceiveError, Received,
-    Request, RequestFuture, RequestMessage, Response, ResponseFuture, Subject, SubjectReader,
-    SubjectWriter, SubscribeTo, ToTail, ToToken, TokenOf, Tokens, TypedSubscription,
-    template_matches,
+    Request, RequestFuture, RequestManyMessage, RequestMessage, Response, ResponseFuture, Subject,
+    SubjectReader, SubjectWriter, SubscribeTo, ToTail, ToToken, TokenOf, Tokens, TypedReplyStream,
+    TypedSubscription, template_matches,
 };
 
 #[cfg(feature = "derive")]

@@ -23,6 +23,7 @@ use crate::runtime;
 use crate::service_error::ServiceError;
 use crate::session::{Collect, Outcome, SubjectHash};
 use crate::subject::{SubjectError, check_subject};
+pub(crate) use many::Opening;
 pub use many::{ReplyStream, RequestMany};
 
 /// Why a request has no reply. `E` is the error that the service declares for it.

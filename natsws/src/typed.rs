@@ -3,6 +3,7 @@
 
 mod call;
 mod filter;
+mod many;
 mod message;
 mod publish;
 mod reader;
@@ -18,6 +19,7 @@ mod writer;
 
 pub use call::{Call, CallFuture, RequestFuture, Response};
 pub use filter::{Filter, TokenOf};
+pub use many::{RequestManyMessage, TypedReplyStream};
 pub use message::{DecodeError, DecodeMessage, DecodeOwned, EncodeMessage, Message, Request};
 pub use publish::{PublishMessage, PublishMessageFuture};
 pub use reader::SubjectReader;

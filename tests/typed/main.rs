@@ -6,6 +6,7 @@ mod families;
 mod faults;
 mod hostile;
 mod injection;
+mod many;
 mod recorder;
 
 use std::time::Duration;

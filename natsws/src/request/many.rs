@@ -40,6 +40,10 @@ impl Opening {
         }
     }
 
+    pub(crate) fn timeout(&self) -> Duration {
+        self.exchange.as_ref().map_or(Duration::ZERO, Exchange::timeout)
+    }
+
     /// Whether nothing has been done yet.
     pub(crate) fn is_new(&self) -> bool {
         self.exchange.as_ref().is_some_and(Exchange::is_new)
