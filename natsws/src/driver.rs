@@ -30,7 +30,7 @@ use crate::event::{CloseError, Disconnect, Event, State};
 use crate::protocol::ServerInfo;
 use crate::runtime::{self, BoxFuture, Instant, Sleep};
 use crate::server_addr::ServerAddr;
-use crate::session::Effects;
+use crate::session::{Effects, Session};
 use handshake::Established;
 use link::Link;
 use moving::Why;
@@ -208,6 +208,8 @@ impl Driver {
         }
         if let Some((transport, decoder)) = link.into_parts() {
             runtime::spawn(moving::linger(transport, decoder, Arc::clone(&self.shared)));
+        } else {
+            self.shared.with_session(Session::end_left);
         }
         let (link, misfits) = self.arrive(&server, established, false);
         self.shared.count_reconnect();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use natsws::{Event, State};
+use natsws::{Event, Replies, State};
 use natsws_tests::{Transport, eventually, within};
 
 use crate::load::{Audience, Load, Mark, Service, assert_distinct, assert_subscribed_once};
@@ -131,6 +131,57 @@ async fn a_lame_duck_is_left_without_a_failed_request_over_tcp() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lame_duck_is_left_without_a_failed_request_over_websocket_with_tls() {
     a_lame_duck_is_left_without_a_failed_request(Way::WssWithCertificate).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_replies_to_one_request_go_on_while_the_connection_moves() {
+    for way in Way::ALL {
+        let stage = Stage::with(way, goodbye);
+        let elsewhere = stage.client(&[2], stage.options()).await;
+        let mut asked = elsewhere.connection().subscribe("parts.*").await.expect("subscribed");
+        let options = stage.options().move_on_lame_duck(true);
+        let client = stage.client(&[0, 1, 2], options).await;
+        let nc = client.connection();
+        let limit = Duration::from_secs(60);
+        // Interest travels between nodes in its own time.
+        let mut attempts = 0;
+        let (msg, mut replies) = eventually("somebody who answers", async || {
+            attempts += 1;
+            let subject = format!("parts.{attempts}");
+            let ask = nc.request_many(&subject, "").replies(Replies::Count(6)).timeout(limit);
+            let replies = ask.await.expect("sent");
+            let wait = Duration::from_millis(100);
+            while let Ok(msg) = tokio::time::timeout(wait, asked.next()).await {
+                let msg = msg.expect("a request").expect("no gap");
+                if msg.subject() == subject {
+                    return Some((msg, replies));
+                }
+            }
+            None
+        })
+        .await;
+        let answer = async |reply: &'static str| msg.respond(reply).await.expect("answered");
+        let mut read = async || {
+            let reply = within("a reply", replies.next()).await.expect("more").expect("a reply");
+            reply.text().expect("text").to_owned()
+        };
+        answer("0").await;
+        assert_eq!(read().await, "0");
+        let answering = async {
+            for reply in ["1", "2", "3"] {
+                answer(reply).await;
+            }
+        };
+        tokio::join!(say_goodbye(&stage, &client), answering);
+        answer("4").await;
+        answer("5").await;
+        for expected in ["1", "2", "3", "4", "5"] {
+            assert_eq!(read().await, expected, "{way:?}");
+        }
+        assert!(within("the end", replies.next()).await.is_none());
+        assert!(replies.is_complete());
+        assert_eq!(nc.requests_in_flight(), 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

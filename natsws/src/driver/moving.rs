@@ -1,7 +1,7 @@
 //! Moving to another server before the connection to this one ends.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::protocol::decode::Decoder;
 use crate::protocol::encode;
 use crate::protocol::op::ServerOp;
 use crate::runtime;
-use crate::session::Effects;
+use crate::session::{Effects, Session};
 use crate::transport::{BoxTransport, TransportError};
 
 /// How long the old server has to confirm what it was sent last.
@@ -30,7 +30,8 @@ const LEAVE: Duration = Duration::from_secs(2);
 /// for itself alone, and a server that hears first that the old one has forgotten a subscription
 /// would say that nobody is there.
 const SETTLE: Duration = Duration::from_millis(250);
-/// How long replies that were on their way are still taken from the old server.
+/// How long replies that were on their way are still taken from the old server. Where many come to
+/// one request it is as long as that goes on, or the old server does.
 const LINGER: Duration = Duration::from_secs(1);
 /// Clients that hear of it at once do not all move at once.
 const SPREAD: Duration = Duration::from_millis(500);
@@ -162,13 +163,21 @@ pub(super) async fn leave(link: &mut Link, shared: &Shared) -> Result<(), Discon
 
 /// Takes the replies that were on their way to the old server, and closes the connection to it.
 pub(super) async fn linger(mut transport: BoxTransport, mut decoder: Decoder, shared: Arc<Shared>) {
-    let late = async {
-        let mut info = ServerInfo::default();
-        // It ends when the server ends it, which is no news.
-        let mut next =
-            async || aside(&shared, &mut transport, &mut decoder, &mut info, Errors::Ignore).await;
-        while next().await.is_ok() {}
-    };
-    let _: Option<()> = runtime::timeout(LINGER, late).await;
+    {
+        let mut late = pin!(async {
+            let mut info = ServerInfo::default();
+            // It ends when the server ends it, which is no news.
+            let mut next = async || {
+                aside(&shared, &mut transport, &mut decoder, &mut info, Errors::Ignore).await
+            };
+            while next().await.is_ok() {}
+        });
+        let mut stays = true;
+        while stays {
+            let ended = runtime::timeout(LINGER, late.as_mut()).await.is_some();
+            stays = !ended && shared.session().has_left();
+        }
+    }
+    shared.with_session(Session::end_left);
     let _: Option<Result<(), TransportError>> = runtime::timeout(LINGER, transport.close()).await;
 }

@@ -4,10 +4,14 @@
 //! both servers know them, and no message comes twice by it. The old server then forgets all other
 //! subscriptions, and what it had sent before its PONG is still delivered. Only then does the new
 //! server get those, since both would send each message.
+//!
+//! Many replies to one request can do neither: they would come twice, or some not at all. They stay
+//! with the old server, and what is not over when that goes has lost its connection.
 
 use tokio::sync::oneshot;
 
-use super::{Pong, Session, Unanswered, Waiter};
+use super::routes::Target;
+use super::{Effects, Outcome, Pong, Session, Unanswered, Waiter};
 use crate::protocol::{ServerInfo, encode};
 use crate::runtime::Instant;
 
@@ -30,8 +34,9 @@ impl Session {
         left: oneshot::Sender<Result<(), Unanswered>>,
         out: &mut Vec<u8>,
     ) {
-        for (sid, route) in self.routes.iter() {
-            let is_for_replies = route.queue_group.is_none() && route.may_overlap();
+        for (sid, route) in self.routes.iter_mut() {
+            route.left = matches!(route.target, Target::Replies(..));
+            let is_for_replies = route.left || (route.queue_group.is_none() && route.may_overlap());
             if !is_for_replies && !route.draining {
                 encode::unsubscribe(out, sid, None);
             }
@@ -49,11 +54,27 @@ impl Session {
             }
         }
         for (sid, route) in self.routes.iter_mut() {
-            if !route.has_moved(sid, out) {
+            if !route.left && !route.has_moved(sid, out) {
                 route.write(sid, out);
             }
         }
         self.use_server(info, now);
+    }
+
+    /// Whether something is still to come from a server that was left.
+    pub(crate) fn has_left(&self) -> bool {
+        self.routes.iter().any(|(_, route)| route.left)
+    }
+
+    /// Nothing more comes from the server that was left.
+    pub(crate) fn end_left(&mut self, effects: &mut Effects) {
+        let left = self.routes.iter().filter(|(_, route)| route.left);
+        let tokens: Vec<_> = left.filter_map(|(_, route)| route.request()).collect();
+        for token in tokens {
+            let outcome = Outcome::Disconnected { maybe_delivered: true };
+            let ended = self.requests.complete(token, outcome);
+            self.after(ended, effects);
+        }
     }
 
     /// The connection does not move after all.

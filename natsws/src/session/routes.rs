@@ -51,6 +51,8 @@ pub(crate) struct Route {
     pub(super) batch: Option<u32>,
     /// The server that the connection is moving to knows it already, and counts from there.
     pub(crate) moved: Option<u64>,
+    /// The connection has moved away from the server that alone knows it.
+    pub(super) left: bool,
     /// Those that follow this one: they begin and end with it.
     pub(super) followers: Vec<u64>,
 }
@@ -73,6 +75,7 @@ impl Route {
             deadline: None,
             batch: None,
             moved: None,
+            left: false,
             followers: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! What each server is told while a connection moves, byte for byte.
 
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +10,9 @@ use super::*;
 use crate::protocol::decode::{Decoder, Limits};
 use crate::protocol::op::ServerOp;
 use crate::runtime;
-use crate::session::{Effects, Queue, QueueLimits, Route, SubjectHash, Target};
+use crate::session::{
+    Collect, Effects, Outcome, Queue, QueueLimits, Replies, Route, SubjectHash, Taken, Target,
+};
 
 fn session() -> Session {
     let mut session =
@@ -31,6 +33,20 @@ fn request(session: &mut Session) -> u64 {
     let deadline = runtime::now() + Duration::from_secs(60);
     let subject = SubjectHash::of("r");
     session.request(deadline, subject, Waker::noop(), &mut Effects::default())
+}
+
+/// Asks for many replies; gives the token.
+fn request_many(session: &mut Session, collect: &Arc<Collect>) -> u64 {
+    let deadline = runtime::now() + Duration::from_secs(60);
+    let subject = SubjectHash::of("r");
+    let mut effects = Effects::default();
+    session.request_many(collect, deadline, subject, Waker::noop(), &mut effects)
+}
+
+fn collect() -> Arc<Collect> {
+    let queue = Arc::new(Queue::new(QueueLimits::default()));
+    let (inbox, replies) = ("i.y.0".into(), Replies::WithinTimeout);
+    Arc::new(Collect { inbox, queue, replies, typed: false, until: None })
 }
 
 fn said(write: impl FnOnce(&mut Vec<u8>)) -> String {
@@ -173,4 +189,45 @@ fn a_flush_is_told_of_all_that_was_lost_and_only_once() {
     session.flush(flush, 9, &mut effects);
     session.disconnected(9, 0, &[], &mut effects);
     assert_eq!(session.take_lost(), 1);
+}
+
+#[test]
+fn many_replies_stay_with_the_old_server_and_end_with_it() {
+    let mut session = session();
+    let wanted = collect();
+    let token = request_many(&mut session, &wanted);
+    assert_eq!(said(|out| session.move_first(out)), "");
+    let (left, _gone) = oneshot::channel();
+    assert_eq!(said(|out| session.leave(0, left, out)), "PING\r\n");
+    let begun = request_many(&mut session, &collect());
+    assert_eq!(arrive(&mut session), "SUB i.y.0 2\r\n");
+
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.push(Bytes::from_static(b"MSG i.y.0 1 1\r\nx\r\n"));
+    let late = decoder.next().expect("a good operation").expect("a message");
+    session.receive_aside(late, runtime::now(), &mut Effects::default());
+    assert!(session.has_left());
+    session.end_left(&mut Effects::default());
+    assert!(!session.has_left());
+    let mut reader = Taken::default();
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(matches!(reader.poll_next(&wanted.queue, &mut cx), Poll::Ready(Some(_))));
+    assert!(matches!(reader.poll_next(&wanted.queue, &mut cx), Poll::Ready(None)));
+    let outcome = session.poll_reply(token, Waker::noop());
+    let lost = matches!(outcome, Poll::Ready(Outcome::Disconnected { maybe_delivered: true }));
+    assert!(lost, "{outcome:?}");
+    assert!(session.poll_reply(begun, Waker::noop()).is_pending());
+}
+
+#[test]
+fn many_replies_go_to_the_next_server_where_the_old_one_is_lost() {
+    let keep_requests = true;
+    let interval = Duration::from_secs(60);
+    let mut session = Session::new("i.x.".into(), interval, 2, keep_requests, runtime::now());
+    session.resume(ServerInfo::default(), runtime::now(), &mut Vec::new());
+    request_many(&mut session, &collect());
+    session.leave(0, oneshot::channel().0, &mut Vec::new());
+    session.disconnected(0, 0, &[], &mut Effects::default());
+    assert!(!session.has_left());
+    assert_eq!(arrive(&mut session), "SUB i.y.0 1\r\n");
 }
