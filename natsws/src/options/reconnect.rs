@@ -220,7 +220,8 @@ impl ConnectOptions {
     /// The new connection is up before the old one ends. Subscriptions of queue groups and requests
     /// miss nothing; other subscriptions miss what comes during about one round trip. Subscribers
     /// elsewhere may get what was published before the move after what was published behind it,
-    /// since it comes to them by another way.
+    /// since it comes to them by another way. Many replies to one request still come from the old
+    /// server, for as long as it is there.
     pub fn move_on_lame_duck(mut self, moves: bool) -> Self {
         self.reconnect.move_on_lame_duck = moves;
         self

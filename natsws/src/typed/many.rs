@@ -154,7 +154,8 @@ impl<M: Request> fmt::Debug for RequestManyMessage<'_, M> {
 /// two apart.
 ///
 /// A service's error and a reply that does not decode are items that count as replies, and the
-/// stream goes on: one of many who answer must not silence the others.
+/// stream goes on: one of many who answer must not silence the others. The mark ends it for all, so
+/// it is for one service that answers in parts.
 #[must_use = "dropping it ends the request"]
 pub struct TypedReplyStream<M: Request> {
     replies: ReplyStream,
