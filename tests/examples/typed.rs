@@ -61,3 +61,20 @@ fn request_and_match_errors_ends_in_every_way() {
         ],
     );
 }
+
+#[test]
+fn collect_many_replies_collects_by_each_strategy() {
+    prints(
+        "collect_many_replies",
+        &[
+            "nobody   nobody answers requests to this subject …",
+            "count    4 at north, 7 at south, attic is closed.",
+            "timeout  4 at north, 7 at south, attic is closed …",
+            "stall    4 at north, 7 at south, attic is closed …",
+            "sentinel 3",
+            "sentinel 2",
+            "sentinel 1",
+            "complete true",
+        ],
+    );
+}
