@@ -257,11 +257,13 @@ const RULES: &str = "publish: { deny: \"no.pub\" }\nsubscribe: { deny: \"_INBOX.
 async fn what_the_server_does_not_permit_is_the_one_item() {
     for transport in Transport::ALL {
         let users = |rules| [("ann", "p", rules), ("service", "p", "")];
-        let mut server = Server::builder().fixed_ports().users(&users("")).start();
+        let mut server = Server::builder().fixed_ports().monitoring().users(&users("")).start();
         let url = server.url(transport);
         let nc = crate::connect_with(&url, quick().user("ann", "p")).await;
         let service = crate::connect_with(&url, quick().user("service", "p")).await;
         let mut asked = service.subscribe("yes").await.expect("subscribed");
+        let subscriptions = |server: &Server| server.monitor("/subsz")["num_subscriptions"].clone();
+        let before = subscriptions(&server);
 
         // It is permitted no longer while replies come.
         let mut replies = nc.request_many("yes", "").timeout(LONG).await.expect("sent");
@@ -294,6 +296,8 @@ async fn what_the_server_does_not_permit_is_the_one_item() {
         assert_eq!(still.text(), Ok("still"));
         drop(other);
         assert_eq!((nc.requests_in_flight(), nc.stats().reconnects), (0, 0));
+        nc.flush().await.expect("flushed");
+        assert_eq!(subscriptions(&server), before);
     }
 }
 
