@@ -389,11 +389,6 @@ async fn on_the_clock(replies: Replies) -> (Connection, Msg, ReplyStream) {
     let limit = Duration::from_millis(100);
     let replies = nc.request_many("a", "").replies(replies).timeout(limit).await.expect("sent");
     let msg = next(&mut asked).await;
-    // It ends with its last connection.
-    tokio::spawn(async move {
-        let _broker = broker;
-        std::future::pending::<()>().await;
-    });
     (nc, msg, replies)
 }
 

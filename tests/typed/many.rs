@@ -199,11 +199,10 @@ async fn several_services_answer_one_question_and_what_is_dropped_is_given_up() 
 }
 
 /// A client on a clock that stands still but for the waits, that waits for 100 ms unless told.
-async fn on_the_clock() -> (Broker, Client) {
+async fn on_the_clock() -> Client {
     let broker = Broker::start().await.expect("a broker");
     let options = ConnectOptions::new().request_timeout(Duration::from_millis(100));
-    let client = broker.connect_with(options).await.expect("in memory");
-    (broker, client)
+    broker.connect_with(options).await.expect("in memory")
 }
 
 /// Lets so much time pass, and then has the request answered.
@@ -215,7 +214,7 @@ async fn answer_after(millis: u64, client: &Client, msg: &Msg) {
 
 #[tokio::test(start_paused = true)]
 async fn unless_said_otherwise_replies_may_come_as_long_as_none_is_late() {
-    let (_broker, client) = on_the_clock().await;
+    let client = on_the_clock().await;
     let mut asked = client.connection().subscribe("nodes.*.list").await.expect("subscribed");
     let ask = ListNodes::at("eu");
     let replies = client.request_many(&ask).await.expect("sent");
@@ -238,7 +237,7 @@ async fn unless_said_otherwise_replies_may_come_as_long_as_none_is_late() {
 
 #[tokio::test(start_paused = true)]
 async fn within_a_deadline_no_reply_is_waited_for_beyond_it() {
-    let (_broker, client) = on_the_clock().await;
+    let client = on_the_clock().await;
     let mut asked = client.connection().subscribe("nodes.*.list").await.expect("subscribed");
     let ask = ListNodes::at("eu");
     for replies in [Replies::Stall(LONG), Replies::WithinTimeout] {
