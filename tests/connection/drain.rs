@@ -46,7 +46,10 @@ everywhere! {
         for number in 0..100 {
             nc.publish("a", number.to_string()).reply("answers").await.expect("published");
         }
+        let mut status = nc.status();
         let reader = tokio::spawn(async move {
+            // What was read before is no part of the drain, nor of its report.
+            status.wait_for(|state| state == State::Draining).await;
             let mut read = Vec::new();
             while let Some(msg) = sub.next().await {
                 let msg = msg.expect("nothing but messages");
