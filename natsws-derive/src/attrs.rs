@@ -13,7 +13,8 @@ use syn::{
 use crate::errors::{Errors, closest, list};
 
 const FIELD_KEYS: [&str; 2] = ["rename", "with"];
-const KEYS: [&str; 7] = ["codec", "reply", "error", "reply_codec", "error_codec", "queue", "crate"];
+const KEYS: [&str; 8] =
+    ["codec", "reply", "error", "reply_codec", "error_codec", "queue", "filter", "crate"];
 
 /// What the user wrote after `codec =`.
 pub(crate) enum CodecValue {
@@ -48,6 +49,7 @@ pub(crate) struct Attrs {
     pub(crate) reply_codec: Option<Declared<CodecValue>>,
     pub(crate) error_codec: Option<Declared<CodecValue>>,
     pub(crate) queue: Option<Declared<LitStr>>,
+    pub(crate) filter: Option<Declared<Ident>>,
     krate: Option<Declared<Path>>,
 }
 
@@ -62,6 +64,7 @@ impl Attrs {
             reply_codec: None,
             error_codec: None,
             queue: None,
+            filter: None,
             krate: None,
         };
         let is_enum = matches!(input.data, Data::Enum(_));
@@ -151,6 +154,13 @@ impl Attrs {
             "reply" => store(&mut self.reply, key, value, "a type, as in `Order`", errors),
             "error" => store(&mut self.error, key, value, "a type, as in `OrderError`", errors),
             "queue" => store(&mut self.queue, key, value, "a string, as in `\"orders\"`", errors),
+            "filter" => store(
+                &mut self.filter,
+                key,
+                value,
+                "a name, as in `OrdersToSee`, or `none`",
+                errors,
+            ),
             "crate" => store(&mut self.krate, key, value, "a path, as in `::natsws`", errors),
             unknown => {
                 let hint = closest(unknown, KEYS)

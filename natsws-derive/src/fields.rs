@@ -3,13 +3,14 @@
 use proc_macro2::{Ident, Span};
 use quote::format_ident;
 use syn::ext::IdentExt;
+use syn::parse::Parser;
 use syn::{
     Field, Fields, GenericArgument, Index, Lifetime, LitStr, Member, Path, PathArguments, Type,
 };
 
 use crate::attrs::FieldAttrs;
 use crate::errors::{Errors, closest, list};
-use crate::template::{self, Token};
+use crate::template::Token;
 
 /// One token of the subject, or all that are left.
 pub(crate) enum Part<'a> {
@@ -84,7 +85,9 @@ impl<'a> Named<'a> {
             };
             let renamed = attrs.rename.as_ref().and_then(|rename| rename.value.as_ref());
             let name = renamed.map_or(own, LitStr::value);
-            if let Some(text) = renamed.filter(|text| !template::is_name(&text.value())) {
+            let is_name =
+                |text: &str| Ident::parse_any.parse_str(text).is_ok() && !is_reserved(text);
+            if let Some(text) = renamed.filter(|text| !is_name(&text.value())) {
                 errors.push(
                     text.span(),
                     format!("`rename = {:?}` is not an identifier: write what the template calls the field, as in `id`", text.value()),
@@ -203,6 +206,11 @@ impl Known<'_> {
             },
         }
     }
+}
+
+/// The words that are no name of anything, not even with `r#`.
+fn is_reserved(text: &str) -> bool {
+    ["self", "Self", "super", "crate", "_"].contains(&text)
 }
 
 /// `&str`, which has no `FromStr` to be read with.

@@ -6,6 +6,7 @@ mod errors;
 mod expand;
 mod fields;
 mod model;
+mod serde;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -97,6 +98,7 @@ use proc_macro::TokenStream;
 /// | `reply_codec = Type` | how the reply travels | the `codec` |
 /// | `error_codec = Type` | how the error travels | the codec of the reply; `AsIs` without `error` |
 /// | `queue = "name"` | the queue group that services of this type share | the service's own |
+/// | `filter = Name` | what the type of its filter is called, or `none`: it has no `filter()` | the type's name with `Filter` behind it |
 /// | `crate = path` | where `natsws` is, for crates that re-export it | `::natsws` |
 ///
 /// `Json`, `MsgPack`, `MsgPackCompact`, `Raw`, `Text` and `Compressed<…>` are found without an
@@ -114,7 +116,8 @@ use proc_macro::TokenStream;
 /// # Enums
 ///
 /// Each variant has a template of its own; everything else stands on the enum. No subject can fit
-/// two variants: that is checked here.
+/// two variants, and no subscription to one gets messages of another, so any two of them differ in
+/// the text of a whole token: that is checked here.
 ///
 /// ```
 /// # use natsws::Subject;
@@ -136,7 +139,8 @@ use proc_macro::TokenStream;
 /// `client.subscribe::<OrderEvent>()` gets all of them, in the order in which they were sent. The
 /// payload is what a struct with the variant's fields would have, without the variant's name, since
 /// the subject says which one it is; serde's attributes on the enum still hold, and with
-/// `#[serde(tag = "…")]` the name travels as well. A variant of one value is encoded as that value.
+/// `#[serde(tag = "…")]` the name travels as well. `untagged` is refused, as is a skipped variant. A
+/// variant of one value that serde is told nothing of is encoded as that value.
 /// A payload of another variant than the subject's is a `SubjectError::Variant`.
 ///
 /// # What is implemented
@@ -201,6 +205,8 @@ pub fn derive(input: TokenStream) -> TokenStream {
 ///
 /// A variant is written as its name in `snake_case`, or as `#[token("…")]` on it says; any other
 /// token is an error that lists them. A struct is written and read as its field.
+///
+/// `#[token(crate = path)]` on the type says where `natsws` is, for crates that re-export it.
 ///
 /// It implements `ToToken` and `FromToken`. Types with `Display` and `FromStr` have both already, so
 /// for those it is neither needed nor possible.

@@ -1,14 +1,18 @@
 //! A type that can be expanded: whatever gets here as a [`Model`] cannot be wrong any more.
 
 use proc_macro2::Span;
-use syn::spanned::Spanned;
-use syn::{Data, DataEnum, DeriveInput, Fields, Generics, Ident, LitStr, Path, Type, Visibility};
+use quote::format_ident;
+use syn::{
+    Attribute, Data, DataEnum, DeriveInput, Field, Fields, Generics, Ident, LitStr, Path, Type,
+    Visibility,
+};
 use syn::{Variant as SynVariant, parse_quote};
 
 use crate::attrs::{self, Attrs, Declared};
 use crate::codecs;
 use crate::errors::Errors;
 use crate::fields::{Named, Part};
+use crate::serde;
 use crate::template::{self, Token};
 
 /// A checked type.
@@ -20,6 +24,8 @@ pub(crate) struct Model<'a> {
     pub(crate) body: Body<'a>,
     pub(crate) codec: Type,
     pub(crate) queue: Option<LitStr>,
+    /// The name of its filter's type; `None` where it has no filter.
+    pub(crate) filter: Option<Ident>,
     pub(crate) request: Option<Request>,
 }
 
@@ -50,7 +56,8 @@ pub(crate) struct Address<'a> {
 /// One variant of an enum.
 pub(crate) struct Variant<'a> {
     pub(crate) name: &'a Ident,
-    pub(crate) fields: &'a Fields,
+    /// The one value that the variant has, where its encoding is that value's.
+    pub(crate) newtype: Option<&'a Field>,
     pub(crate) address: Address<'a>,
 }
 
@@ -103,9 +110,17 @@ pub(crate) fn check(input: &DeriveInput) -> Result<Model<'_>, Box<Rejected<'_>>>
     });
     let codec = declared_codec.unwrap_or_else(|| parse_quote!(#krate::codec::Json));
 
+    let filter = match attrs.filter.and_then(|filter| filter.value) {
+        None => Some(format_ident!("{}Filter", input.ident)),
+        Some(name) if name == "none" => None,
+        named => named,
+    };
+
     let (name, vis, generics) = (&input.ident, &input.vis, &input.generics);
     match (errors.into_first(), body) {
-        (None, Some(body)) => Ok(Model { name, vis, generics, krate, body, codec, queue, request }),
+        (None, Some(body)) => {
+            Ok(Model { name, vis, generics, krate, body, codec, queue, filter, request })
+        }
         (errors, _) => Err(Box::new(Rejected {
             errors: errors.unwrap_or_else(|| syn::Error::new(name.span(), "no template")),
             name,
@@ -125,7 +140,7 @@ fn check_body<'a>(input: &'a DeriveInput, attrs: &Attrs, errors: &mut Errors) ->
         }
         Data::Enum(data) => {
             refuse_reply(attrs, &input.ident, errors);
-            check_enum(&input.ident, data, errors)
+            check_enum(&input.ident, &input.attrs, data, errors)
         }
         Data::Union(_) => {
             errors.push(input.ident.span(), "unions are not supported: write a struct");
@@ -163,22 +178,46 @@ fn check_named_once(tokens: &[Token<'_>], span: Span, errors: &mut Errors) {
     }
 }
 
-fn check_enum<'a>(name: &Ident, data: &'a DataEnum, errors: &mut Errors) -> Option<Body<'a>> {
+fn check_enum<'a>(
+    name: &Ident,
+    attributes: &[Attribute],
+    data: &'a DataEnum,
+    errors: &mut Errors,
+) -> Option<Body<'a>> {
+    for key in serde::keys(attributes).filter(|key| key == "untagged") {
+        errors.push(key.span(), untagged(&key));
+    }
     if data.variants.is_empty() {
         errors.push(name.span(), format!("`{name}` has no variants: there is nothing to publish"));
         return None;
     }
+    // What serde makes of the whole enum it makes of each variant.
+    let is_tagged = serde::keys(attributes)
+        .any(|key| ["tag", "from", "into", "try_from", "remote"].iter().any(|name| key == name));
     let mut variants = Vec::new();
     for variant in &data.variants {
-        refuse_skipped(variant, errors);
+        refuse_serde(variant, errors);
         let fields = Named::new(&variant.ident, &variant.fields, errors);
         if let Some(template) = attrs::variant_template(variant, errors) {
             let address = check_address(template, fields, errors);
-            variants.push(Variant { name: &variant.ident, fields: &variant.fields, address });
+            let newtype = if is_tagged { None } else { newtype(variant) };
+            let name = &variant.ident;
+            variants.push(Variant { name, newtype, address });
         }
     }
     check_distinct(&variants, errors);
     Some(Body::Enum(variants))
+}
+
+/// The only field of a variant that has one without a name, where serde is told nothing of it.
+fn newtype(variant: &SynVariant) -> Option<&Field> {
+    let Fields::Unnamed(fields) = &variant.fields else { return None };
+    let [field] = fields.unnamed.iter().collect::<Vec<_>>()[..] else { return None };
+    let told = serde::keys(&field.attrs).next().is_some()
+        || serde::keys(&variant.attrs).any(|key| {
+            ["with", "serialize_with", "deserialize_with"].iter().any(|name| key == name)
+        });
+    (!told).then_some(field)
 }
 
 /// A message is told from another by its subject alone.
@@ -196,32 +235,37 @@ fn check_distinct(variants: &[Variant<'_>], errors: &mut Errors) {
                     span,
                     format!("a subject can fit both `{earlier_text}` of `{one}` and `{text}` of `{other}`: give one of them a token that the other has not"),
                 );
-            } else if template::cross(&earlier_tokens, &tokens) {
+            } else if template::share_filter(&earlier_tokens, &tokens) {
                 errors.push(
                     span,
-                    format!("subscriptions to `{earlier_text}` of `{one}` and `{text}` of `{other}` would both get some messages: make the text around a placeholder a token of its own"),
+                    format!("only the text around a placeholder tells `{text}` of `{other}` from `{earlier_text}` of `{one}`, and a wildcard does not see it: make that text a token of its own"),
                 );
             }
         }
     }
 }
 
-/// The number of a variant is how serde is told which one a payload is.
-fn refuse_skipped(variant: &SynVariant, errors: &mut Errors) {
-    for attribute in variant.attrs.iter().filter(|each| each.path().is_ident("serde")) {
-        let _: syn::Result<()> = attribute.parse_nested_meta(|meta| {
-            if ["skip", "skip_serializing", "skip_deserializing"].iter().any(|key| meta.path.is_ident(key)) {
-                errors.push(
-                    meta.path.span(),
-                    format!("variant `{}` is skipped by serde, and has a subject: leave one of them out", variant.ident),
-                );
+/// The number of a variant is how serde is told which one a payload is, and it must not guess.
+fn refuse_serde(variant: &SynVariant, errors: &mut Errors) {
+    for key in serde::keys(&variant.attrs) {
+        let name = &variant.ident;
+        let fault = match key.to_string().as_str() {
+            "skip" | "skip_serializing" | "skip_deserializing" => {
+                format!(
+                    "variant `{name}` is skipped by serde, and has a subject: leave one of them out"
+                )
             }
-            if meta.input.peek(syn::Token![=]) {
-                meta.value()?.parse::<syn::Expr>()?;
-            }
-            Ok(())
-        });
+            "untagged" => untagged(&key),
+            _ => continue,
+        };
+        errors.push(key.span(), fault);
     }
+}
+
+fn untagged(key: &Ident) -> String {
+    format!(
+        "`{key}` lets serde guess the variant, but the subject says which one it is: leave it out"
+    )
 }
 
 fn refuse_reply(attrs: &Attrs, name: &Ident, errors: &mut Errors) {

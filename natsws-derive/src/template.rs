@@ -97,10 +97,10 @@ fn share_text(one: &Token<'_>, other: &Token<'_>) -> bool {
     }
 }
 
-/// Says whether some subjects fall under both filters and neither filter has all of the other's:
-/// then two subscriptions would each get such a message.
-pub(crate) fn cross(one: &[Token<'_>], other: &[Token<'_>]) -> bool {
-    overlap(&wildcards(one), &wildcards(other)) && !covers(one, other) && !covers(other, one)
+/// Says whether a subscription to one of them gets messages of the other: a wildcard knows nothing
+/// of the text around a placeholder.
+pub(crate) fn share_filter(one: &[Token<'_>], other: &[Token<'_>]) -> bool {
+    overlap(&wildcards(one), &wildcards(other))
 }
 
 /// The tokens as a filter has them: without the text around a placeholder.
@@ -110,21 +110,6 @@ fn wildcards<'a>(tokens: &[Token<'a>]) -> Vec<Token<'a>> {
         Token::Literal(_) | Token::Tail(_) => *token,
     };
     tokens.iter().map(wildcard).collect()
-}
-
-/// Says whether every subject of the filter `narrow` is one of the filter `wide`.
-fn covers(wide: &[Token<'_>], narrow: &[Token<'_>]) -> bool {
-    match (wide.split_first(), narrow.split_first()) {
-        (None, None) | (Some((Token::Tail(_), _)), Some(_)) => true,
-        (
-            Some((Token::Field { .. }, wide)),
-            Some((Token::Literal(_) | Token::Field { .. }, narrow)),
-        ) => covers(wide, narrow),
-        (Some((Token::Literal(one), wide)), Some((Token::Literal(other), narrow))) => {
-            one == other && covers(wide, narrow)
-        }
-        _ => false,
-    }
 }
 
 /// The template with a wildcard in place of each placeholder.

@@ -3,9 +3,11 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::ext::IdentExt;
+use syn::parse::ParseStream;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Data, DataEnum, DeriveInput, Fields, Ident, LitStr, Path, Type, Variant, parse_quote,
+    Attribute, Data, DataEnum, DeriveInput, Fields, Ident, LitStr, Path, Token, Type, Variant,
+    parse_quote,
 };
 
 use crate::errors::Errors;
@@ -15,7 +17,7 @@ use crate::template;
 /// The implementations for one type, or what is wrong with it.
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let mut errors = Errors::default();
-    let krate: Path = parse_quote!(::natsws);
+    let krate = krate(input, &mut errors);
     let code = match &input.data {
         Data::Enum(data) => expand_enum(input, data, &krate, &mut errors),
         Data::Struct(data) => match &data.fields {
@@ -125,6 +127,30 @@ fn expand_newtype(input: &DeriveInput, ty: &Type, krate: &Path) -> TokenStream {
     }
 }
 
+/// The path to `natsws`: what `#[token(crate = …)]` on the type says.
+fn krate(input: &DeriveInput, errors: &mut Errors) -> Path {
+    let mut krate = None;
+    for attribute in tokens(&input.attrs) {
+        let read = attribute.parse_args_with(|input: ParseStream<'_>| {
+            input.parse::<Token![crate]>()?;
+            input.parse::<Token![=]>()?;
+            input.parse::<Path>()
+        });
+        match read {
+            Ok(path) if krate.is_none() => krate = Some(path),
+            Ok(_) | Err(_) => errors.push(
+                attribute.span(),
+                "`#[token(…)]` on a type says once where natsws is, as in `#[token(crate = ::natsws)]`",
+            ),
+        }
+    }
+    krate.unwrap_or_else(|| parse_quote!(::natsws))
+}
+
+fn tokens(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    attributes.iter().filter(|attribute| attribute.path().is_ident("token"))
+}
+
 /// The token of a variant: what its attribute says, else its name in `snake_case`.
 fn token_of(variant: &Variant, errors: &mut Errors) -> String {
     if !matches!(variant.fields, Fields::Unit) {
@@ -137,8 +163,12 @@ fn token_of(variant: &Variant, errors: &mut Errors) -> String {
         );
     }
     let mut token = None;
-    for attribute in variant.attrs.iter().filter(|each| each.path().is_ident("token")) {
+    for attribute in tokens(&variant.attrs) {
         match read(attribute) {
+            Some(_) if token.is_some() => errors.push(
+                attribute.span(),
+                format!("variant `{}` has two tokens: keep one of them", variant.ident),
+            ),
             Some(text) => {
                 if let Some(fault) = template::token_fault(&text.value()) {
                     errors.push(text.span(), fault);

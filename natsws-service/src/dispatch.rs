@@ -118,12 +118,15 @@ impl Dispatcher {
     fn start(&mut self, msg: Msg, readiness: Result<(), BoxError>) {
         let deadline = Deadline::from_headers(msg.headers());
         let incoming = Incoming::new(msg.clone(), self.client.clone());
-        let response = match readiness {
-            Err(error) => Err(recover(&error)),
-            // A tower service may panic before it makes its future.
-            Ok(()) => catch_unwind(AssertUnwindSafe(|| self.route.call(incoming)))
-                .map_err(|panic| panicked(&*panic)),
-        };
+        let call = || self.route.call(incoming);
+        // A tower service may panic before it makes its future.
+        let response = readiness.map_err(|error| recover(&error)).and_then(|()| {
+            let called = catch_unwind(AssertUnwindSafe(|| match deadline {
+                Some(deadline) => deadline.scope_sync(call),
+                None => call(),
+            }));
+            called.map_err(|panic| panicked(&*panic))
+        });
         let counts = Arc::clone(&self.counts);
         self.running.spawn(async move {
             let response = match (response, deadline) {

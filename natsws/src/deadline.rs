@@ -73,6 +73,12 @@ impl Deadline {
         self.remaining().is_zero()
     }
 
+    /// Calls a function within this deadline: [`current`](Self::current) is it meanwhile.
+    pub fn scope_sync<R>(self, run: impl FnOnce() -> R) -> R {
+        let earliest = Self::current().map_or(self, |outer| outer.min(self));
+        CURRENT.sync_scope(earliest, run)
+    }
+
     /// Runs a future within this deadline: typed requests that it makes on its own task wait no
     /// longer. The future itself is not ended.
     ///

@@ -198,11 +198,15 @@ impl Headers {
 
     /// The first value of a name, compared exactly.
     pub fn get(&self, name: &str) -> Option<&str> {
+        // A name with a colon in it would be found in the middle of a line.
+        if name.contains(':') {
+            return None;
+        }
         values(self.as_lines()).find_map(|line| value_of(line, name.as_bytes()))
     }
 
     /// What `Content-Type` and `Content-Encoding` say, found in one pass: every typed message is
-    /// asked for both.
+    /// asked for both. One that is empty says nothing.
     pub(crate) fn content(&self) -> (Option<&str>, Option<&str>) {
         let mut content = (None, None);
         for line in values(self.as_lines()).filter(|line| line.starts_with(b"Content-")) {
@@ -213,7 +217,8 @@ impl Headers {
                 content.1 = value_of(line, b"Content-Encoding");
             }
         }
-        content
+        let said = |value: &&str| !value.is_empty();
+        (content.0.filter(said), content.1.filter(said))
     }
 
     /// The first value of a name, whatever the case of its letters.
@@ -270,10 +275,10 @@ fn values(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
 fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a str> {
     let value = line.strip_prefix(name)?.strip_prefix(b":")?;
     let value = str::from_utf8(value.trim_ascii()).ok()?;
-    // Blanks of other alphabets are rare, and looking for them is not cheap.
-    let is_ascii = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii);
+    // Other blanks are rare, and looking for them is not cheap.
+    let is_plain = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_graphic);
     let ends = value.as_bytes();
-    Some(if is_ascii(ends.first()) && is_ascii(ends.last()) { value } else { value.trim() })
+    Some(if is_plain(ends.first()) && is_plain(ends.last()) { value } else { value.trim() })
 }
 
 /// Reads what follows `NATS/1.0` in the first line: nothing, or a number and a description.
@@ -431,6 +436,23 @@ mod tests {
             assert_eq!(headers.insert("k", value), Err(HeaderError::Value { name, character }));
         }
         assert_eq!(headers.iter().collect::<Vec<_>>(), [("k", "v")]);
+    }
+
+    #[test]
+    fn a_name_is_found_as_it_stands_and_an_empty_content_type_says_nothing() {
+        let read = |lines: &str| {
+            let block = format!("NATS/1.0 100 a: b\r\n{lines}\r\n\r\n");
+            Headers::parse(&block.into_bytes().into()).expect("it is a block")
+        };
+        let headers = read("A:\u{b}v\u{b}\r\nAB: 2\r\nA::b\r\nA: \u{a0}x\u{3000}");
+        for name in ["A", "AB", "B", "", "A:"] {
+            let listed = headers.iter().find(|(found, _)| *found == name).map(|(_, value)| value);
+            assert_eq!(headers.get(name), listed, "{name}");
+        }
+        assert_eq!(headers.get("A"), Some("v"));
+        let headers = read("Content-Typ: a\r\nContent-Type:\r\nContent-Encoding: z");
+        assert_eq!(headers.content(), (None, Some("z")));
+        assert_eq!(read("Content-Type: a\r\nContent-Type: b").content(), (Some("a"), None));
     }
 
     #[test]

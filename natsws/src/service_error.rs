@@ -51,10 +51,12 @@ impl ServiceError {
         }))
     }
 
-    /// Adds the payload of the error reply.
+    /// Adds the payload of the error reply, in place of one that it had.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.0.body = body.into();
+        // They say what the other one was.
+        self.0.headers = Headers::new();
         self
     }
 
@@ -83,8 +85,10 @@ impl ServiceError {
         &self.0.body
     }
 
-    /// The headers of the error reply besides those that carry code and description; of a received
-    /// one all.
+    /// The headers of the error reply: of a received one all, of one that is to be sent those that
+    /// say what the body is.
+    ///
+    /// A received error that is passed on keeps what says what its body is, and nothing else.
     pub fn headers(&self) -> &Headers {
         &self.0.headers
     }
@@ -121,10 +125,14 @@ impl ServiceError {
     pub fn to_headers(&self) -> Headers {
         let plain: String =
             self.0.description.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let mut headers = self.0.headers.clone();
+        let mut headers = Headers::new();
         let code = self.0.code.to_string();
-        headers.remove(ERROR_HEADER);
-        headers.remove(ERROR_CODE_HEADER);
+        // Of one that was received and is passed on, the rest is between its service and us.
+        let content = self.0.headers.iter().filter(|(name, _)| name.starts_with("Content-"));
+        for (name, value) in content {
+            // One that was received may have what must not be sent.
+            let _: Result<(), HeaderError> = headers.append(name, value);
+        }
         for (name, value) in [(ERROR_HEADER, plain.as_str()), (ERROR_CODE_HEADER, code.as_str())] {
             let added = headers.append(name, value);
             debug_assert!(added.is_ok(), "both names and both values are plain");

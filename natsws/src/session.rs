@@ -331,6 +331,11 @@ impl Session {
         route.draining = true;
         route.write_end(sid, &mut effects.control);
         effects.control.extend_from_slice(encode::PING);
+        for follower in route.followers.clone() {
+            if let Some(route) = self.routes.get_mut(follower) {
+                route.draining = true;
+            }
+        }
         self.pongs.push_back(Pong { waiter: Waiter::Drained(sid), accepted });
     }
 

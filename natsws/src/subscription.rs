@@ -30,6 +30,11 @@ pub enum SubscribeError {
     /// The queue group has no valid name.
     #[error("the queue group has no valid name")]
     QueueGroup(#[source] SubjectError),
+    /// A queue group and a maximum cannot go together where there are several subjects: the server
+    /// counts each subject alone, so it would give this member messages beyond the maximum, which no
+    /// other member gets.
+    #[error("a queue group and a maximum cannot go together where there are several subjects")]
+    MaxInQueueGroup,
     /// The server does not permit it.
     #[error("the server does not permit the subscription")]
     Denied(#[source] ServerError),
@@ -119,7 +124,8 @@ impl<'a> Subscribe<'a> {
     /// the order in which the server sent them all.
     ///
     /// Where the subjects have some in common, a message to one of those comes once for each. A
-    /// subject that is denied ends the whole subscription.
+    /// subject that is denied ends the whole subscription. A queue group and a [`max`](Self::max)
+    /// cannot go together then.
     ///
     /// ```no_run
     /// # async fn example(connection: natsws::Connection) -> Result<(), natsws::Error> {
@@ -198,6 +204,10 @@ impl<'a> Subscribe<'a> {
         if let Some(group) = &queue_group {
             check_queue_group(group).map_err(SubscribeError::QueueGroup)?;
         }
+        let is_family = !self.also.is_empty();
+        if is_family && queue_group.is_some() && max.is_some() {
+            return Err(SubscribeError::MaxInQueueGroup);
+        }
         let queue = Arc::new(Queue::new(limits));
         let target = match self.handler.take() {
             None => Target::Queue(Arc::clone(&queue)),
@@ -209,9 +219,8 @@ impl<'a> Subscribe<'a> {
         let subject: Arc<str> = self.subject.into();
         let mut route = Route::new(Arc::clone(&subject), queue_group, target);
         // Told before it has followers, the server would count the first subject alone.
-        route.max = max.filter(|_| self.also.is_empty());
+        route.max = max.filter(|max| !is_family && *max > 0);
         route.deadline = timeout.map(|timeout| runtime::after(runtime::now(), timeout));
-        let is_family = !self.also.is_empty();
         let shared = self.connection.shared();
         let sid = shared.with_session(|session, effects| {
             if session.is_closed() {
@@ -224,7 +233,8 @@ impl<'a> Subscribe<'a> {
             for subject in std::mem::take(&mut self.also) {
                 session.follow(sid, subject.into(), effects);
             }
-            if let (Some(max), true) = (max, is_family) {
+            // With none wanted it is over at once, and the server knows no such maximum.
+            if let Some(max) = max.filter(|max| is_family || *max == 0) {
                 session.unsubscribe_after(sid, max, effects);
             }
             Ok(sid)
@@ -394,6 +404,9 @@ impl Subscription {
     }
 
     /// Ends the subscription with its `max`th message, counted over its whole life.
+    ///
+    /// With [several subjects](Subscribe::and) in a queue group the server gives this member more
+    /// messages meanwhile, and those are lost to the group: [drain](Self::drain) it instead.
     pub fn unsubscribe_after(&self, max: u64) {
         self.connection
             .shared()

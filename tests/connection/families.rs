@@ -38,14 +38,19 @@ everywhere! {
         assert_eq!(rest(&mut lowered).await, ["a", "b"]);
         nc.flush().await.expect("flushed");
         assert_eq!((limited.received(), lowered.received()), (3, 2));
+        let mut none = nc.subscribe("a").max(0).await.expect("subscribed");
+        let mut neither = nc.subscribe("a").and("b").max(0).await.expect("subscribed");
+        assert!(rest(&mut none).await.is_empty());
+        assert!(rest(&mut neither).await.is_empty());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_is_subscribed_and_all_are_unsubscribed_together() {
     let (_scripted, mut peer, nc) = scripted().await;
-    let sub = nc.subscribe("a").and("b").and("c").queue("q").max(2).unconfirmed().await;
+    let sub = nc.subscribe("a").and("b").and("c").queue("q").unconfirmed().await;
     let mut sub = sub.expect("subscribed");
+    sub.unsubscribe_after(2);
     for line in ["SUB a q 1", "SUB b q 2", "SUB c q 3"] {
         peer.expect_line(line).await;
     }
@@ -61,6 +66,8 @@ async fn each_is_subscribed_and_all_are_unsubscribed_together() {
     peer.expect_line("UNSUB 4").await;
     peer.expect_line("UNSUB 5").await;
     flush(&nc, &mut peer).await;
+    let both = nc.subscribe("a").and("b").queue("q").max(2).await;
+    assert!(matches!(both, Err(SubscribeError::MaxInQueueGroup)), "{both:?}");
     let wrong = nc.subscribe("a").and("b..c").await;
     assert!(matches!(wrong, Err(SubscribeError::Subject(_))));
     flush(&nc, &mut peer).await;

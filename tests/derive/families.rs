@@ -167,19 +167,19 @@ fn a_payload_that_names_another_variant_than_the_subject_is_refused() {
     ));
 }
 
-/// Text around a placeholder tells these apart, while the filters have the same wildcard.
+/// The text around a placeholder is a part of its token.
 #[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
 enum Version {
-    #[subject("api.v{major}")]
+    #[subject("api.v{major}.stable")]
     Stable { major: u32 },
-    #[subject("api.b{name}-x")]
+    #[subject("api.b{name}-x.beta")]
     Beta { name: u32 },
     #[subject("files.{path..}")]
     File { path: Vec<String> },
 }
 
 #[test]
-fn variants_may_differ_by_the_text_around_a_placeholder() {
+fn variants_may_have_text_around_their_placeholders() {
     for event in [
         Version::Stable { major: 2 },
         Version::Beta { name: 3 },
@@ -188,11 +188,11 @@ fn variants_may_differ_by_the_text_around_a_placeholder() {
         assert_eq!(round_trip(&event), event);
     }
     let filter: Filter<Version> = Version::filter().into();
-    assert_eq!(filter.subjects().unwrap(), ["api.*", "files.>"]);
+    assert_eq!(filter.subjects().unwrap(), ["api.*.stable", "api.*.beta", "files.>"]);
     let filter: Filter<Version> = Version::filter().major(2).path(["etc"]).into();
-    assert_eq!(filter.subjects().unwrap(), ["api.*", "files.etc"]);
+    assert_eq!(filter.subjects().unwrap(), ["api.v2.stable", "api.*.beta", "files.etc"]);
     assert!(matches!(
-        subject_error::<Version>("api.latest", "{}"),
+        subject_error::<Version>("api.latest.stable", "{}"),
         SubjectError::Unknown { templates, .. } if templates == Version::TEMPLATES
     ));
 }
@@ -232,4 +232,65 @@ fn an_enum_may_be_generic() {
     let both = Change::Both { old: "a".to_owned(), new: "b".to_owned() };
     assert_eq!(round_trip(&both), both);
     assert_eq!(both.content_type(), "application/json");
+}
+
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    pub(super) fn serialize<S: Serializer>(value: &u8, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{value:02x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        u8::from_str_radix(&text, 16).map_err(serde::de::Error::custom)
+    }
+}
+
+/// What serde is told of one value holds, wherever it is told.
+#[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
+enum Told {
+    #[subject("told.variant")]
+    #[serde(with = "hex")]
+    Variant(u8),
+    #[subject("told.field")]
+    Field(#[serde(with = "hex")] u8),
+    #[subject("told.nothing")]
+    Nothing(u8),
+}
+
+#[test]
+fn what_serde_is_told_of_a_variant_of_one_value_holds() {
+    for (told, contents) in
+        [(Told::Variant(200), "\"c8\""), (Told::Field(200), "\"c8\""), (Told::Nothing(200), "200")]
+    {
+        assert_eq!(payload(&told), contents);
+        assert_eq!(round_trip(&told), told);
+    }
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Contents {
+    id: u8,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Kinds {
+    #[subject("kinds.one")]
+    One(Contents),
+    #[subject("kinds.two")]
+    Two(Contents),
+}
+
+#[test]
+fn a_tag_that_serde_is_asked_for_travels_with_every_variant() {
+    let one = Kinds::One(Contents { id: 7 });
+    assert_eq!(payload(&one), r#"{"kind":"one","id":7}"#);
+    assert_eq!(round_trip(&one), one);
+    assert!(matches!(
+        subject_error::<Kinds>("kinds.two", r#"{"kind":"one","id":7}"#),
+        SubjectError::Variant { .. }
+    ));
 }

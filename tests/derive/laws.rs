@@ -33,7 +33,7 @@ struct Tuple(String, i64, Vec<u8>);
 enum Family {
     #[subject("f.{id}.a")]
     A { id: String, text: String },
-    #[subject("f.{id}.b{kind}")]
+    #[subject("f.{id}.b.k{kind}")]
     B { id: String, kind: u8 },
     #[subject("g.{rest..}")]
     C { rest: Vec<String> },

@@ -275,3 +275,114 @@ fn a_subject_longer_than_any_may_be_is_an_error() {
     assert!(matches!(many.subject(), Err(SubjectError::TooLong { max: 2048, .. })));
     assert!(decode::<File>("api.v2.a-x.files.a", r#"{"major":1,"name":"","size":1}"#).is_ok());
 }
+
+/// The user's own type has the name that the filter would have.
+#[derive(Debug, PartialEq)]
+struct OrderFilter;
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
+#[subject("orders.{id}", filter = OrdersToSee)]
+struct Order {
+    id: u64,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
+#[subject("items.{id}", filter = none)]
+struct Item {
+    id: u64,
+}
+
+impl Item {
+    fn filter(&self) -> bool {
+        self.id > 7
+    }
+}
+
+/// In a field's type `Self` is the message, and in the filter's code too.
+#[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
+#[subject("nodes.{id}")]
+struct Node
+where
+    Self: Sized,
+{
+    id: Ref<Self>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Ref<T>(u64, #[serde(skip)] std::marker::PhantomData<T>);
+
+impl<T> fmt::Display for Ref<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T> FromStr for Ref<T> {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(|id| Self(id, std::marker::PhantomData))
+    }
+}
+
+#[test]
+fn a_filter_is_in_nobodys_way() {
+    let filter: OrdersToSee = Order::filter().id(7);
+    assert_eq!(subjects::<Order>(filter), ["orders.7"]);
+    assert_eq!(OrderFilter, OrderFilter);
+    assert!(!Item { id: 7 }.filter());
+    let node = Node { id: "7".parse().unwrap() };
+    assert_eq!(round_trip(&node), node);
+    assert_eq!(subjects::<Node>(Node::filter().id(node.id)), ["nodes.7"]);
+}
+
+mod facade {
+    pub(crate) use natsws as wire;
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, Token)]
+#[token(crate = crate::tokens::facade::wire)]
+enum Far {
+    Away,
+}
+
+#[test]
+fn natsws_may_be_found_somewhere_else_by_a_token() {
+    let mut out = String::new();
+    Far::Away.write_token(&mut out).unwrap();
+    assert_eq!(out, "away");
+}
+
+/// Methods of a trait in scope that every type has, by the names of the generated code's calls.
+#[expect(dead_code, reason = "that nobody calls them is what is tested")]
+trait Hijack {
+    fn text(&self, _: &str) -> Result<u8, String> {
+        Err("not this one".to_owned())
+    }
+    fn token(&self, _: &str) -> Result<u8, String> {
+        Err("not this one".to_owned())
+    }
+    fn literal(&self, _: &str) -> Result<u8, String> {
+        Err("not this one".to_owned())
+    }
+    fn end(&self) -> Result<u8, String> {
+        Err("not this one".to_owned())
+    }
+}
+
+impl<T> Hijack for T {}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
+#[subject("hijacks.{id}.{name}")]
+struct Hijacked {
+    id: u64,
+    name: String,
+}
+
+#[test]
+fn traits_in_scope_change_nothing() {
+    let message = Hijacked { id: 7, name: "x".to_owned() };
+    assert_eq!(message.text("").unwrap_err(), "not this one");
+    assert_eq!(round_trip(&message), message);
+}

@@ -1,6 +1,6 @@
 //! The typed filter of a type: a method for each placeholder.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Group, Punct, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::Ident;
 
@@ -11,23 +11,24 @@ use crate::model::Model;
 /// A filter where there is something to fix.
 pub(super) fn expand(model: &Model<'_>) -> Option<TokenStream> {
     let fields = fields(model);
-    if fields.is_empty() {
-        return None;
-    }
+    let filter = model.filter.as_ref().filter(|_| !fields.is_empty())?;
     let Model { name, vis, krate, generics, .. } = model;
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
-    let filter = format_ident!("{name}Filter");
+    // Within the filter's own code `Self` is the filter.
+    let filter_generics = meant(generics.to_token_stream(), model);
+    let filter_clause = where_clause.map(|clause| meant(clause.to_token_stream(), model));
+    let filter_parameters = meant(impl_generics.to_token_stream(), model);
     let doc =
         format!(" Which subjects of [`{name}`] are meant: all, until their tokens are fixed.");
     let methods = fields.iter().map(|field| method(model, field));
     Some(quote! {
         #[doc = #doc]
         #[must_use = "a filter does nothing until it is given to a subscription"]
-        #vis struct #filter #generics (#krate::Filter<#name #type_generics>) #where_clause;
+        #vis struct #filter #filter_generics (#krate::Filter<#name #type_generics>) #filter_clause;
 
         #[automatically_derived]
         #[allow(dead_code, private_interfaces, private_bounds)]
-        impl #impl_generics #filter #type_generics #where_clause {
+        impl #filter_parameters #filter #type_generics #filter_clause {
             #(#methods)*
         }
 
@@ -41,8 +42,8 @@ pub(super) fn expand(model: &Model<'_>) -> Option<TokenStream> {
         }
 
         #[automatically_derived]
-        impl #impl_generics ::core::convert::From<#filter #type_generics>
-            for #krate::Filter<#name #type_generics> #where_clause
+        impl #filter_parameters ::core::convert::From<#filter #type_generics>
+            for #krate::Filter<#name #type_generics> #filter_clause
         {
             fn from(filter: #filter #type_generics) -> Self {
                 filter.0
@@ -50,7 +51,7 @@ pub(super) fn expand(model: &Model<'_>) -> Option<TokenStream> {
         }
 
         #[automatically_derived]
-        impl #impl_generics ::core::fmt::Debug for #filter #type_generics #where_clause {
+        impl #filter_parameters ::core::fmt::Debug for #filter #type_generics #filter_clause {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 ::core::fmt::Debug::fmt(&self.0, f)
             }
@@ -65,14 +66,14 @@ fn fields<'m>(model: &'m Model<'_>) -> Vec<&'m Placeholder<'m>> {
     let mut differing = Vec::new();
     for address in model.body.addresses() {
         for field in placeholders(&address.parts) {
-            match fields.iter().find(|known| known.name == field.name) {
+            match fields.iter().find(|known| method_name(known) == method_name(field)) {
                 None => fields.push(field),
                 Some(known) if kind(known) == kind(field) => {}
-                Some(_) => differing.push(field.name.clone()),
+                Some(_) => differing.push(method_name(field)),
             }
         }
     }
-    fields.retain(|field| !differing.contains(&field.name));
+    fields.retain(|field| !differing.contains(&method_name(field)));
     fields
 }
 
@@ -82,13 +83,14 @@ fn kind(field: &Placeholder<'_>) -> String {
         Way::Tail => "..".to_owned(),
         Way::Token | Way::Text | Way::Cow | Way::OwnedCow => String::new(),
     };
-    format!("{} {with}", field.ty.to_token_stream())
+    format!("{} {} {with}", field.name, field.ty.to_token_stream())
 }
 
 fn method(model: &Model<'_>, field: &Placeholder<'_>) -> TokenStream {
     let Model { vis, krate, .. } = model;
     let Placeholder { name, ty, way, .. } = field;
     let method = method_name(field);
+    let ty = meant(ty.to_token_stream(), model);
     let doc = format!(" Only those with this `{name}`.");
     let (parameter, fixed) = match way {
         Way::Tail => (quote!(impl #krate::ToTail), quote!(tail(#name, value))),
@@ -103,6 +105,36 @@ fn method(model: &Model<'_>, field: &Placeholder<'_>) -> TokenStream {
             Self(self.0.#fixed)
         }
     }
+}
+
+/// The tokens with the message's type in place of `Self`.
+fn meant(tokens: TokenStream, model: &Model<'_>) -> TokenStream {
+    let name = model.name;
+    let (_, type_generics, _) = model.generics.split_for_impl();
+    let mut tokens = tokens.into_iter().peekable();
+    let replaced =
+        std::iter::from_fn(|| tokens.next().map(|token| (token, tokens.peek().cloned())));
+    let replaced = replaced.map(|(token, next)| match token {
+        TokenTree::Ident(word) if word == "Self" => match next {
+            // `Self::Id` is a path, and a type with parameters needs brackets there.
+            Some(TokenTree::Punct(colon)) if is_joint_colon(&colon) => {
+                quote!(<#name #type_generics>)
+            }
+            _ => quote!(#name #type_generics),
+        },
+        TokenTree::Group(group) => {
+            let mut inside = Group::new(group.delimiter(), meant(group.stream(), model));
+            inside.set_span(group.span());
+            inside.into_token_stream()
+        }
+        other => other.into_token_stream(),
+    });
+    replaced.collect()
+}
+
+/// Whether it is the first half of `::`.
+fn is_joint_colon(punct: &Punct) -> bool {
+    punct.as_char() == ':' && punct.spacing() == Spacing::Joint
 }
 
 /// What the template calls the field, where that is an identifier.

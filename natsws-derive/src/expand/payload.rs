@@ -2,11 +2,11 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Type, WherePredicate, parse_quote};
+use syn::{Ident, Member, Type, WherePredicate, parse_quote};
 
-use super::subject::{newtype, pattern, placeholders, reads, token_bounds};
+use super::subject::{pattern, placeholders, reads, token_bounds};
 use super::{ours, outlived, with_bounds, with_message_lifetime};
-use crate::fields::Placeholder;
+use crate::fields::{Placeholder, variable};
 use crate::model::{Address, Body, Model, Variant};
 
 pub(super) fn expand(model: &Model<'_>) -> TokenStream {
@@ -55,18 +55,18 @@ fn encode_impl(model: &Model<'_>) -> TokenStream {
 fn encode_variants(
     model: &Model<'_>,
     variants: &[Variant<'_>],
-    out: &syn::Ident,
+    out: &Ident,
 ) -> (Vec<WherePredicate>, TokenStream) {
     let Model { krate, codec, .. } = model;
     let mut bounds = Bounds::default();
     let mut arms = Vec::new();
     let mut by_serde = false;
     for variant in variants {
-        let Some((field, value)) = newtype(variant) else {
+        let Some(field) = variant.newtype else {
             by_serde = true;
             continue;
         };
-        let (name, ty) = (variant.name, &field.ty);
+        let (name, ty, value) = (variant.name, &field.ty, only());
         bounds.add(parse_quote!(for<'natsws> #codec: #krate::codec::Encoder<#ty>));
         arms.push(quote! {
             Self::#name(#value) => <#codec as #krate::codec::Encoder<#ty>>::encode(#value, #out),
@@ -152,13 +152,13 @@ fn decode_variant(
     let reads = reads(&address.parts, &reader);
     let read = (placeholders(&address.parts).next().is_some()).then(|| {
         quote! {
-            let mut #reader = #krate::SubjectReader::new(#message.subject(), #template);
+            let #reader = &mut #krate::SubjectReader::new(#message.subject(), #template);
             #(#reads)*
             #reader.end()?;
         }
     });
-    if let Some((field, variable)) = newtype(variant) {
-        let ty = &field.ty;
+    if let Some(field) = variant.newtype {
+        let (ty, variable) = (&field.ty, only());
         bounds.add(parse_quote!(#codec: #krate::codec::Decoder<'natsws, #ty>));
         // A placeholder for the whole value leaves nothing of the payload to be kept.
         let decoded = if read.is_some() {
@@ -217,6 +217,11 @@ fn decode_impl(model: &Model<'_>, bounds: Vec<WherePredicate>, body: &TokenStrea
             }
         }
     }
+}
+
+/// The variable for the only field of a variant.
+fn only() -> Ident {
+    variable(&Member::Unnamed(0.into()))
 }
 
 /// Bounds, each once.

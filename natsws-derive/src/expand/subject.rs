@@ -5,7 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, WherePredicate, parse_quote};
 
 use super::{located_at, ours, outlived, with_bounds};
-use crate::fields::{Part, Placeholder, Way, variable};
+use crate::fields::{Part, Placeholder, Way};
 use crate::model::{Address, Body, Model, Variant};
 
 pub(super) fn expand(model: &Model<'_>) -> TokenStream {
@@ -55,7 +55,7 @@ fn inherent_impl(model: &Model<'_>, address: &Address<'_>) -> TokenStream {
             ) -> ::core::result::Result<(#(#types,)*), #krate::SubjectError>
             #bounds
             {
-                let mut #reader = #krate::SubjectReader::new(subject, Self::TEMPLATE);
+                let #reader = &mut #krate::SubjectReader::new(subject, Self::TEMPLATE);
                 #(#reads)*
                 #reader.end()?;
                 ::core::result::Result::Ok((#(#values,)*))
@@ -124,16 +124,6 @@ pub(super) fn pattern(variant: &Variant<'_>) -> TokenStream {
         }
     });
     quote!(Self::#name { #(#fields,)* .. })
-}
-
-/// The only field of a variant that has one without a name, and without attributes of serde.
-pub(super) fn newtype<'v>(variant: &Variant<'v>) -> Option<(&'v syn::Field, syn::Ident)> {
-    let syn::Fields::Unnamed(fields) = variant.fields else { return None };
-    let mut fields = fields.unnamed.iter();
-    let field = fields.next()?;
-    let plain = !field.attrs.iter().any(|attribute| attribute.path().is_ident("serde"));
-    let only = fields.next().is_none() && plain;
-    only.then(|| (field, variable(&syn::Member::Unnamed(0.into()))))
 }
 
 pub(super) fn placeholders<'p, 'a>(
@@ -236,8 +226,8 @@ pub(super) fn token_bounds(parts: &[Part<'_>], krate: &Path) -> Vec<WherePredica
     let mut bounds = Vec::new();
     for Placeholder { ty, way, .. } in placeholders(parts) {
         let bound: WherePredicate = match way {
-            Way::Token => parse_quote!(for<'token> #ty: #krate::FromToken),
-            Way::Tail => parse_quote!(for<'token> #ty: #krate::FromTail),
+            Way::Token => parse_quote!(for<'natsws_token> #ty: #krate::FromToken),
+            Way::Tail => parse_quote!(for<'natsws_token> #ty: #krate::FromTail),
             Way::Text | Way::Cow | Way::OwnedCow | Way::With(_) => continue,
         };
         let printed = bound.to_token_stream().to_string();

@@ -165,7 +165,7 @@ fn a_slip_in_a_builtin_codec_is_named() {
 
 #[test]
 fn unknown_attributes_are_named_with_the_known_ones() {
-    let known = "expected one of `codec`, `reply`, `error`, `reply_codec`, `error_codec`, `queue` and `crate`";
+    let known = "expected one of `codec`, `reply`, `error`, `reply_codec`, `error_codec`, `queue`, `filter` and `crate`";
     assert_eq!(
         attribute(quote!("a", repy = Map<A, B>)),
         [format!("unknown attribute `repy`: {known}; did you mean `reply`?")]
@@ -201,6 +201,7 @@ fn every_attribute_has_one_value_of_its_kind() {
         ("reply", "\"Order\"", "a type, as in `Order`"),
         ("error", "", "a type, as in `OrderError`"),
         ("queue", "orders", "a string, as in `\"orders\"`"),
+        ("filter", "\"Orders\"", "a name, as in `OrdersToSee`, or `none`"),
         ("crate", "\"natsws\"", "a path, as in `::natsws`"),
     ] {
         let pair: TokenStream = format!("{key} = {value}").parse().expect("the test writes tokens");
@@ -279,6 +280,22 @@ fn a_field_says_how_it_is_named_and_written_where_it_stands_in_the_subject() {
             "fields `id` and `kind` are both called `id`: the template could mean either, so rename one of them"
         ]
     );
+    for reserved in ["self", "Self", "super", "crate", "_", "a²", "7"] {
+        let errors = errors(quote!(
+            #[subject("a.{id}")]
+            struct Order {
+                id: u64,
+                #[subject(rename = #reserved)]
+                kind: u8,
+            }
+        ));
+        assert!(
+            errors[0].ends_with(
+                "is not an identifier: write what the template calls the field, as in `id`"
+            ),
+            "{errors:?}"
+        );
+    }
     assert_eq!(
         errors(quote!(
             #[subject("a.{order id}")]
@@ -355,6 +372,24 @@ fn an_enum_has_a_template_on_each_variant_and_all_else_on_itself() {
         )),
         ["variant `A` is skipped by serde, and has a subject: leave one of them out"]
     );
+    assert_eq!(
+        errors(quote!(
+            #[serde(rename_all = "camelCase", untagged)]
+            enum OrderEvent {
+                #[subject("a")]
+                #[serde(rename(serialize = "x", deserialize = "y"), skip)]
+                A,
+                #[subject("b")]
+                #[serde(untagged)]
+                B,
+            }
+        )),
+        [
+            "`untagged` lets serde guess the variant, but the subject says which one it is: leave it out",
+            "variant `A` is skipped by serde, and has a subject: leave one of them out",
+            "`untagged` lets serde guess the variant, but the subject says which one it is: leave it out",
+        ]
+    );
 }
 
 #[test]
@@ -390,7 +425,7 @@ fn all_errors_of_a_type_are_reported_together() {
     assert_eq!(
         attribute(quote!("a..{x}.*", codec = json, repy = R, queue = "q q", error = E)),
         [
-            "unknown attribute `repy`: expected one of `codec`, `reply`, `error`, `reply_codec`, `error_codec`, `queue` and `crate`; did you mean `reply`?",
+            "unknown attribute `repy`: expected one of `codec`, `reply`, `error`, `reply_codec`, `error_codec`, `queue`, `filter` and `crate`; did you mean `reply`?",
             "template `a..{x}.*` has an empty token at byte 2: put one dot between two tokens and none at the ends",
             "token `*` has the wildcard `*`, but a template has no wildcards: write a placeholder `{field}` for a token that varies",
             "placeholder `{x}` names no field of `Order`: its fields are `region`, `id` and `type`",

@@ -26,9 +26,9 @@ fn a_request_with_everything_declared() {
             subject: &str,
         ) -> ::core::result::Result<(String,), ::natsws::SubjectError>
         where
-            for<'token> String: ::natsws::FromToken,
+            for<'natsws_token> String: ::natsws::FromToken,
         {
-            let mut reader = ::natsws::SubjectReader::new(subject, Self::TEMPLATE);
+            let reader = &mut ::natsws::SubjectReader::new(subject, Self::TEMPLATE);
             reader.literal("orders")?;
             let region: String = reader.token("region")?;
             reader.literal("created")?;
@@ -107,7 +107,7 @@ fn a_request_with_everything_declared() {
     impl<'natsws> ::natsws::DecodeMessage<'natsws> for CreateOrder
     where
         ::natsws::codec::MsgPack: ::natsws::codec::Decoder<'natsws, Self>,
-        for<'token> String: ::natsws::FromToken,
+        for<'natsws_token> String: ::natsws::FromToken,
     {
         fn decode(
             message: ::natsws::codec::Encoded<'natsws>,
@@ -146,7 +146,7 @@ fn a_unit_struct_with_defaults_only() {
         /// # Errors
         /// The subject does not fit the template.
         fn capture(subject: &str) -> ::core::result::Result<(), ::natsws::SubjectError> {
-            let mut reader = ::natsws::SubjectReader::new(subject, Self::TEMPLATE);
+            let reader = &mut ::natsws::SubjectReader::new(subject, Self::TEMPLATE);
             reader.literal("ping")?;
             reader.end()?;
             ::core::result::Result::Ok(())
@@ -223,10 +223,10 @@ fn a_generic_request_from_another_crate_path() {
             subject: &'natsws str,
         ) -> ::core::result::Result<(T, &'a str), crate::wire::SubjectError>
         where
-            for<'token> T: crate::wire::FromToken,
+            for<'natsws_token> T: crate::wire::FromToken,
             'natsws: 'a,
         {
-            let mut reader = crate::wire::SubjectReader::new(subject, Self::TEMPLATE);
+            let reader = &mut crate::wire::SubjectReader::new(subject, Self::TEMPLATE);
             let r#type: T = reader.token("type")?;
             let name: &'a str = reader.text("name")?;
             reader.literal("x")?;
@@ -332,7 +332,7 @@ fn a_generic_request_from_another_crate_path() {
     where
         T: Clone,
         crate::wire::codec::Json: crate::wire::codec::Decoder<'natsws, Self>,
-        for<'token> T: crate::wire::FromToken,
+        for<'natsws_token> T: crate::wire::FromToken,
     {
         fn decode(
             message: crate::wire::codec::Encoded<'natsws>,
@@ -392,10 +392,10 @@ fn a_tuple_struct_with_every_kind_of_placeholder() {
             ::natsws::SubjectError,
         >
         where
-            for<'token> u32: ::natsws::FromToken,
-            for<'token> Vec<String>: ::natsws::FromTail,
+            for<'natsws_token> u32: ::natsws::FromToken,
+            for<'natsws_token> Vec<String>: ::natsws::FromTail,
         {
-            let mut reader = ::natsws::SubjectReader::new(subject, Self::TEMPLATE);
+            let reader = &mut ::natsws::SubjectReader::new(subject, Self::TEMPLATE);
             reader.literal("files")?;
             reader.affix("v", "");
             let field_0: u32 = reader.token("0")?;
@@ -493,8 +493,8 @@ fn a_tuple_struct_with_every_kind_of_placeholder() {
     impl<'natsws> ::natsws::DecodeMessage<'natsws> for File
     where
         ::natsws::codec::Raw: ::natsws::codec::Decoder<'natsws, Self>,
-        for<'token> u32: ::natsws::FromToken,
-        for<'token> Vec<String>: ::natsws::FromTail,
+        for<'natsws_token> u32: ::natsws::FromToken,
+        for<'natsws_token> Vec<String>: ::natsws::FromTail,
     {
         fn decode(
             message: ::natsws::codec::Encoded<'natsws>,
@@ -631,7 +631,7 @@ fn an_enum_is_a_family_of_subjects() {
     #[allow(irrefutable_let_patterns, non_snake_case, unused_mut)]
     impl<'natsws> ::natsws::DecodeMessage<'natsws> for OrderEvent
     where
-        for<'token> u64: ::natsws::FromToken,
+        for<'natsws_token> u64: ::natsws::FromToken,
         ::natsws::codec::Json: ::natsws::codec::Decoder<
             'natsws,
             ::natsws::private::Variant<Self, 0u32>,
@@ -650,7 +650,7 @@ fn an_enum_is_a_family_of_subjects() {
             message: ::natsws::codec::Encoded<'natsws>,
         ) -> ::core::result::Result<Self, ::natsws::DecodeError> {
             if ::natsws::template_matches("orders.{id}.created", message.subject()) {
-                let mut reader = ::natsws::SubjectReader::new(
+                let reader = &mut ::natsws::SubjectReader::new(
                     message.subject(),
                     "orders.{id}.created",
                 );
@@ -672,7 +672,7 @@ fn an_enum_is_a_family_of_subjects() {
                 return ::core::result::Result::Ok(value);
             }
             if ::natsws::template_matches("orders.{id}.noted", message.subject()) {
-                let mut reader = ::natsws::SubjectReader::new(
+                let reader = &mut ::natsws::SubjectReader::new(
                     message.subject(),
                     "orders.{id}.noted",
                 );

@@ -120,7 +120,7 @@ impl<'m> SubjectReader<'m> {
     ///
     /// # Errors
     /// [`SubjectError::Mismatch`] where the subject has more tokens.
-    pub fn end(self) -> Result<(), SubjectError> {
+    pub fn end(&mut self) -> Result<(), SubjectError> {
         if self.rest.is_none() { Ok(()) } else { Err(self.mismatch()) }
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn encoded<M: EncodeMessage, T>(
     let unsaid = |name| headers.is_empty() || !headers.contains(name);
     let typed = Typed {
         content_type: unsaid("Content-Type").then(|| message.content_type()),
-        content_encoding: message.content_encoding(),
+        content_encoding: message.content_encoding().filter(|_| unsaid("Content-Encoding")),
         timeout: envelope.timeout.filter(|_| unsaid(TIMEOUT_HEADER)).map(Millis::new),
     };
     let head = PublishHead {

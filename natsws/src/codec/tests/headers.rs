@@ -71,10 +71,10 @@ fn case_and_parameters_of_a_content_type_do_not_count() {
     for text in ["text/plain", "TEXT/csv", "text/plain; charset=utf-8"] {
         assert!(reads::<Text>(text) && !reads::<Json>(text) && !reads::<MsgPack>(text), "{text}");
     }
-    for neither in ["json", "jsonish", "application/jsonx", "application/json5", "", ";", "/", "+"]
-    {
+    for neither in ["json", "jsonish", "application/jsonx", "application/json5", ";", "/", "+"] {
         assert!(!reads::<Json>(neither) && !reads::<MsgPack>(neither), "{neither}");
     }
+    assert!(reads::<Json>("") && reads::<MsgPack>(" "), "one that is empty says nothing");
 }
 
 #[test]

@@ -167,6 +167,27 @@ fn a_max_that_changes_while_the_connection_moves_is_told_to_each_server_as_it_co
     assert_eq!(message(&mut session), "UNSUB 1\r\n");
 }
 
+/// Two subjects as one subscription.
+fn family(session: &mut Session, group: Option<&str>) -> u64 {
+    let sid = subscribe(session, "a", group, None);
+    session.follow(sid, "b".into(), &mut Effects::default());
+    sid
+}
+
+#[test]
+fn several_subjects_of_one_subscription_move_as_one() {
+    let mut session = session();
+    let drained = family(&mut session, Some("g"));
+    session.drain(drained, 0, &mut Effects::default());
+    let moved = family(&mut session, Some("g"));
+    assert_eq!((drained, moved), (1, 3));
+    assert_eq!(said(|out| session.move_first(out)), "SUB a g 3\r\nSUB b g 4\r\n");
+    let mut effects = Effects::default();
+    session.unsubscribe(moved, &mut effects);
+    assert_eq!(String::from_utf8_lossy(&effects.control), "UNSUB 3\r\nUNSUB 4\r\n");
+    assert!(arrive(&mut session).starts_with("UNSUB 3\r\nUNSUB 4\r\n"));
+}
+
 #[test]
 fn a_flush_is_told_of_all_that_was_lost_and_only_once() {
     let mut session = session();
