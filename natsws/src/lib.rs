@@ -37,8 +37,11 @@
 //!
 //! # Where to start
 //! - [`Client`] is what applications hold: typed publish, request and subscribe.
-//! - [`derive@Subject`] declares a message; [`Subject`], [`EncodeMessage`], [`DecodeMessage`] and
-//!   [`Request`] are what it implements, and what can be written by hand.
+//! - [`derive@Subject`] declares a message, or a family of them as an enum; [`derive@Token`] makes a
+//!   token of a subject. [`Subject`], [`EncodeMessage`], [`DecodeMessage`] and [`Request`] are what
+//!   it implements, and what can be written by hand, as [`Message`] shows.
+//! - [`Filter`] narrows a subscription to some of a type's subjects, [`Client::request_many`] asks
+//!   for more than one reply, [`Deadline`] is how long anybody waits.
 //! - [`codec`] has `Json`, `Text`, `MsgPack`, `Raw` and `Compressed`, and the traits for your own.
 //! - [`Connection`] is the layer below: subjects and bytes, events, drain.
 //! - [`ConnectOptions`] has every option with its default.
