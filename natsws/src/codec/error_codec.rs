@@ -9,6 +9,20 @@ use crate::service_error::ServiceError;
 ///
 /// Every [`Codec`] of an error type that has `Display` is one: the text becomes the description
 /// that any NATS client can read, the encoded error becomes the payload.
+///
+/// ```
+/// use natsws::codec::{ErrorCodec, Json};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
+/// #[error("there is no door {0}")]
+/// struct NoDoor(u8);
+///
+/// let sent = Json::encode_error(&NoDoor(7), 404);
+/// assert_eq!((sent.code(), sent.description()), (404, "there is no door 7"));
+/// assert_eq!(sent.body(), "7");
+/// assert_eq!(Json::decode_error(sent), Ok(NoDoor(7)));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot carry the error `{E}`",
     note = "an error travels by its codec and its text: it needs what the codec needs, and `Display`"
@@ -82,6 +96,14 @@ as_it_is!(super::MsgPack, super::MsgPackCompact);
 as_it_is!(super::Raw, super::Text);
 
 /// The error codec of requests that declare no error of their own: [`ServiceError`] as it is.
+///
+/// ```
+/// use natsws::ServiceError;
+/// use natsws::codec::{AsIs, ErrorCodec};
+///
+/// let busy = ServiceError::new(503, "too busy");
+/// assert_eq!(AsIs::decode_error(busy.clone()), Ok(busy));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct AsIs;
 

@@ -14,6 +14,16 @@ use super::{CodecError, ContentType, Decoder, Encoded, Encoder, essence};
 /// missing where they are an `Option` or have `#[serde(default)]`. Numbers read back as they were,
 /// to the last bit; NaN and the infinities, which JSON does not have, are written as `null`. Nesting
 /// of 128 levels and more is refused.
+///
+/// ```
+/// use natsws::codec::{Encoded, Json};
+///
+/// let floors: Vec<u8> = Encoded::new("", "[1, 2]").decode_as::<Json, _>()?;
+/// assert_eq!(floors, [1, 2]);
+/// let nothing: Option<u8> = Encoded::new("", "").decode_as::<Json, _>()?;
+/// assert_eq!(nothing, None);
+/// # Ok::<(), natsws::CodecError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Json;
 

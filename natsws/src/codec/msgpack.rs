@@ -14,6 +14,21 @@ use super::{CodecError, ContentType, Decoder, Encoded, Encoder, essence};
 ///
 /// An empty payload is read as `nil`. Nesting of 128 levels and more is refused, as in JSON; so is a
 /// payload that is shorter than it says, before anything is made of it.
+///
+/// ```
+/// use natsws::bytes::BytesMut;
+/// use natsws::codec::{Encoder, MsgPack, MsgPackCompact};
+/// use serde::Serialize;
+///
+/// #[derive(Serialize)]
+/// struct Door { id: u8 }
+///
+/// let (mut named, mut compact) = (BytesMut::new(), BytesMut::new());
+/// MsgPack::encode(&Door { id: 7 }, &mut named)?;
+/// MsgPackCompact::encode(&Door { id: 7 }, &mut compact)?;
+/// assert_eq!((&named[..], &compact[..]), (&b"\x81\xa2id\x07"[..], &b"\x91\x07"[..]));
+/// # Ok::<(), natsws::CodecError>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct MsgPack;
 

@@ -149,6 +149,21 @@ impl<M> fmt::Debug for Filter<M> {
 
 /// A value for one placeholder of a filter: of the field's type, or a reference to one; a `&str`
 /// where the field is text.
+///
+/// ```
+/// use natsws::{Filter, Subject};
+/// use serde::Serialize;
+///
+/// #[derive(Serialize, Subject)]
+/// #[subject("doors.{house}.{number}")]
+/// struct Door { house: String, number: u8 }
+///
+/// let door = Door { house: "main".into(), number: 7 };
+/// for filter in [Door::filter().house("main").number(7), Door::filter().house(&door.house).number(7)] {
+///     assert_eq!(Filter::from(filter).subjects()?, ["doors.main.7"]);
+/// }
+/// # Ok::<(), natsws::SubjectError>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a value for a token that is a `{T}`",
     note = "give the filter a `{T}`, or a reference to one"

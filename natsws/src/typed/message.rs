@@ -8,6 +8,21 @@ use crate::msg::Msg;
 use crate::subject::SubjectError;
 
 /// A received message that is not a value of its type.
+///
+/// ```
+/// use natsws::codec::Encoded;
+/// use natsws::{DecodeError, DecodeMessage, Subject};
+/// use serde::Deserialize;
+///
+/// #[derive(Debug, Deserialize, Subject)]
+/// #[subject("doors.{number}")]
+/// struct Door { number: u8 }
+///
+/// let elsewhere = Door::decode(Encoded::new("windows.7", "{}"));
+/// assert!(matches!(elsewhere, Err(DecodeError::Subject(_))));
+/// let garbage = Door::decode(Encoded::new("doors.7", "garbage"));
+/// assert!(matches!(garbage, Err(DecodeError::Payload(_))));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
