@@ -1,8 +1,6 @@
 //! How long an answer is waited for, across services.
 
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::header::Headers;
@@ -83,22 +81,9 @@ impl Deadline {
     /// longer. The future itself is not ended.
     ///
     /// Within another deadline the earlier one holds. A task that the future spawns has none.
-    pub fn scope<F: Future>(self, future: F) -> Scoped<F> {
+    pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         let earliest = Self::current().map_or(self, |outer| outer.min(self));
-        Scoped(Box::pin(CURRENT.scope(earliest, future)))
-    }
-}
-
-/// The future of [`Deadline::scope`].
-#[derive(Debug)]
-#[must_use = "a future does nothing until it is awaited"]
-pub struct Scoped<F>(Pin<Box<tokio::task::futures::TaskLocalFuture<Deadline, F>>>);
-
-impl<F: Future> Future for Scoped<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.0.as_mut().poll(cx)
+        CURRENT.scope(earliest, future)
     }
 }
 

@@ -129,7 +129,7 @@ pub use client::Client;
 pub use codec::{Codec, CodecError, ErrorCodec};
 pub use connect_error::{AttemptError, ConnectError};
 pub use connection::{Connection, Events, SetServersError, StateWatch, WaitError};
-pub use deadline::{Deadline, Scoped, TIMEOUT_HEADER};
+pub use deadline::{Deadline, TIMEOUT_HEADER};
 pub use drain::{DrainError, DrainReport, FlushError};
 pub use end_of_replies::is_end_of_replies;
 pub use error::Error;
