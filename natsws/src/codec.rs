@@ -151,7 +151,7 @@ pub trait ContentType {
     ///
     /// Unless a codec says otherwise it is its own type, in any case and with any parameters.
     fn accepts(content_type: &str) -> bool {
-        essence(content_type).eq_ignore_ascii_case(Self::CONTENT_TYPE)
+        essence(content_type).eq_ignore_ascii_case(essence(Self::CONTENT_TYPE))
     }
 
     /// Whether a message of this content encoding can be decoded.
@@ -168,7 +168,7 @@ fn essence(content_type: &str) -> &str {
 /// The half of a codec that writes: all that publishing needs.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot encode `{T}`",
-    note = "`Json` and `MsgPack` need `serde::Serialize`, `Text` needs `Display`, `Raw` needs `AsRef<[u8]>`"
+    note = "`Json` and `MsgPack` need `serde::Serialize`, `Text` needs `Display`, `Raw` needs `AsRef<[u8]>`; a codec of your own implements `Encoder<{T}>`"
 )]
 pub trait Encoder<T: ?Sized>: ContentType {
     /// Appends the value's encoding to `out`.
@@ -184,7 +184,7 @@ pub trait Encoder<T: ?Sized>: ContentType {
 /// decoded from a message of any lifetime.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot decode `{T}`",
-    note = "`Json` and `MsgPack` need `serde::Deserialize`, `Text` needs `FromStr`, `Raw` needs `From<Bytes>`"
+    note = "`Json` and `MsgPack` need `serde::Deserialize`, `Text` needs `FromStr`, `Raw` needs `From<Bytes>`; a codec of your own implements `Decoder<'_, {T}>`"
 )]
 pub trait Decoder<'m, T>: ContentType {
     /// Reads a value out of a whole payload.

@@ -72,7 +72,7 @@ macro_rules! as_it_is {
             }
 
             fn decode_error(error: ServiceError) -> Result<ServiceError, ServiceError> {
-                AsIs::decode_error(error)
+                Ok(error)
             }
         }
 
@@ -83,7 +83,7 @@ macro_rules! as_it_is {
             }
 
             fn decode_error(error: ServiceError) -> Result<ServiceError, ServiceError> {
-                AsIs::decode_error(error)
+                Ok(error)
             }
         }
     )*};
@@ -95,14 +95,16 @@ as_it_is!(super::Json);
 as_it_is!(super::MsgPack, super::MsgPackCompact);
 as_it_is!(super::Raw, super::Text);
 
-/// The error codec of requests that declare no error of their own: [`ServiceError`] as it is.
+/// The error codec of requests that declare no error of their own: a [`ServiceError`] is sent as it
+/// is, and comes as [`RequestError::Service`](crate::RequestError::Service).
 ///
 /// ```
 /// use natsws::ServiceError;
 /// use natsws::codec::{AsIs, ErrorCodec};
 ///
 /// let busy = ServiceError::new(503, "too busy");
-/// assert_eq!(AsIs::decode_error(busy.clone()), Ok(busy));
+/// assert_eq!(AsIs::encode_error(&busy, 500), busy);
+/// assert_eq!(AsIs::decode_error(busy.clone()), Err(busy));
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct AsIs;
@@ -113,6 +115,6 @@ impl ErrorCodec<ServiceError> for AsIs {
     }
 
     fn decode_error(error: ServiceError) -> Result<ServiceError, ServiceError> {
-        Ok(error)
+        Err(error)
     }
 }

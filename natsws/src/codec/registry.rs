@@ -120,7 +120,7 @@ impl<V> Registry<V> {
         let asked = essence(content_type);
         let mut entries = self.entries();
         let entry = entries
-            .find(|entry| entry.content_type.eq_ignore_ascii_case(asked))
+            .find(|entry| essence(entry.content_type).eq_ignore_ascii_case(asked))
             .ok_or_else(|| self.unknown(content_type))?;
         let mut payload = BytesMut::new();
         (entry.encode)(value, &mut payload)?;

@@ -1,10 +1,14 @@
 //! Whether a payload has room for all that it says it has, before anything is made of it.
 
+use super::MAX_DEPTH;
+
 /// What is wrong with a payload.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     #[error("the payload is shorter than it says")]
     CutShort,
+    #[error("it is nested in {MAX_DEPTH} levels or more")]
+    TooDeep,
     #[error("something stands behind the value")]
     BehindEnd,
 }
@@ -12,31 +16,40 @@ pub(super) enum Fault {
 /// Steps over one value, which must be the whole payload.
 ///
 /// Five bytes can say that 4 billion values follow, and a `Vec` would make room for many of them
-/// before it finds none; so would each of those inside of it.
+/// before it finds none; so would each of those inside of it. And a decoder counts the levels of
+/// arrays and maps, but not those of enums, which would take the stack with them.
 pub(super) fn check(payload: &[u8]) -> Result<(), Fault> {
     let mut rest = payload;
-    // How many values must still come.
-    let mut awaited = 1;
+    // How many values must still come, and how many of them in each value that is open.
+    let mut awaited = 1_usize;
+    let mut open = [0_usize; MAX_DEPTH - 1];
+    let mut level = 0;
     while awaited > 0 {
         let (&marker, behind) = rest.split_first().ok_or(Fault::CutShort)?;
         rest = behind;
         awaited -= 1;
-        let skipped = match STEPS.get(usize::from(marker)) {
-            Some(&Step::Over(skipped)) => usize::from(skipped),
-            Some(&Step::Into(inside)) => {
-                awaited += usize::from(inside);
-                0
-            }
-            _ => {
-                let (inside, skipped) = declared(marker, &mut rest)?;
-                awaited = awaited.saturating_add(inside);
-                skipped
-            }
+        let (inside, skipped) = match STEPS.get(usize::from(marker)) {
+            Some(&Step::Over(skipped)) => (0, usize::from(skipped)),
+            Some(&Step::Into(inside)) => (usize::from(inside), 0),
+            _ => declared(marker, &mut rest)?,
         };
+        awaited = awaited.saturating_add(inside);
         rest = rest.get(skipped..).ok_or(Fault::CutShort)?;
         // Each takes a byte at least.
         if awaited > rest.len() {
             return Err(Fault::CutShort);
+        }
+        if inside > 0 {
+            *open.get_mut(level).ok_or(Fault::TooDeep)? = inside;
+            level += 1;
+            continue;
+        }
+        while let Some(left) = level.checked_sub(1).and_then(|outer| open.get_mut(outer)) {
+            *left = left.saturating_sub(1);
+            if *left > 0 {
+                break;
+            }
+            level -= 1;
         }
     }
     if rest.is_empty() { Ok(()) } else { Err(Fault::BehindEnd) }

@@ -135,6 +135,21 @@ fn an_empty_payload_means_nothing() {
     assert_eq!(plain.expect("it is null"), None);
 }
 
+/// A codec whose content type has a parameter.
+struct Csv;
+
+impl ContentType for Csv {
+    const CONTENT_TYPE: &'static str = "text/csv; charset=utf-8";
+}
+
+#[test]
+fn a_parameter_of_a_codec_s_own_does_not_count_either() {
+    for csv in ["text/csv; charset=utf-8", "text/csv", "Text/CSV;charset=latin1"] {
+        assert!(reads::<Csv>(csv), "{csv}");
+    }
+    assert!(!reads::<Csv>("text/plain; charset=utf-8"));
+}
+
 #[test]
 fn a_value_borrows_from_the_message() {
     #[derive(Deserialize, Serialize)]

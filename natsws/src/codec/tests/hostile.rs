@@ -56,20 +56,36 @@ fn json_that_is_nested_without_end_is_refused() {
     });
 }
 
+/// What can be in itself without an array or a map of its own.
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "it is only read")]
+enum Rule {
+    Not(Box<Self>),
+    Always,
+}
+
 #[test]
 fn msgpack_that_is_nested_without_end_is_refused() {
     with_little_stack(|| {
         let deep = |levels: usize| [&vec![0x91; levels][..], &[0xc0]].concat();
-        assert_eq!(msgpack_error::<Value>(deep(DEPTH)), "depth limit exceeded");
-        assert_eq!(msgpack_error::<IgnoredAny>(deep(DEPTH)), "depth limit exceeded");
+        assert_eq!(msgpack_error::<Value>(deep(DEPTH)), "it is nested in 128 levels or more");
+        assert_eq!(msgpack_error::<IgnoredAny>(deep(DEPTH)), "it is nested in 128 levels or more");
         let maps = [b"\x81\xa1a".repeat(DEPTH), vec![0xc0]].concat();
-        assert_eq!(msgpack_error::<Value>(maps), "depth limit exceeded");
+        assert_eq!(msgpack_error::<Value>(maps), "it is nested in 128 levels or more");
         // A tree in a tree, as the branches of each.
         let trees = [b"\x81\xa8branches\x91".repeat(DEPTH), vec![0x80]].concat();
-        assert_eq!(msgpack_error::<Tree>(trees), "depth limit exceeded");
+        assert_eq!(msgpack_error::<Tree>(trees), "it is nested in 128 levels or more");
+        // Variants in variants, which the decoder does not count.
+        let rules = |levels| [b"\x81\xa3Not".repeat(levels), b"\xa6Always".to_vec()].concat();
+        assert_eq!(msgpack_error::<Rule>(rules(DEPTH)), "it is nested in 128 levels or more");
+        assert_eq!(msgpack_error::<Rule>(rules(128)), "it is nested in 128 levels or more");
+        decoded::<MsgPack, Rule>(&rules(127)).expect("it is not too deep");
+        // Many beside each other are not deep.
+        let wide = [&[0xdc, 1, 0][..], &b"\x91\xc0".repeat(256)].concat();
+        decoded::<MsgPack, Value>(&wide).expect("it is not too deep");
         // Down to 127 levels it is read, as with JSON.
         decoded::<MsgPack, Value>(&deep(127)).expect("it is not too deep");
-        assert_eq!(msgpack_error::<Value>(deep(128)), "depth limit exceeded");
+        assert_eq!(msgpack_error::<Value>(deep(128)), "it is nested in 128 levels or more");
     });
 }
 
