@@ -30,7 +30,7 @@ use crate::event::{CloseError, Disconnect, Event, State};
 use crate::protocol::ServerInfo;
 use crate::runtime::{self, BoxFuture, Instant, Sleep};
 use crate::server_addr::ServerAddr;
-use crate::session::{Effects, Session};
+use crate::session::Effects;
 use handshake::Established;
 use link::Link;
 use moving::Why;
@@ -198,18 +198,20 @@ impl Driver {
     async fn move_to(&mut self, mut link: Link, found: Found) -> Link {
         let Found { server, established } = found;
         let from = self.shared.server();
-        let left = moving::leave(&mut link, &self.shared).await;
-        if let Err(reason) = left {
-            drop(link);
-            self.lost(reason);
-            let (link, misfits) = self.arrive(&server, established, true);
-            self.reconnected(server, misfits);
-            return link;
-        }
+        let by = match moving::leave(&mut link, &self.shared).await {
+            Ok(by) => by,
+            Err(reason) => {
+                drop(link);
+                self.lost(reason);
+                let (link, misfits) = self.arrive(&server, established, true);
+                self.reconnected(server, misfits);
+                return link;
+            }
+        };
         if let Some((transport, decoder)) = link.into_parts() {
-            runtime::spawn(moving::linger(transport, decoder, Arc::clone(&self.shared)));
+            runtime::spawn(moving::linger(transport, decoder, Arc::clone(&self.shared), by));
         } else {
-            self.shared.with_session(Session::end_left);
+            self.shared.with_session(|session, effects| session.end_left(by, effects));
         }
         let (link, misfits) = self.arrive(&server, established, false);
         self.shared.count_reconnect();

@@ -153,6 +153,8 @@ pub(crate) struct Session {
     batches: Batches,
     /// Subscriptions that have no room and hold up the connection until they do.
     blocked: Vec<Blocked>,
+    /// How often the connection has moved.
+    moves: u64,
     /// Requests wait for the next connection.
     keep_requests: bool,
     /// When the connection is asked to prove itself.
@@ -195,6 +197,7 @@ impl Session {
             block: Bytes::new(),
             batches: Batches::default(),
             blocked: Vec::new(),
+            moves: 0,
             keep_requests,
             proof_at: None,
             proved: false,

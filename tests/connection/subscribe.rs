@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use natsws::{Event, SubscriptionError};
+use natsws::{Event, Replies, SubscriptionError};
 use natsws_tests::{eventually, within};
 
 use crate::{event, next, rest, text};
@@ -44,6 +44,24 @@ everywhere! {
         }
         assert_eq!(rest(&mut sub).await, ["0", "1"]);
         assert_eq!((sub.received(), sub.processed(), sub.is_closed()), (2, 2, true));
+    }
+
+    async fn a_maximum_of_any_size_lets_messages_through(target: Target) {
+        let place = target.start().await;
+        let nc = place.connect().await;
+        for max in [999_999_999, 1_000_000_000, u64::MAX] {
+            let mut sub = nc.subscribe("a").max(max).await.expect("subscribed");
+            let mut raised = nc.subscribe("a").max(1).await.expect("subscribed");
+            raised.unsubscribe_after(max);
+            let mut many = nc.request_many("a", "1").replies(Replies::Count(max)).await.expect("sent");
+            nc.publish("a", "2").await.expect("published");
+            let asked = next(&mut sub).await;
+            asked.respond("reply").await.expect("sent");
+            assert_eq!(text(&mut sub).await, "2");
+            assert_eq!((text(&mut raised).await, text(&mut raised).await), ("1".into(), "2".into()));
+            let reply = within("a reply", many.next()).await.expect("a reply").expect("no error");
+            assert_eq!(reply.text(), Ok("reply"), "{max}");
+        }
     }
 
     async fn unsubscribe_after_raises_and_lowers_the_number(target: Target) {

@@ -21,7 +21,7 @@ use crate::protocol::decode::Decoder;
 use crate::protocol::encode;
 use crate::protocol::op::ServerOp;
 use crate::runtime;
-use crate::session::{Effects, Session};
+use crate::session::Effects;
 use crate::transport::{BoxTransport, TransportError};
 
 /// How long the old server has to confirm what it was sent last.
@@ -137,19 +137,21 @@ fn broken(error: TransportError) -> Disconnect {
 }
 
 /// Has the old server forget what it sent, and waits until all of that has come and all that was
-/// sent is confirmed. Until then nothing more is sent. The error is why that cannot be said.
-pub(super) async fn leave(link: &mut Link, shared: &Shared) -> Result<(), Disconnect> {
+/// sent is confirmed. Until then nothing more is sent. Gives back the number of the move; the error
+/// is why that cannot be said.
+pub(super) async fn leave(link: &mut Link, shared: &Shared) -> Result<u64, Disconnect> {
     let (left, mut gone) = oneshot::channel();
-    {
+    let by = {
         let mut session = shared.session();
         let mut last = Vec::new();
         // Its PONG could not be read otherwise.
         session.give_way();
         let mut pipe = pipe::lock(link.pipe());
         let accepted = shared.outbox.take_all(pipe.last());
-        session.leave(accepted, left, &mut last);
+        let by = session.leave(accepted, left, &mut last);
         pipe.last().push_back(last.into());
-    }
+        by
+    };
     let confirmed = poll_fn(|cx| {
         if let Poll::Ready(confirmed) = Pin::new(&mut gone).poll(cx) {
             let confirmed = confirmed.is_ok_and(|confirmed| confirmed.is_ok());
@@ -158,11 +160,16 @@ pub(super) async fn leave(link: &mut Link, shared: &Shared) -> Result<(), Discon
         link.poll_last(shared, cx).map(Err)
     });
     let stale = Err(Disconnect::Stale { pings: 1 });
-    runtime::timeout(LEAVE, confirmed).await.unwrap_or(stale)
+    runtime::timeout(LEAVE, confirmed).await.unwrap_or(stale).map(|()| by)
 }
 
 /// Takes the replies that were on their way to the old server, and closes the connection to it.
-pub(super) async fn linger(mut transport: BoxTransport, mut decoder: Decoder, shared: Arc<Shared>) {
+pub(super) async fn linger(
+    mut transport: BoxTransport,
+    mut decoder: Decoder,
+    shared: Arc<Shared>,
+    by: u64,
+) {
     {
         let mut late = pin!(async {
             let mut info = ServerInfo::default();
@@ -175,9 +182,9 @@ pub(super) async fn linger(mut transport: BoxTransport, mut decoder: Decoder, sh
         let mut stays = true;
         while stays {
             let ended = runtime::timeout(LINGER, late.as_mut()).await.is_some();
-            stays = !ended && shared.session().has_left();
+            stays = !ended && shared.session().has_left(by);
         }
     }
-    shared.with_session(Session::end_left);
+    shared.with_session(|session, effects| session.end_left(by, effects));
     let _: Option<Result<(), TransportError>> = runtime::timeout(LINGER, transport.close()).await;
 }

@@ -45,7 +45,7 @@ impl Session {
         self.proof_at = None;
         self.blocked.clear();
         // The next server gets all that there is.
-        self.routes.iter_mut().for_each(|(_, route)| route.left = false);
+        self.routes.iter_mut().for_each(|(_, route)| route.left = None);
         let sent = accepted.saturating_sub(kept);
         let unconfirmed = sent.saturating_sub(self.confirmed);
         // They are reported, so the next connection's account starts without them.

@@ -6,7 +6,8 @@
 //! server get those, since both would send each message.
 //!
 //! Many replies to one request can do neither: they would come twice, or some not at all. They stay
-//! with the old server, and what is not over when that goes has lost its connection.
+//! with the old server, and what is not over when that goes has lost its connection, or waits for
+//! more from the new server where requests do.
 
 use tokio::sync::oneshot;
 
@@ -27,22 +28,29 @@ impl Session {
     }
 
     /// Writes for the old server the end of all subscriptions, but for those that replies come to,
-    /// and a PING whose PONG says that nothing more will come.
+    /// and a PING whose PONG says that nothing more will come. Gives back the number of the move.
     pub(crate) fn leave(
         &mut self,
         accepted: u64,
         left: oneshot::Sender<Result<(), Unanswered>>,
         out: &mut Vec<u8>,
-    ) {
+    ) -> u64 {
+        self.moves += 1;
         for (sid, route) in self.routes.iter_mut() {
-            route.left = matches!(route.target, Target::Replies(..));
-            let is_for_replies = route.left || (route.queue_group.is_none() && route.may_overlap());
+            let is_for_many = matches!(route.target, Target::Replies(..));
+            if is_for_many {
+                // What stayed with an earlier one is there still.
+                route.left.get_or_insert(self.moves);
+            }
+            let is_for_replies =
+                is_for_many || (route.queue_group.is_none() && route.may_overlap());
             if !is_for_replies && !route.draining {
                 encode::unsubscribe(out, sid, None);
             }
         }
         out.extend_from_slice(encode::PING);
         self.pongs.push_back(Pong { waiter: Waiter::Ping(left), accepted });
+        self.moves
     }
 
     /// Writes for the new server what it does not know yet, and uses it from now on.
@@ -54,21 +62,31 @@ impl Session {
             }
         }
         for (sid, route) in self.routes.iter_mut() {
-            if !route.left && !route.has_moved(sid, out) {
+            if route.left.is_none() && !route.has_moved(sid, out) {
                 route.write(sid, out);
             }
         }
         self.use_server(info, now);
     }
 
-    /// Whether something is still to come from a server that was left.
-    pub(crate) fn has_left(&self) -> bool {
-        self.routes.iter().any(|(_, route)| route.left)
+    /// Whether something is still to come from the server that was left with this move.
+    pub(crate) fn has_left(&self, by: u64) -> bool {
+        self.routes.iter().any(|(_, route)| route.left == Some(by))
     }
 
-    /// Nothing more comes from the server that was left.
-    pub(crate) fn end_left(&mut self, effects: &mut Effects) {
-        let left = self.routes.iter().filter(|(_, route)| route.left);
+    /// Nothing more comes from the server that was left with this move.
+    pub(crate) fn end_left(&mut self, by: u64, effects: &mut Effects) {
+        if self.keep_requests {
+            // They wait for the server that is in use now, or for the next one.
+            for (sid, route) in self.routes.iter_mut().filter(|(_, route)| route.left == Some(by)) {
+                route.left = None;
+                if self.connected {
+                    route.write(sid, &mut effects.control);
+                }
+            }
+            return;
+        }
+        let left = self.routes.iter().filter(|(_, route)| route.left == Some(by));
         let tokens: Vec<_> = left.filter_map(|(_, route)| route.request()).collect();
         for token in tokens {
             let outcome = Outcome::Disconnected { maybe_delivered: true };

@@ -43,6 +43,8 @@ pub(crate) struct Route {
     pub(crate) max: Option<u64>,
     /// One of them was the server's word that nobody is there.
     pub(crate) uncounted: bool,
+    /// The server has been told a maximum.
+    told_max: bool,
     /// UNSUB has been sent, and the route goes at the PONG that follows.
     pub(crate) draining: bool,
     /// When the first message must have come.
@@ -52,7 +54,7 @@ pub(crate) struct Route {
     /// The server that the connection is moving to knows it already, and counts from there.
     pub(crate) moved: Option<u64>,
     /// The connection has moved away from the server that alone knows it.
-    pub(super) left: bool,
+    pub(super) left: Option<u64>,
     /// Those that follow this one: they begin and end with it.
     pub(super) followers: Vec<u64>,
 }
@@ -71,11 +73,12 @@ impl Route {
             received_before: 0,
             max: None,
             uncounted: false,
+            told_max: false,
             draining: false,
             deadline: None,
             batch: None,
             moved: None,
-            left: false,
+            left: None,
             followers: Vec::new(),
         }
     }
@@ -128,6 +131,7 @@ impl Route {
     /// its `max`.
     pub(crate) fn write(&mut self, sid: u64, out: &mut Vec<u8>) {
         self.received_before = self.received;
+        self.told_max = false;
         encode::subscribe(out, &self.subject, self.queue_group.as_deref(), sid);
         self.write_max(sid, out);
     }
@@ -152,11 +156,20 @@ impl Route {
     }
 
     /// Writes after how many messages the server ends the subscription, if it does.
-    pub(crate) fn write_max(&self, sid: u64, out: &mut Vec<u8>) {
+    pub(crate) fn write_max(&mut self, sid: u64, out: &mut Vec<u8>) {
+        /// What is more than nine digits the server takes for nothing, and ends the subscription.
+        const MOST: u64 = 999_999_999;
         // The server counts each of several alone, so it cannot say when all have had enough.
-        if let Some(max) = self.max.filter(|_| self.followers.is_empty()) {
-            encode::unsubscribe(out, sid, Some(max.saturating_sub(self.received_before)));
+        let Some(max) = self.max.filter(|_| self.followers.is_empty()) else { return };
+        let left = max.saturating_sub(self.received_before);
+        if left > MOST {
+            self.uncounted = true;
+            if !self.told_max {
+                return;
+            }
         }
+        encode::unsubscribe(out, sid, Some(left.min(MOST)));
+        self.told_max = true;
     }
 }
 

@@ -67,7 +67,10 @@ fn what_may_overlap_moves_first_and_the_rest_when_the_old_server_has_let_go() {
     request(&mut session);
     assert_eq!(said(|out| session.move_first(out)), "SUB work g 2\r\nUNSUB 2 5\r\nSUB i.x.* 3\r\n");
     let (left, mut gone) = oneshot::channel();
-    assert_eq!(said(|out| session.leave(0, left, out)), "UNSUB 1\r\nUNSUB 2\r\nPING\r\n");
+    assert_eq!(
+        said(|out| assert_eq!(session.leave(0, left, out), 1)),
+        "UNSUB 1\r\nUNSUB 2\r\nPING\r\n"
+    );
     assert!(gone.try_recv().is_err());
     let mut effects = Effects::default();
     session
@@ -213,13 +216,29 @@ fn a_flush_is_told_of_all_that_was_lost_and_only_once() {
 }
 
 #[test]
+fn a_maximum_of_more_digits_than_a_server_reads_is_not_told() {
+    let mut session = session();
+    let sid = subscribe(&mut session, "a", None, None);
+    let told = |session: &mut Session, max| {
+        let mut effects = Effects::default();
+        session.unsubscribe_after(sid, max, &mut effects);
+        String::from_utf8_lossy(&effects.control).into_owned()
+    };
+    assert_eq!(told(&mut session, u64::MAX), "");
+    assert_eq!(told(&mut session, 1_000_000_000), "");
+    assert_eq!(told(&mut session, 999_999_999), "UNSUB 1 999999999\r\n");
+    assert_eq!(told(&mut session, 5), "UNSUB 1 5\r\n");
+    assert_eq!(told(&mut session, 1_000_000_000), "UNSUB 1 999999999\r\n", "5 is told already");
+}
+
+#[test]
 fn many_replies_stay_with_the_old_server_and_end_with_it() {
     let mut session = session();
     let wanted = collect();
     let token = request_many(&mut session, &wanted);
     assert_eq!(said(|out| session.move_first(out)), "");
     let (left, _gone) = oneshot::channel();
-    assert_eq!(said(|out| session.leave(0, left, out)), "PING\r\n");
+    assert_eq!(said(|out| assert_eq!(session.leave(0, left, out), 1)), "PING\r\n");
     let begun = request_many(&mut session, &collect());
     assert_eq!(arrive(&mut session), "SUB i.y.0 2\r\n");
 
@@ -227,9 +246,14 @@ fn many_replies_stay_with_the_old_server_and_end_with_it() {
     decoder.push(Bytes::from_static(b"MSG i.y.0 1 1\r\nx\r\n"));
     let late = decoder.next().expect("a good operation").expect("a message");
     session.receive_aside(late, runtime::now(), &mut Effects::default());
-    assert!(session.has_left());
-    session.end_left(&mut Effects::default());
-    assert!(!session.has_left());
+    assert!(session.has_left(1) && !session.has_left(2));
+    // The server that is moved to is left in its turn, while the first one is there still.
+    let (left, _gone) = oneshot::channel();
+    said(|out| assert_eq!(session.leave(0, left, out), 2));
+    assert_eq!(arrive(&mut session), "");
+    assert!(session.has_left(1) && session.has_left(2));
+    session.end_left(1, &mut Effects::default());
+    assert!(!session.has_left(1) && session.has_left(2));
     let mut reader = Taken::default();
     let mut cx = Context::from_waker(Waker::noop());
     assert!(matches!(reader.poll_next(&wanted.queue, &mut cx), Poll::Ready(Some(_))));
@@ -249,6 +273,13 @@ fn many_replies_go_to_the_next_server_where_the_old_one_is_lost() {
     request_many(&mut session, &collect());
     session.leave(0, oneshot::channel().0, &mut Vec::new());
     session.disconnected(0, 0, &[], &mut Effects::default());
-    assert!(!session.has_left());
+    assert!(!session.has_left(1));
     assert_eq!(arrive(&mut session), "SUB i.y.0 1\r\n");
+    // Where the old one goes in good order they wait as well.
+    said(|out| assert_eq!(session.leave(0, oneshot::channel().0, out), 2));
+    assert_eq!(arrive(&mut session), "");
+    let mut effects = Effects::default();
+    session.end_left(2, &mut effects);
+    assert_eq!(String::from_utf8_lossy(&effects.control), "SUB i.y.0 1\r\n");
+    assert!(!session.has_left(2));
 }
