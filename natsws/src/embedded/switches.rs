@@ -64,7 +64,7 @@ impl Broker {
     ///
     /// Publishing and flushing do not wait for it, and who is subscribed when the time has come gets
     /// the message. A request waits longer, or times out; where nobody answers it is told so later,
-    /// too. At most 64 MiB wait; more is dropped, and so is what waits when the broker is closed.
+    /// too. At most 16 MiB wait; more is dropped, and so is what waits when the broker is closed.
     ///
     /// Another delay for the same filter holds for messages to come, none of which overtakes one
     /// that waits. A delay of zero ends it, and what waits is delivered at once.
