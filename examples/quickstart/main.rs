@@ -1,5 +1,5 @@
-//! One typed message, all the way round: a service in two replicas, events on a wildcard, every
-//! way that a request can end, and a drain that answers what was accepted.
+//! One typed message, all the way round: a service in two replicas, events on a wildcard, the
+//! ways in which requests end, and a drain that answers what was accepted.
 //!
 //! `cargo run --example quickstart` starts a broker in its own process and speaks to it over a
 //! WebSocket. Set `NATS_URL` to use a server of yours.

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use natsws::{Client, ConnectOptions, RequestError, Subject};
+use natsws::{Client, ConnectOptions, RequestError};
 use natsws_service::{DrainReport, Router, ServeError, State, serve};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -77,7 +77,7 @@ pub(crate) async fn tell(url: &str, out: &mut impl Write) -> Result<(), Box<dyn 
     let thoughts = watch::Sender::new(0);
     let replicas =
         [start(url, "replica-1", &thoughts).await?, start(url, "replica-2", &thoughts).await?];
-    writeln!(out, "\ntwo replicas serve {} in one queue group", GetOrder::FILTERS[0])?;
+    writeln!(out, "\ntwo replicas serve {} in one queue group", GetOrder::FILTER)?;
     requests(&client, out).await?;
 
     writeln!(out, "\nstopping both replicas while a request is being answered")?;
@@ -107,7 +107,7 @@ pub(crate) async fn tell(url: &str, out: &mut impl Write) -> Result<(), Box<dyn 
 /// A typed subscriber on a wildcard, and typed events for it.
 async fn events(client: &Client, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let mut created = client.subscribe::<OrderCreated>().max(2).await?;
-    writeln!(out, "\nsubscribed to {}", OrderCreated::FILTERS[0])?;
+    writeln!(out, "\nsubscribed to {}", OrderCreated::FILTER)?;
     for (region, id, total) in [("eu", 7, 9.5), ("us", 8, 12.0)] {
         client.publish(&OrderCreated { region: region.to_owned(), id, total }).await?;
     }
@@ -118,7 +118,7 @@ async fn events(client: &Client, out: &mut impl Write) -> Result<(), Box<dyn Err
     Ok(())
 }
 
-/// Every way that a request can end.
+/// The ways in which most requests end.
 async fn requests(client: &Client, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
     let mut answered_by = BTreeSet::new();
     for _ in 0..20 {
@@ -135,13 +135,13 @@ async fn requests(client: &Client, out: &mut impl Write) -> Result<(), Box<dyn E
     }
     match client.request(&GetWeather).await {
         Err(RequestError::NoResponders) => {
-            writeln!(out, "no responders: nobody serves {}", GetWeather::FILTERS[0])?;
+            writeln!(out, "no responders: nobody serves {}", GetWeather::FILTER)?;
         }
         other => return Err(format!("expected no responders: {other:?}").into()),
     }
     match client.request(&GetMeaning).timeout(Duration::from_millis(100)).await {
         Err(RequestError::TimedOut { after }) => {
-            writeln!(out, "timed out: {} did not answer in {after:?}", GetMeaning::FILTERS[0])?;
+            writeln!(out, "timed out: {} did not answer in {after:?}", GetMeaning::FILTER)?;
         }
         other => return Err(format!("expected a timeout: {other:?}").into()),
     }

@@ -1,4 +1,4 @@
-//! Every way that a request can end, each as a value to match on.
+//! The ways in which a request can end, each as a value to match on.
 //!
 //! `cargo run --example request_and_match_errors`
 

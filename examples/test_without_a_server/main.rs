@@ -79,7 +79,7 @@ async fn a_question_that_is_lost_is_asked_again() -> Result<(), Box<dyn Error>> 
     let broker = Broker::start().await?;
     serve_prices(&broker).await?;
     let client = broker.connect().await?;
-    broker.drop_next(GetPrice::FILTERS[0], 1)?;
+    broker.drop_next(GetPrice::FILTER, 1)?;
 
     let mut placed = broker.recorder::<OrderPlaced>();
     tokio::spawn(async move { place_order(&client, 8, "tea").await });

@@ -85,7 +85,8 @@ use proc_macro::TokenStream;
 ///
 /// A received message is decoded from the payload, and then the fields that placeholders name are
 /// overwritten from the subject, because the subject is what permissions are checked on. Such a
-/// field need not travel in the payload (`#[serde(skip)]`); all others do. A subject that does not
+/// field need not travel in the payload: with `#[serde(skip)]` it does not, and needs a `Default`,
+/// or a `#[serde(default = "…")]`, to be decoded. All others do. A subject that does not
 /// fit the template is a `DecodeError::Subject`, and the payload is not looked at.
 ///
 /// # The attributes
@@ -164,7 +165,7 @@ use proc_macro::TokenStream;
 /// | item | what it is |
 /// |---|---|
 /// | `filter()` | a filter of all its subjects |
-/// | `OrderCreatedFilter` | what that gives for `OrderCreated`, with a method for each placeholder, which fixes it: `.only(OrderCreated::filter().region("eu"))`. One for a tail takes all its tokens; one that several variants have fixes it in each; and one without a name, as `{0}`, is `field_0` |
+/// | `OrderCreatedFilter` | what that gives for `OrderCreated`, with a method for each placeholder, which fixes it: `.only(OrderCreated::filter().region("eu"))`. One for a tail takes all its tokens; one that several variants have fixes it in each, and variants without it stay as they are; one without a name, as `{0}`, is `field_0` |
 ///
 /// Lifetimes and type parameters are carried over. A type parameter in a placeholder needs its
 /// `Display` on the struct, as in `struct Reading<T: Display>`.
@@ -205,6 +206,9 @@ pub fn derive(input: TokenStream) -> TokenStream {
 ///
 /// A variant is written as its name in `snake_case`, or as `#[token("…")]` on it says; any other
 /// token is an error that lists them. A struct is written and read as its field.
+///
+/// That is how it stands in the subject. In a payload it is what serde makes of it, so
+/// `#[serde(rename_all = "snake_case")]` spells it the same there.
 ///
 /// `#[token(crate = path)]` on the type says where `natsws` is, for crates that re-export it.
 ///

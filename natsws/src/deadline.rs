@@ -15,7 +15,7 @@ pub const TIMEOUT_HEADER: &str = "Request-Timeout";
 ///
 /// Every typed request carries how long its caller waits, and a service runs each handler within
 /// the deadline that this makes. A typed request that the handler makes on the same task waits no
-/// longer than that, and says so to the next service: nobody works for a caller that has gone.
+/// longer than that, and says so to the next service. The handler itself is not ended.
 ///
 /// ```
 /// use std::time::Duration;

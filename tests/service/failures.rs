@@ -55,7 +55,7 @@ async fn a_reply_that_is_too_large_is_answered_with_413() {
     let app = Router::new("big", "1.0.0").endpoint(|_: Big| async { "x".repeat(2000) });
     let _service = stage.serve(app).await;
     match stage.client().await.request(&Big).await {
-        Err(RequestError::Remote(error)) => assert_eq!(error.code(), 413),
+        Err(RequestError::Service(error)) => assert_eq!(error.code(), 413),
         other => panic!("{other:?}"),
     }
 }

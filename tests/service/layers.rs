@@ -15,7 +15,7 @@ use crate::stage::{Calculate, Gate, Slow, Stage, calculate, slow};
 
 fn code(error: RequestError<ServiceError>) -> u16 {
     match error {
-        RequestError::Remote(error) => error.code(),
+        RequestError::Service(error) => error.code(),
         other => panic!("{other:?}"),
     }
 }

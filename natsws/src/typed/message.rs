@@ -230,7 +230,7 @@ impl<M: EncodeMessage + DecodeOwned> Message for M {}
 /// assert_eq!(is_asked_at(&GetTime { zone: "utc".into() }), "time.utc");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no reply, so it can be published but not requested",
+    message = "`{Self}` has no reply, so it can be published but neither requested nor served",
     note = "say what it answers: `#[subject(\"…\", reply = TheReply)]` on `{Self}`"
 )]
 pub trait Request: EncodeMessage {

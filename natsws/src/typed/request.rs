@@ -17,7 +17,8 @@ use crate::request::RequestError;
 
 /// A typed request that is about to be made: `.await` it, or add to it first.
 ///
-/// Made by [`Client::request`](crate::Client::request).
+/// Made by [`Client::request`](crate::Client::request). To hand it to a task of its own, write
+/// `.into_future()`.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -47,8 +48,8 @@ impl<'a, M: Request> RequestMessage<'a, M> {
     }
 
     /// How long to wait for the reply. Default:
-    /// [`ConnectOptions::request_timeout`](crate::ConnectOptions::request_timeout); within a
-    /// [`Deadline`](crate::Deadline) no longer than that.
+    /// [`ConnectOptions::request_timeout`](crate::ConnectOptions::request_timeout), which is 1 s
+    /// unless set; within a [`Deadline`](crate::Deadline) no longer than what is left of that.
     ///
     /// It travels with the request, in its [`TIMEOUT_HEADER`](crate::TIMEOUT_HEADER).
     pub fn timeout(mut self, timeout: Duration) -> Self {

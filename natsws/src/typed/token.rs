@@ -18,7 +18,7 @@ use std::str::FromStr;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a token of a subject",
-    note = "a field named by a placeholder is written with `Display` and read with `FromStr`: implement both on `{Self}`"
+    note = "a field named by a placeholder is written with `Display` and read with `FromStr`: implement both on `{Self}`, or write `#[derive(Token)]` on an enum without fields or a newtype"
 )]
 pub trait ToToken {
     /// Writes the token.
@@ -44,7 +44,7 @@ impl<T: Display + ?Sized> ToToken for T {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a token of a subject",
-    note = "a field named by a placeholder is written with `Display` and read with `FromStr`: implement both on `{Self}`"
+    note = "a field named by a placeholder is written with `Display` and read with `FromStr`: implement both on `{Self}`, or write `#[derive(Token)]` on an enum without fields or a newtype"
 )]
 pub trait FromToken: Sized {
     /// Reads the token.
