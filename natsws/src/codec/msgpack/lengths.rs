@@ -22,7 +22,7 @@ pub(super) fn check(payload: &[u8]) -> Result<(), Fault> {
     let mut rest = payload;
     // How many values must still come, and how many of them in each value that is open.
     let mut awaited = 1_usize;
-    let mut open = [0_usize; MAX_DEPTH - 1];
+    let mut open = [0_u32; MAX_DEPTH - 1];
     let mut level = 0;
     while awaited > 0 {
         let (&marker, behind) = rest.split_first().ok_or(Fault::CutShort)?;
@@ -40,6 +40,7 @@ pub(super) fn check(payload: &[u8]) -> Result<(), Fault> {
             return Err(Fault::CutShort);
         }
         if inside > 0 {
+            let inside = u32::try_from(inside).map_err(|_| Fault::CutShort)?;
             *open.get_mut(level).ok_or(Fault::TooDeep)? = inside;
             level += 1;
             continue;
