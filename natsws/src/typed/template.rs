@@ -74,7 +74,11 @@ pub fn template_matches(template: &str, subject: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{SubjectReader, SubjectWriter};
     use super::*;
+    use crate::subject::{SubjectError, check_subject};
 
     #[test]
     fn a_template_falls_apart_at_its_dots_but_for_those_of_a_tail() {
@@ -112,6 +116,103 @@ mod tests {
             ("{b..}", "", false),
         ] {
             assert_eq!(template_matches(template, subject), expected, "{template} {subject}");
+        }
+    }
+
+    /// A token of a template that was made up.
+    #[derive(Debug, Clone)]
+    enum Part {
+        Literal(String),
+        Field { prefix: String, value: String, suffix: String },
+        Tail(Vec<String>),
+    }
+
+    /// Text that is often none that a token may be.
+    fn value() -> impl Strategy<Value = String> {
+        prop_oneof![3 => "[a-z0-9{}]{1,6}", 1 => ".{0,6}", 1 => "[.*> \t]{0,2}[a-z]{0,2}"]
+    }
+
+    fn part() -> impl Strategy<Value = Part> {
+        prop_oneof![
+            "[a-z]{1,4}".prop_map(Part::Literal),
+            ("[a-z]{0,2}", value(), "[a-z]{0,2}").prop_map(|(prefix, value, suffix)| Part::Field {
+                prefix,
+                value,
+                suffix
+            }),
+        ]
+    }
+
+    fn shape() -> impl Strategy<Value = Vec<Part>> {
+        let tail = prop::option::of(prop::collection::vec(value(), 0..4).prop_map(Part::Tail));
+        (prop::collection::vec(part(), 1..6), tail).prop_map(|(mut parts, tail)| {
+            parts.extend(tail);
+            parts
+        })
+    }
+
+    fn template(parts: &[Part]) -> &'static str {
+        let text = |part: &Part| match part {
+            Part::Literal(text) => text.clone(),
+            Part::Field { prefix, suffix, .. } => format!("{prefix}{{f}}{suffix}"),
+            Part::Tail(_) => "{t..}".to_owned(),
+        };
+        // A test's few templates may live on.
+        parts.iter().map(text).collect::<Vec<_>>().join(".").leak()
+    }
+
+    fn write(parts: &[Part]) -> Result<String, SubjectError> {
+        let mut subject = String::new();
+        let mut out = SubjectWriter::new(&mut subject);
+        for (at, part) in parts.iter().enumerate() {
+            if at > 0 {
+                out.literal(".");
+            }
+            match part {
+                Part::Literal(text) => out.literal(text),
+                Part::Field { prefix, value, suffix } => {
+                    out.literal(prefix);
+                    out.token("f", value)?;
+                    out.literal(suffix);
+                }
+                Part::Tail(values) => out.tail("t", values)?,
+            }
+        }
+        out.finish()?;
+        Ok(subject)
+    }
+
+    /// Whether reading along the template gives back what was written.
+    fn reads_back(parts: &[Part], subject: &str) -> Result<bool, SubjectError> {
+        let mut reader = SubjectReader::new(subject, template(parts));
+        let mut same = true;
+        for part in parts {
+            match part {
+                Part::Literal(text) => reader.literal(text)?,
+                Part::Field { prefix, value, suffix } => {
+                    reader.affix(prefix.clone().leak(), suffix.clone().leak());
+                    same &= reader.text("f")? == value;
+                }
+                Part::Tail(values) => same &= reader.tail::<Vec<String>>("t")? == *values,
+            }
+        }
+        reader.end()?;
+        Ok(same)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_shape_what_is_written_is_a_subject_and_reads_back(parts in shape()) {
+            match write(&parts) {
+                Err(SubjectError::Token { .. }) => {}
+                Err(other) => prop_assert!(false, "{other}"),
+                Ok(subject) => {
+                    prop_assert!(check_subject(&subject).is_ok(), "{}", subject);
+                    prop_assert!(template_matches(template(&parts), &subject), "{}", subject);
+                    let read = reads_back(&parts, &subject);
+                    prop_assert!(read.is_ok_and(|same| same), "{}", subject);
+                }
+            }
         }
     }
 }
