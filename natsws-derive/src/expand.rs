@@ -6,7 +6,7 @@ mod stubs;
 mod subject;
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{DeriveInput, GenericParam, Generics, Ident, Lifetime, WherePredicate, parse_quote};
 
@@ -52,6 +52,19 @@ fn request_impl(model: &Model<'_>, request: &Request) -> TokenStream {
             type Error = #error;
             type ReplyCodec = #reply_codec;
             type ErrorCodec = #error_codec;
+        }
+    }
+}
+
+/// Bounds, each once.
+#[derive(Default)]
+struct Bounds(Vec<WherePredicate>);
+
+impl Bounds {
+    fn add(&mut self, bound: WherePredicate) {
+        let printed = bound.to_token_stream().to_string();
+        if !self.0.iter().any(|known| known.to_token_stream().to_string() == printed) {
+            self.0.push(bound);
         }
     }
 }

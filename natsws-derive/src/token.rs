@@ -1,13 +1,13 @@
 //! `#[derive(Token)]`: values with a name each, or a newtype, as one token of a subject.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Data, DataEnum, DeriveInput, Fields, Ident, LitStr, Path, Token, Type, Variant,
-    parse_quote,
+    WherePredicate, parse_quote,
 };
 
 use crate::errors::Errors;
@@ -67,49 +67,45 @@ fn expand_enum(
     let variants: Vec<&Ident> = known.iter().map(|(_, variant)| *variant).collect();
     let expected = tokens.iter().map(|token| format!("`{token}`")).collect::<Vec<_>>().join(", ");
     let expected = format!("expected one of {expected}");
-    let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
-    quote! {
-        #[automatically_derived]
-        impl #impl_generics #krate::ToToken for #name #type_generics #where_clause {
-            fn write_token(&self, out: &mut ::std::string::String) -> ::core::fmt::Result {
-                out.push_str(match self {
-                    #(Self::#variants => #tokens,)*
-                });
-                ::core::result::Result::Ok(())
-            }
+    let write = quote! {
+        out.push_str(match self {
+            #(Self::#variants => #tokens,)*
+        });
+        ::core::result::Result::Ok(())
+    };
+    let read = quote! {
+        match token {
+            #(#tokens => ::core::result::Result::Ok(Self::#variants),)*
+            _ => ::core::result::Result::Err(::core::convert::From::from(#expected)),
         }
-
-        #[automatically_derived]
-        impl #impl_generics #krate::FromToken for #name #type_generics #where_clause {
-            fn from_token(
-                token: &str,
-            ) -> ::core::result::Result<
-                Self,
-                ::std::boxed::Box<dyn ::core::error::Error + ::core::marker::Send + ::core::marker::Sync>,
-            > {
-                match token {
-                    #(#tokens => ::core::result::Result::Ok(Self::#variants),)*
-                    _ => ::core::result::Result::Err(::core::convert::From::from(#expected)),
-                }
-            }
-        }
-    }
+    };
+    impls(input, krate, [None, None], &write, &read)
 }
 
 fn expand_newtype(input: &DeriveInput, ty: &Type, krate: &Path) -> TokenStream {
+    let bounds = [parse_quote!(#ty: #krate::ToToken), parse_quote!(#ty: #krate::FromToken)];
+    let write = quote!(#krate::ToToken::write_token(&self.0, out));
+    let read = quote!(#krate::FromToken::from_token(token).map(Self));
+    impls(input, krate, bounds.map(Some), &write, &read)
+}
+
+/// Both halves, each with what it needs and with what it does.
+fn impls(
+    input: &DeriveInput,
+    krate: &Path,
+    bounds: [Option<WherePredicate>; 2],
+    write: &TokenStream,
+    read: &TokenStream,
+) -> TokenStream {
     let name = &input.ident;
-    let bounds = |bound: &str| {
-        let bound = format_ident!("{bound}");
-        with_bounds(&input.generics, [parse_quote!(#ty: #krate::#bound)])
-    };
-    let (to, from) = (bounds("ToToken"), bounds("FromToken"));
+    let [to, from] = bounds.map(|bound| with_bounds(&input.generics, bound));
     let (impl_generics, type_generics, to_clause) = to.split_for_impl();
     let (_, _, from_clause) = from.split_for_impl();
     quote! {
         #[automatically_derived]
         impl #impl_generics #krate::ToToken for #name #type_generics #to_clause {
             fn write_token(&self, out: &mut ::std::string::String) -> ::core::fmt::Result {
-                #krate::ToToken::write_token(&self.0, out)
+                #write
             }
         }
 
@@ -121,7 +117,7 @@ fn expand_newtype(input: &DeriveInput, ty: &Type, krate: &Path) -> TokenStream {
                 Self,
                 ::std::boxed::Box<dyn ::core::error::Error + ::core::marker::Send + ::core::marker::Sync>,
             > {
-                #krate::FromToken::from_token(token).map(Self)
+                #read
             }
         }
     }

@@ -21,6 +21,7 @@ pub(super) fn expand(model: &Model<'_>) -> Option<TokenStream> {
     let doc =
         format!(" Which subjects of [`{name}`] are meant: all, until their tokens are fixed.");
     let methods = fields.iter().map(|field| method(model, field));
+    // Not everyone narrows by everything, and a field may have a type that others do not see.
     Some(quote! {
         #[doc = #doc]
         #[must_use = "a filter does nothing until it is given to a subscription"]

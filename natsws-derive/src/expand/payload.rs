@@ -1,11 +1,11 @@
 //! Encoding and decoding: the whole struct, or the contents of an enum's variant.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::{Ident, Member, Type, WherePredicate, parse_quote};
 
-use super::subject::{pattern, placeholders, reads, token_bounds};
-use super::{ours, outlived, with_bounds, with_message_lifetime};
+use super::subject::{placeholders, reads, token_bounds};
+use super::{Bounds, ours, outlived, with_bounds, with_message_lifetime};
 use crate::fields::{Placeholder, variable};
 use crate::model::{Address, Body, Model, Variant};
 
@@ -174,21 +174,14 @@ fn decode_variant(
     }
     let as_variant: Type = parse_quote!(#krate::private::Variant<Self, #index>);
     bounds.add(parse_quote!(#codec: #krate::codec::Decoder<'natsws, #as_variant>));
-    let pattern = pattern(variant);
-    // The variables of the pattern would hide those that were read.
     let variables: Vec<_> = placeholders(&address.parts).map(Placeholder::variable).collect();
-    let places = (0..variables.len()).map(|at| ours(&format!("value_{at}")));
-    let places: Vec<_> = places.collect();
+    // By other names than those of the variables, which hold what was read.
+    let places: Vec<_> = (0..variables.len()).map(|at| ours(&format!("value_{at}"))).collect();
     let members = placeholders(&address.parts).map(|placeholder| &placeholder.member);
-    let pattern = if variables.is_empty() {
-        pattern
-    } else {
-        quote!(Self::#name { #(#members: #places,)* .. })
-    };
     quote! {
         #read
         let #krate::private::Variant(mut #value) = #message.decode_as::<#codec, #as_variant>()?;
-        let #pattern = &mut #value else {
+        let Self::#name { #(#members: #places,)* .. } = &mut #value else {
             return ::core::result::Result::Err(#krate::private::other_variant(#message));
         };
         #(*#places = #variables;)*
@@ -202,6 +195,7 @@ fn decode_impl(model: &Model<'_>, bounds: Vec<WherePredicate>, body: &TokenStrea
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let (_, type_generics, _) = model.generics.split_for_impl();
     let message = ours("message");
+    // A field may have any name; an enum may have one variant, or one without placeholders.
     let allow = match model.body {
         Body::Struct(_) => quote!(#[allow(non_snake_case)]),
         Body::Enum(_) => quote!(#[allow(irrefutable_let_patterns, non_snake_case, unused_mut)]),
@@ -222,17 +216,4 @@ fn decode_impl(model: &Model<'_>, bounds: Vec<WherePredicate>, body: &TokenStrea
 /// The variable for the only field of a variant.
 fn only() -> Ident {
     variable(&Member::Unnamed(0.into()))
-}
-
-/// Bounds, each once.
-#[derive(Default)]
-struct Bounds(Vec<WherePredicate>);
-
-impl Bounds {
-    fn add(&mut self, bound: WherePredicate) {
-        let printed = bound.to_token_stream().to_string();
-        if !self.0.iter().any(|known| known.to_token_stream().to_string() == printed) {
-            self.0.push(bound);
-        }
-    }
 }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, WherePredicate, parse_quote};
 
-use super::{located_at, ours, outlived, with_bounds};
+use super::{Bounds, located_at, ours, outlived, with_bounds};
 use crate::fields::{Part, Placeholder, Way};
 use crate::model::{Address, Body, Model, Variant};
 
@@ -37,6 +37,7 @@ fn inherent_impl(model: &Model<'_>, address: &Address<'_>) -> TokenStream {
     let reads = reads(parts, &reader);
     let types = placeholders(parts).map(|placeholder| placeholder.ty);
     let values = placeholders(parts).map(Placeholder::variable);
+    // Not everyone uses all of it; a field may have any name, and a type that others do not see.
     quote! {
         #[automatically_derived]
         #[allow(dead_code, non_snake_case, private_interfaces, private_bounds)]
@@ -113,7 +114,7 @@ fn subject_impl(model: &Model<'_>) -> TokenStream {
 }
 
 /// The variant with a variable for each field that its template names.
-pub(super) fn pattern(variant: &Variant<'_>) -> TokenStream {
+fn pattern(variant: &Variant<'_>) -> TokenStream {
     let name = variant.name;
     let fields = placeholders(&variant.address.parts).map(|placeholder| {
         let (member, variable) = (&placeholder.member, placeholder.variable());
@@ -222,19 +223,13 @@ pub(super) fn reads(parts: &[Part<'_>], reader: &syn::Ident) -> Vec<TokenStream>
 /// on the spot and refuses the implementation; one with `for<'_>` it leaves to the caller, so that
 /// a type that can only be written gets that half.
 pub(super) fn token_bounds(parts: &[Part<'_>], krate: &Path) -> Vec<WherePredicate> {
-    let mut seen = Vec::new();
-    let mut bounds = Vec::new();
+    let mut bounds = Bounds::default();
     for Placeholder { ty, way, .. } in placeholders(parts) {
-        let bound: WherePredicate = match way {
-            Way::Token => parse_quote!(for<'natsws_token> #ty: #krate::FromToken),
-            Way::Tail => parse_quote!(for<'natsws_token> #ty: #krate::FromTail),
-            Way::Text | Way::Cow | Way::OwnedCow | Way::With(_) => continue,
-        };
-        let printed = bound.to_token_stream().to_string();
-        if !seen.contains(&printed) {
-            bounds.push(bound);
-            seen.push(printed);
+        match way {
+            Way::Token => bounds.add(parse_quote!(for<'natsws_token> #ty: #krate::FromToken)),
+            Way::Tail => bounds.add(parse_quote!(for<'natsws_token> #ty: #krate::FromTail)),
+            Way::Text | Way::Cow | Way::OwnedCow | Way::With(_) => {}
         }
     }
-    bounds
+    bounds.0
 }
