@@ -152,6 +152,15 @@ impl Headers {
         Ok(())
     }
 
+    /// Says what a payload is, and how it is packed where it is. A codec may have any name; one that
+    /// is no header value is not told.
+    pub(crate) fn append_content(&mut self, kind: &str, encoding: Option<&str>) {
+        let _: Result<(), HeaderError> = self.append("Content-Type", kind);
+        if let Some(encoding) = encoding {
+            let _: Result<(), HeaderError> = self.append("Content-Encoding", encoding);
+        }
+    }
+
     /// Sets the only value of a name, in place of all that it had.
     ///
     /// # Errors

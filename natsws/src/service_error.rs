@@ -62,11 +62,7 @@ impl ServiceError {
 
     /// Says in the headers what the body is.
     pub(crate) fn with_content(mut self, kind: &str, encoding: Option<&str>) -> Self {
-        let names = [("Content-Type", Some(kind)), ("Content-Encoding", encoding)];
-        for (name, value) in names.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-            // A codec may have any name; one that is no header value is not told.
-            let _: Result<(), HeaderError> = self.0.headers.append(name, value);
-        }
+        self.0.headers.append_content(kind, encoding);
         self
     }
 

@@ -3,7 +3,7 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 
 use super::{Codec, CodecError, Encoded, Encoder, essence};
-use crate::header::{HeaderError, Headers};
+use crate::header::Headers;
 
 /// Codecs that are chosen by a message's content type while the program runs.
 ///
@@ -125,11 +125,7 @@ impl<V> Registry<V> {
         let mut payload = BytesMut::new();
         (entry.encode)(value, &mut payload)?;
         let mut headers = Headers::new();
-        // A codec may have any name; one that is no header value is not told.
-        let _: Result<(), HeaderError> = headers.append("Content-Type", entry.content_type);
-        if let Some(encoding) = entry.content_encoding {
-            let _: Result<(), HeaderError> = headers.append("Content-Encoding", encoding);
-        }
+        headers.append_content(entry.content_type, entry.content_encoding);
         Ok((headers, payload.freeze()))
     }
 
