@@ -11,7 +11,7 @@ use natsws::{
 use natsws_tests::within;
 use serde::{Deserialize, Serialize};
 
-use crate::{Borrowed, GetOrder, Order, OrderCreated, everywhere, next};
+use crate::{Borrowed, GetOrder, Order, OrderCreated, everywhere, next, stop};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_filter_narrows_a_subscription_and_its_fault_is_the_subscriptions() {
@@ -218,7 +218,7 @@ async fn the_time_that_is_left_travels_with_a_request_and_shrinks() {
         assert!(matches!(error, Err(RequestError::TimedOut { after: Duration::ZERO })));
         let said = client.request(&Chain { left: 0 }).header("Request-Timeout", "7s").await;
         assert_eq!(said.expect("a reply"), ["7s"]);
-        service.abort();
+        stop(&client, service).await;
     })
     .await;
 }

@@ -14,7 +14,7 @@ use natsws_tests::within;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::{everywhere, next};
+use crate::{everywhere, next, stop};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
 #[subject("codecs.json")]
@@ -247,7 +247,7 @@ async fn requests_replies_and_errors_travel_packed() {
             let expected = format!("the payload does not fit the message: {expected}");
             assert_eq!(refused.headers().get("Nats-Service-Error"), Some(&*expected));
         }
-        serving.abort();
+        stop(&client, serving).await;
     })
     .await;
 }

@@ -18,6 +18,7 @@ use natsws::{
 };
 use natsws_tests::{Server, Transport, within};
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
 #[subject("orders.{region}.{id}.created")]
@@ -73,6 +74,14 @@ async fn everywhere(body: impl AsyncFn(Client)) {
 async fn connect(url: &str) -> Client {
     let options = ConnectOptions::new().request_timeout(Duration::from_secs(10));
     within("connecting", options.connect(url)).await.expect("a server is there")
+}
+
+/// Stops a service, and waits until the server has forgotten it: a member of a queue group that is
+/// gone would still be given requests of the next one.
+async fn stop<T>(client: &Client, service: JoinHandle<T>) {
+    service.abort();
+    drop(service.await);
+    client.flush().await.expect("flushed");
 }
 
 async fn next<M: natsws::DecodeOwned>(sub: &mut TypedSubscription<M>) -> M {

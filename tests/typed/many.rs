@@ -11,7 +11,7 @@ use natsws_tests::within;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use crate::everywhere;
+use crate::{everywhere, stop};
 
 /// Longer than a test may take: what ends before is not ended by it.
 const LONG: Duration = Duration::from_secs(60);
@@ -59,13 +59,6 @@ async fn answer(
             }
         }
     })
-}
-
-/// Stops a service, and waits until the server has forgotten it.
-async fn stop(client: &Client, service: JoinHandle<()>) {
-    service.abort();
-    drop(service.await);
-    client.flush().await.expect("flushed");
 }
 
 /// All replies up to the end, errors in words.
