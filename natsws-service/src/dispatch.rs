@@ -9,13 +9,14 @@ use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use natsws::{
-    Client, Deadline, FlushError, Msg, PublishError, ServiceError, Subscription, SubscriptionError,
+    Deadline, FlushError, Msg, PublishError, ServiceError, Subscription, SubscriptionError,
 };
 use tokio::sync::watch;
 use tower_service::Service;
 
 use crate::error::BoxError;
 use crate::incoming::Incoming;
+use crate::place::Place;
 use crate::recover::{panicked, recover};
 use crate::response::Response;
 use crate::route::{ResponseFuture, Route};
@@ -43,7 +44,7 @@ pub(crate) enum Phase {
 }
 
 pub(crate) struct Dispatcher {
-    pub(crate) client: Client,
+    pub(crate) place: Arc<Place>,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) route: Route,
     pub(crate) concurrency: usize,
@@ -117,7 +118,7 @@ impl Dispatcher {
 
     fn start(&mut self, msg: Msg, readiness: Result<(), BoxError>) {
         let deadline = Deadline::from_headers(msg.headers());
-        let incoming = Incoming::new(msg.clone(), self.client.clone());
+        let incoming = Incoming::new(msg.clone(), Arc::clone(&self.place));
         let call = || self.route.call(incoming);
         // A tower service may panic before it makes its future.
         let response = readiness.map_err(|error| recover(&error)).and_then(|()| {

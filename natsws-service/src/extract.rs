@@ -1,8 +1,9 @@
 //! What a handler can take besides the request.
 
 use std::future::{Future, ready};
+use std::time::Duration;
 
-use natsws::{Client, Connection, Headers, ServiceError};
+use natsws::{Client, Connection, Deadline, Headers, Msg, ServiceError};
 
 use crate::incoming::Incoming;
 
@@ -85,29 +86,70 @@ impl<S: Sync, T: FromRef<S> + Send> Extract<S> for State<T> {
     }
 }
 
-impl<S: Sync> Extract<S> for Headers {
-    fn extract(
-        incoming: &Incoming,
-        _state: &S,
-    ) -> impl Future<Output = Result<Self, ServiceError>> + Send {
-        ready(Ok(incoming.headers().clone()))
+/// A value that a layer has [inserted](Incoming::insert): `Extension(caller): Extension<Caller>`.
+///
+/// Where none has, the request is answered with 500: the layer is missing.
+#[derive(Debug, Clone, Copy)]
+pub struct Extension<T>(pub T);
+
+impl<S: Sync, T: Clone + Send + Sync + 'static> Extract<S> for Extension<T> {
+    fn extract(incoming: &Incoming, _state: &S) -> impl Future<Output = Extracted<Self>> + Send {
+        ready(incoming.extension::<T>().cloned().map(Self).ok_or_else(|| {
+            let kind = std::any::type_name::<T>();
+            tracing::error!(endpoint = incoming.endpoint_name(), kind, "no layer has inserted it");
+            ServiceError::new(500, "the service failed")
+        }))
     }
 }
 
+/// What an extractor comes to. An error is the answer to the request.
+type Extracted<T> = Result<T, ServiceError>;
+
+/// The client that the service is served on. Where there is none, as in
+/// [`App::oneshot`](crate::App::oneshot), the request is answered with 500.
 impl<S: Sync> Extract<S> for Client {
-    fn extract(
-        incoming: &Incoming,
-        _state: &S,
-    ) -> impl Future<Output = Result<Self, ServiceError>> + Send {
-        ready(Ok(incoming.client().clone()))
+    fn extract(incoming: &Incoming, _state: &S) -> impl Future<Output = Extracted<Self>> + Send {
+        ready(incoming.client().cloned().ok_or_else(|| {
+            tracing::error!(endpoint = incoming.endpoint_name(), "it is called without a client");
+            ServiceError::new(500, "the service has no connection")
+        }))
     }
 }
 
 impl<S: Sync> Extract<S> for Connection {
-    fn extract(
-        incoming: &Incoming,
-        _state: &S,
-    ) -> impl Future<Output = Result<Self, ServiceError>> + Send {
-        ready(Ok(incoming.client().connection().clone()))
+    async fn extract(incoming: &Incoming, state: &S) -> Result<Self, ServiceError> {
+        Ok(Client::extract(incoming, state).await?.connection().clone())
     }
+}
+
+/// When the caller stops waiting; far away where it does not say.
+impl<S: Sync> Extract<S> for Deadline {
+    fn extract(incoming: &Incoming, _state: &S) -> impl Future<Output = Extracted<Self>> + Send {
+        ready(Ok(incoming.deadline().unwrap_or_else(|| Self::after(Duration::MAX))))
+    }
+}
+
+macro_rules! extract_infallibly {
+    ($($(#[$doc:meta])* $kind:ty: $take:expr),* $(,)?) => {$(
+        $(#[$doc])*
+        impl<S: Sync> Extract<S> for $kind {
+            fn extract(
+                incoming: &Incoming,
+                _state: &S,
+            ) -> impl Future<Output = Extracted<Self>> + Send {
+                ready(Ok($take(incoming)))
+            }
+        }
+    )*};
+}
+
+extract_infallibly! {
+    /// The headers of the request.
+    Headers: |incoming: &Incoming| incoming.headers().clone(),
+    /// The message as it came.
+    Msg: |incoming: &Incoming| incoming.msg().clone(),
+    /// The request with all that layers have added.
+    Incoming: |incoming: &Incoming| incoming.clone(),
+    /// When the caller stops waiting, where it says so.
+    Option<Deadline>: |incoming: &Incoming| incoming.deadline(),
 }

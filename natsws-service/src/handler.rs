@@ -51,7 +51,7 @@ pub trait Args<S>: Sized + Send + 'static {
 
 /// Decodes the request. What does not decode is the caller's fault.
 pub(crate) fn decode<M: DecodeOwned>(incoming: &Incoming) -> Result<M, ServiceError> {
-    incoming.msg().decode::<M>().map_err(|error| {
+    incoming.decode::<M>().map_err(|error| {
         let mut text = error.to_string();
         let mut source = std::error::Error::source(&error);
         while let Some(cause) = source {

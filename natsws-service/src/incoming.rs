@@ -1,15 +1,32 @@
-use natsws::{Client, Headers, Msg};
+//! A request on its way through the layers.
 
-/// A request on its way through the layers: the message, not decoded yet.
-#[derive(Debug, Clone)]
+use std::fmt;
+use std::sync::Arc;
+
+use http::Extensions;
+use natsws::codec::Encoded;
+use natsws::{Client, Deadline, DecodeError, DecodeOwned, Headers, Msg};
+
+use crate::place::Place;
+
+/// A request on its way through the layers: the message, not decoded yet, and what layers have
+/// learned of it.
+///
+/// A layer adds what a handler is to know with [`insert`](Self::insert), and the handler takes it
+/// with [`Extension`](crate::Extension) or an extractor of its own.
+#[derive(Clone)]
 pub struct Incoming {
     msg: Msg,
-    client: Client,
+    place: Arc<Place>,
+    deadline: Option<Deadline>,
+    /// Made by the first that is inserted: most requests have none.
+    extensions: Option<Box<Extensions>>,
 }
 
 impl Incoming {
-    pub(crate) fn new(msg: Msg, client: Client) -> Self {
-        Self { msg, client }
+    pub(crate) fn new(msg: Msg, place: Arc<Place>) -> Self {
+        let deadline = Deadline::from_headers(msg.headers());
+        Self { msg, place, deadline, extensions: None }
     }
 
     /// The message as it came.
@@ -27,8 +44,81 @@ impl Incoming {
         self.msg.headers()
     }
 
-    /// The client that the service is served on.
-    pub fn client(&self) -> &Client {
-        &self.client
+    /// The payload of the request.
+    pub fn payload(&self) -> &[u8] {
+        self.msg.payload()
+    }
+
+    /// When the caller stops waiting, counted from when the request came; `None` where it does not
+    /// say.
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.deadline
+    }
+
+    /// Makes the time that is left shorter or longer than the caller says.
+    pub fn set_deadline(&mut self, deadline: Option<Deadline>) {
+        self.deadline = deadline;
+    }
+
+    /// The client that the service is served on; `None` where it is called without one, as
+    /// [`App::oneshot`](crate::App::oneshot) does.
+    pub fn client(&self) -> Option<&Client> {
+        self.place.client.as_ref()
+    }
+
+    /// The name of the service.
+    pub fn service_name(&self) -> &str {
+        &self.place.service
+    }
+
+    /// The name of the endpoint.
+    pub fn endpoint_name(&self) -> &str {
+        &self.place.endpoint
+    }
+
+    /// The subject of the endpoint as it was declared, with the names of its placeholders:
+    /// `orders.{id}.get`. It is the same for all requests of an endpoint, so it is what to label a
+    /// metric or a span with.
+    pub fn template(&self) -> &str {
+        &self.place.template
+    }
+
+    /// The queue group that the endpoint is in; `None` where every replica gets every request.
+    pub fn queue_group(&self) -> Option<&str> {
+        self.place.queue_group.as_deref()
+    }
+
+    /// Adds a value for those that are further inside, in place of another of its type.
+    pub fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
+        self.extensions.get_or_insert_default().insert(value);
+    }
+
+    /// The value of this type that a layer has added.
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.extensions.as_ref()?.get()
+    }
+
+    /// Reads the message as a value, the prefix of its group taken off the subject.
+    ///
+    /// # Errors
+    /// [`DecodeError`] where subject, headers or payload do not fit the type.
+    pub fn decode<M: DecodeOwned>(&self) -> Result<M, DecodeError> {
+        if self.place.prefix_tokens == 0 {
+            return self.msg.decode();
+        }
+        let subject = self.place.without_prefix(self.subject());
+        let payload = self.msg.payload_bytes();
+        M::decode(Encoded::shared(subject, &payload).with_headers(self.headers()))
+    }
+}
+
+/// The payload is not shown: it may be a secret, and it may be long.
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming")
+            .field("msg", &self.msg)
+            .field("endpoint", &self.endpoint_name())
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
     }
 }

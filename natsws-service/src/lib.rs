@@ -46,6 +46,7 @@ mod error;
 mod extract;
 mod handler;
 mod incoming;
+mod place;
 mod recover;
 mod reply;
 mod response;
@@ -56,7 +57,7 @@ mod serve;
 
 pub use endpoint::Endpoint;
 pub use error::{BoxError, ServeError};
-pub use extract::{Extract, FromRef, State};
+pub use extract::{Extension, Extract, FromRef, State};
 pub use handler::{Args, Handler};
 pub use incoming::Incoming;
 pub use reply::{IntoReply, Plain, Tried, With};

@@ -1,26 +1,43 @@
 use std::cell::RefCell;
+use std::fmt;
+use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
 use natsws::codec::Encoder;
 use natsws::{Headers, ServiceError};
 
-/// An answer on its way back through the layers: headers and an encoded payload.
-#[derive(Debug, Clone)]
+/// An answer on its way back through the layers: headers, and a payload or a stream of answers.
 pub struct Response {
     headers: Headers,
-    payload: Bytes,
-    failed: bool,
+    body: Body,
+    error: Option<ServiceError>,
 }
+
+pub(crate) enum Body {
+    Whole(Bytes),
+    Parts(Parts),
+}
+
+/// The answers of a stream, each of which is sent by itself.
+pub(crate) type Parts = Pin<Box<dyn Stream<Item = Response> + Send>>;
 
 impl Response {
     /// An answer with this payload and no headers.
     pub fn new(payload: impl Into<Bytes>) -> Self {
-        Self { headers: Headers::new(), payload: payload.into(), failed: false }
+        Self { headers: Headers::new(), body: Body::Whole(payload.into()), error: None }
     }
 
     /// An error reply: the headers of ADR-32, and the error's body as the payload.
     pub fn error(error: &ServiceError) -> Self {
-        Self { headers: error.to_headers(), payload: error.body().clone(), failed: true }
+        let body = Body::Whole(error.body().clone());
+        Self { headers: error.to_headers(), body, error: Some(error.clone()) }
+    }
+
+    /// An answer in parts: each is sent as a reply of its own, and behind the last a mark that there
+    /// are no more, which `request_many` knows. An error is the last part.
+    pub fn stream(parts: impl Stream<Item = Self> + Send + 'static) -> Self {
+        Self { headers: Headers::new(), body: Body::Parts(Box::pin(parts)), error: None }
     }
 
     /// Encodes a reply, and says in its `Content-Type` how.
@@ -29,7 +46,7 @@ impl Response {
         match C::encode(value, &mut payload) {
             Ok(()) => {
                 let headers = content(C::CONTENT_TYPE, C::CONTENT_ENCODING);
-                Self { headers, payload: payload.freeze(), failed: false }
+                Self { headers, body: Body::Whole(payload.freeze()), error: None }
             }
             Err(error) => {
                 tracing::error!(%error, "a reply could not be encoded");
@@ -38,7 +55,7 @@ impl Response {
         }
     }
 
-    /// The headers.
+    /// The headers; of an answer in parts those that every part gets.
     pub fn headers(&self) -> &Headers {
         &self.headers
     }
@@ -48,14 +65,62 @@ impl Response {
         &mut self.headers
     }
 
-    /// The payload.
-    pub fn payload(&self) -> &Bytes {
-        &self.payload
+    /// The payload; empty where the answer comes in parts.
+    pub fn payload(&self) -> &[u8] {
+        match &self.body {
+            Body::Whole(payload) => payload,
+            Body::Parts(_) => &[],
+        }
+    }
+
+    /// Whether the answer comes in parts.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.body, Body::Parts(_))
     }
 
     /// Whether this is an error reply.
     pub fn is_error(&self) -> bool {
-        self.failed
+        self.error.is_some()
+    }
+
+    /// The error, where this is an error reply.
+    pub fn service_error(&self) -> Option<&ServiceError> {
+        self.error.as_ref()
+    }
+
+    /// The same answer once more; `None` where it comes in parts, which come only once.
+    pub fn try_clone(&self) -> Option<Self> {
+        let Body::Whole(payload) = &self.body else { return None };
+        let (headers, error) = (self.headers.clone(), self.error.clone());
+        Some(Self { headers, body: Body::Whole(payload.clone()), error })
+    }
+
+    /// Does this with every part of an answer, and with the answer itself where it is whole.
+    pub fn map_parts(self, mut map: impl FnMut(Self) -> Self + Send + 'static) -> Self {
+        match self.body {
+            Body::Whole(_) => map(self),
+            Body::Parts(parts) => {
+                let body = Body::Parts(Box::pin(parts.map(map)));
+                Self { headers: self.headers, body, error: self.error }
+            }
+        }
+    }
+
+    #[expect(dead_code, reason = "the dispatcher sends parts next")]
+    pub(crate) fn into_parts(self) -> (Headers, Body, Option<ServiceError>) {
+        (self.headers, self.body, self.error)
+    }
+}
+
+/// The payload is not shown: it may be a secret, and it may be long.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("headers", &self.headers)
+            .field("payload_len", &self.payload().len())
+            .field("is_stream", &self.is_stream())
+            .field("error", &self.error)
+            .finish()
     }
 }
 

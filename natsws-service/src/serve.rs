@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::dispatch::{Counts, Dispatcher, Phase};
 use crate::error::ServeError;
+use crate::place::Place;
 use crate::router::{App, IntoApp};
 use crate::running::Running;
 
@@ -149,7 +150,14 @@ async fn subscribe(
             })?);
         }
         dispatchers.push(Dispatcher {
-            client: client.clone(),
+            place: Arc::new(Place {
+                client: Some(client.clone()),
+                service: String::new(),
+                endpoint: String::new(),
+                template: String::new(),
+                queue_group: None,
+                prefix_tokens: 0,
+            }),
             subscriptions,
             route: endpoint.route,
             concurrency: endpoint.concurrency,
