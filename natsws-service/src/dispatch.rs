@@ -1,39 +1,34 @@
 //! The dispatcher of an endpoint: owns its service and feeds it.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
-use futures_util::FutureExt;
-use natsws::{
-    Deadline, FlushError, Msg, PublishError, ServiceError, Subscription, SubscriptionError,
-};
+use futures_util::{FutureExt, Stream};
+use natsws::{Deadline, Msg, PublishError, ServiceError, Subscription};
 use tokio::sync::watch;
 use tower_service::Service;
 
+use crate::answer::{Ended, answer, response_to};
 use crate::error::BoxError;
 use crate::incoming::Incoming;
+use crate::limits::{Limits, WhenFull};
 use crate::place::Place;
 use crate::recover::{panicked, recover};
+use crate::registry::Registry;
 use crate::response::Response;
-use crate::route::{ResponseFuture, Route};
+use crate::route::{Route, called};
 use crate::running::Running;
+use crate::stats::Counts;
+use crate::waiting::Waiting;
 
-/// How many requests came and how they ended, over all endpoints.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
-    /// Taken from a subscription, or left in one when time was up.
-    pub(crate) received: AtomicU64,
-    pub(crate) completed: AtomicU64,
-    pub(crate) failed: AtomicU64,
-    /// Of those that completed or failed, how many asked for no answer.
-    pub(crate) unanswered: AtomicU64,
-}
+/// How many messages are received before other tasks get their turn.
+const TURN: usize = 128;
 
-/// How far the service has got.
+/// How far a service or one of its endpoints has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     Serving,
@@ -45,112 +40,178 @@ pub(crate) enum Phase {
 
 pub(crate) struct Dispatcher {
     pub(crate) place: Arc<Place>,
-    pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) route: Route,
-    pub(crate) concurrency: usize,
+    pub(crate) limits: Limits,
     pub(crate) counts: Arc<Counts>,
+    /// Where this is a fallback: what the other endpoints take is not for it.
+    pub(crate) others: Option<Arc<Registry>>,
     pub(crate) running: Running,
-    /// A message that was taken and waits until the service is ready for it.
-    pub(crate) waiting: Option<Msg>,
+    pub(crate) waiting: Waiting<Incoming>,
+    /// An answer to a request that is not begun, where the connection has no room for it.
+    pub(crate) refusing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+/// What came of looking for a message.
+enum Received {
+    One,
+    Nothing,
+    /// There will be no more.
+    Over,
 }
 
 impl Dispatcher {
     /// Runs until the subscription is over and every request is answered, or time is up.
-    pub(crate) async fn run(mut self, mut phase: watch::Receiver<Phase>) {
+    pub(crate) async fn run(
+        mut self,
+        mut subscription: Subscription,
+        mut phase: watch::Receiver<Phase>,
+    ) {
         let mut over = phase.clone();
         let work = async {
             tokio::select! {
                 biased;
                 _ = phase.wait_for(|phase| *phase >= Phase::Draining) => {}
-                () = self.serve() => return,
+                () = poll_fn(|cx| self.poll(&mut subscription, cx)) => return,
             }
-            for subscription in &self.subscriptions {
-                // Lost connections end the subscription as well.
-                let _: Result<(), FlushError> = subscription.drain().await;
-            }
-            self.serve().await;
+            // Begun, it goes on by itself, and ends the subscription when the server has sent all.
+            let _ = subscription.drain().now_or_never();
+            poll_fn(|cx| self.poll(&mut subscription, cx)).await;
         };
         let in_time = tokio::select! {
             biased;
-            () = work => true,
             _ = over.wait_for(|phase| *phase == Phase::Over) => false,
+            () = work => true,
         };
         if !in_time {
-            let left: usize = self.subscriptions.iter().map(Subscription::pending).sum();
-            self.counts.received.fetch_add(left as u64, Ordering::Relaxed);
+            self.counts.received(subscription.pending() as u64);
         }
     }
 
-    /// Takes messages until there will be no more, and then waits for the last answers. Dropped in
-    /// between, it has lost nothing: a message that was taken is waiting or running.
-    async fn serve(&mut self) {
-        while self.step().await {}
-        self.running.fewer_than(1).await;
+    fn poll(&mut self, subscription: &mut Subscription, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..TURN {
+            let waiting = &mut self.waiting;
+            self.running.reap(|key| waiting.ended(key));
+            self.begin(cx);
+            let received = self.receive(subscription, cx);
+            let over = match received {
+                Received::One => continue,
+                Received::Nothing => false,
+                Received::Over => true,
+            };
+            let idle = self.waiting.len() == 0 && self.running.len() == 0;
+            if over && idle && self.refusing.is_none() {
+                return Poll::Ready(());
+            }
+            // A request that ends wakes nobody unless somebody waits for that.
+            let waits = over || self.waiting.len() > 0;
+            if !waits || self.running.wake_at_end(cx) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
-    /// Waits for room, for a message and for the layers, in this order.
+    /// Takes the next message, and lets it wait or refuses it.
+    fn receive(&mut self, subscription: &mut Subscription, cx: &mut Context<'_>) -> Received {
+        if let Some(refusing) = &mut self.refusing {
+            if refusing.as_mut().poll(cx).is_pending() {
+                return Received::Nothing;
+            }
+            self.refusing = None;
+        }
+        match Pin::new(subscription).poll_next(cx) {
+            Poll::Pending => return Received::Nothing,
+            Poll::Ready(None) => return Received::Over,
+            Poll::Ready(Some(Ok(msg))) => self.take(msg),
+            Poll::Ready(Some(Err(error))) => self.counts.could_not_receive(&self.place, &error),
+        }
+        Received::One
+    }
+
+    fn take(&mut self, msg: Msg) {
+        if self.others.as_ref().is_some_and(|others| others.takes(msg.subject())) {
+            return;
+        }
+        self.counts.received(1);
+        let size = msg.size();
+        if self.is_full(size) {
+            return self.refuse(&msg, ServiceError::new(503, "the service is overloaded"));
+        }
+        let incoming = Incoming::new(msg, Arc::clone(&self.place));
+        let key = self.limits.key.as_ref().map(|key| {
+            // The key is the user's code.
+            catch_unwind(AssertUnwindSafe(|| key(&incoming))).unwrap_or_default()
+        });
+        self.waiting.push(incoming, key, size);
+    }
+
+    fn is_full(&self, size: usize) -> bool {
+        let Limits { concurrency, when_full, waiting, waiting_bytes, .. } = self.limits;
+        let wait = self.waiting.len();
+        match when_full {
+            WhenFull::Shed => self.running.len().saturating_add(wait) >= concurrency,
+            WhenFull::Wait => {
+                let bytes = self.waiting.bytes().saturating_add(size);
+                wait >= waiting.max(1) || (wait > 0 && bytes > waiting_bytes)
+            }
+        }
+    }
+
+    /// Begins what may begin.
     ///
     /// The layers are asked last, because what they say holds only for the moment: asked early,
     /// load shedding would judge by a load that is long gone, and a limit that several endpoints
     /// share would give its room to one that has nothing to do.
-    async fn step(&mut self) -> bool {
-        self.running.fewer_than(self.concurrency).await;
-        if self.waiting.is_none() {
-            match poll_fn(|cx| poll_next(&mut self.subscriptions, cx)).await {
-                None => return false,
-                Some(Ok(msg)) => {
-                    self.counts.received.fetch_add(1, Ordering::Relaxed);
-                    self.waiting = Some(msg);
+    fn begin(&mut self, cx: &mut Context<'_>) {
+        while self.running.len() < self.limits.concurrency && self.refusing.is_none() {
+            match self.waiting.next_ready() {
+                None => return,
+                Some(next) if next.deadline().is_some_and(Deadline::has_passed) => {
+                    let Some(waiter) = self.waiting.pop() else { return };
+                    waiter.key.into_iter().for_each(|key| self.waiting.ended(key));
+                    let late = ServiceError::new(408, "the request waited for too long");
+                    self.refuse(waiter.request.msg(), late);
                 }
-                // The subscription goes on after a gap or a message that cannot be read, and it
-                // says itself when it does not.
-                Some(Err(error)) => tracing::warn!(%error, "a request could not be received"),
+                Some(_) => {
+                    let Poll::Ready(readiness) = poll_ready(&mut self.route, cx) else { return };
+                    let Some(waiter) = self.waiting.pop() else { return };
+                    self.start(waiter.request, waiter.key, readiness);
+                }
             }
         }
-        if self.waiting.is_some() {
-            let readiness = poll_fn(|cx| poll_ready(&mut self.route, cx)).await;
-            if let Some(msg) = self.waiting.take() {
-                self.start(msg, readiness);
+    }
+
+    /// Answers a request that is not begun.
+    fn refuse(&mut self, msg: &Msg, error: ServiceError) {
+        self.counts.refused(&error, msg.reply().is_none());
+        let response = Response::error(&error);
+        let sent = msg.respond(response.payload()).headers(response.headers()).try_send();
+        match sent {
+            Ok(()) | Err(PublishError::NoReplySubject) => {}
+            Err(PublishError::WouldBlock) => {
+                let msg = msg.clone();
+                self.refusing = Some(Box::pin(async move {
+                    let Ended { .. } = answer(&msg, None, response).await;
+                }));
             }
+            Err(error) => tracing::error!(%error, "a request could not be refused"),
         }
-        true
     }
 
-    fn start(&mut self, msg: Msg, readiness: Result<(), BoxError>) {
-        let deadline = Deadline::from_headers(msg.headers());
-        let incoming = Incoming::new(msg.clone(), Arc::clone(&self.place));
-        let call = || self.route.call(incoming);
-        // A tower service may panic before it makes its future.
-        let response = readiness.map_err(|error| recover(&error)).and_then(|()| {
-            let called = catch_unwind(AssertUnwindSafe(|| match deadline {
-                Some(deadline) => deadline.scope_sync(call),
-                None => call(),
-            }));
-            called.map_err(|panic| panicked(&*panic))
+    fn start(&mut self, incoming: Incoming, key: Option<u64>, readiness: Result<(), BoxError>) {
+        let (msg, deadline) = (incoming.msg().clone(), incoming.deadline());
+        let (place, counts) = (Arc::clone(&self.place), Arc::clone(&self.counts));
+        let begun = Instant::now();
+        let response = match readiness {
+            Ok(()) => called(&mut self.route, incoming, deadline),
+            Err(error) => Err(recover(&error)),
+        };
+        self.running.spawn(key, async move {
+            let response = response_to(response, deadline).await;
+            let ended = answer(&msg, place.client.as_ref(), response).await;
+            counts.ended(begun.elapsed(), &ended);
         });
-        let counts = Arc::clone(&self.counts);
-        self.running.spawn(async move {
-            let response = match (response, deadline) {
-                (Ok(response), Some(deadline)) => deadline.scope(finished(response)).await,
-                (Ok(response), None) => finished(response).await,
-                (Err(response), _) => response,
-            };
-            let succeeded = answer(&msg, response).await;
-            if msg.reply().is_none() {
-                counts.unanswered.fetch_add(1, Ordering::Relaxed);
-            }
-            let count = if succeeded { &counts.completed } else { &counts.failed };
-            count.fetch_add(1, Ordering::Relaxed);
-        });
-    }
-}
-
-/// What a service answers. An error or a panic is an error reply.
-async fn finished(response: ResponseFuture) -> Response {
-    match AssertUnwindSafe(response).catch_unwind().await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => recover(&error),
-        Err(panic) => panicked(&*panic),
     }
 }
 
@@ -160,49 +221,4 @@ fn poll_ready(route: &mut Route, cx: &mut Context<'_>) -> Poll<Result<(), BoxErr
         let _: Response = panicked(&*panic);
         Poll::Ready(Err("a layer panicked".into()))
     })
-}
-
-/// The next message of any of the subscriptions, each in its turn; `None` when all are over.
-fn poll_next(
-    subscriptions: &mut [Subscription],
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Msg, SubscriptionError>>> {
-    use futures_util::Stream;
-
-    let mut over = true;
-    for at in 0..subscriptions.len() {
-        match Pin::new(&mut subscriptions[at]).poll_next(cx) {
-            Poll::Ready(Some(item)) => {
-                subscriptions.rotate_left(at + 1);
-                return Poll::Ready(Some(item));
-            }
-            Poll::Ready(None) => {}
-            Poll::Pending => over = false,
-        }
-    }
-    if over { Poll::Ready(None) } else { Poll::Pending }
-}
-
-/// Answers a request; says whether the answer is a reply that was sent, or that nobody asked for.
-async fn answer(msg: &Msg, response: Response) -> bool {
-    if msg.reply().is_none() {
-        return !response.is_error();
-    }
-    let sent = msg.respond(response.payload()).headers(response.headers()).await;
-    let error = match sent {
-        Ok(()) => return !response.is_error(),
-        Err(PublishError::PayloadTooLarge { len, max }) => {
-            let text = format!("the reply has {len} bytes, the server accepts at most {max}");
-            ServiceError::new(413, text)
-        }
-        Err(error) => {
-            tracing::error!(%error, "a reply could not be sent");
-            return false;
-        }
-    };
-    let instead = Response::error(&error);
-    if let Err(error) = msg.respond(instead.payload()).headers(instead.headers()).await {
-        tracing::error!(%error, "an error reply could not be sent");
-    }
-    false
 }

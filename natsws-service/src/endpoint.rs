@@ -1,60 +1,196 @@
 //! One endpoint: what it subscribes to, and the service that answers.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use natsws::Request;
+use serde::Serialize;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::BoxError;
 use crate::incoming::Incoming;
+use crate::limits::{Limits, WhenFull, hashed};
+use crate::pattern::Pattern;
+use crate::registry::{Data, Description};
 use crate::response::Response;
 use crate::route::Route;
 
-/// The queue group of services whose requests declare none (ADR-32).
+/// The queue group of endpoints where nothing else is said (ADR-32).
 const QUEUE: &str = "q";
-/// How many requests of one endpoint run at a time.
-const CONCURRENCY: usize = 64;
 
 /// Makes the innermost service, once the state is known.
 type Make<S> = Box<dyn FnOnce(&Arc<S>) -> Route + Send>;
 /// A layer that can go around several endpoints.
 pub(crate) type SharedLayer = Arc<dyn Fn(Route) -> Route + Send + Sync>;
 
+/// Which queue group is joined, as far as that was said.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum QueueGroup {
+    #[default]
+    Unsaid,
+    Named(String),
+    /// None, so that every replica gets every request.
+    None,
+}
+
+impl QueueGroup {
+    pub(crate) fn or(self, other: &Self) -> Self {
+        if let Self::Unsaid = self { other.clone() } else { self }
+    }
+
+    fn resolve(self) -> Option<String> {
+        match self {
+            Self::Unsaid => Some(QUEUE.to_owned()),
+            Self::Named(name) => Some(name),
+            Self::None => None,
+        }
+    }
+}
+
+/// The `M` of an [`Endpoint`] that takes messages as they are.
+#[derive(Debug)]
+pub enum Untyped {}
+
 /// An endpoint of a [`Router`](crate::Router), to say more about:
 /// `.endpoint_with(handler, |endpoint| endpoint.concurrency(8))`.
 #[must_use = "an endpoint does nothing until it is in a router"]
-pub struct Endpoint<S> {
-    filters: &'static [&'static str],
-    queue_group: String,
-    concurrency: usize,
+pub struct Endpoint<S, M = Untyped> {
+    pub(crate) plan: Plan<S>,
+    message: PhantomData<fn() -> M>,
+}
+
+/// An endpoint until its state is known.
+pub(crate) struct Plan<S> {
+    name: Option<String>,
+    pattern: Pattern,
+    prefix_tokens: usize,
+    queue_group: QueueGroup,
+    limits: Limits,
+    metadata: BTreeMap<String, String>,
+    data: Option<Data>,
+    fallback: bool,
     make: Make<S>,
     layers: Vec<SharedLayer>,
 }
 
-impl<S> Endpoint<S> {
-    pub(crate) fn new<M: Request>(make: impl FnOnce(&Arc<S>) -> Route + Send + 'static) -> Self {
-        Self {
-            filters: M::FILTERS,
-            queue_group: M::QUEUE.unwrap_or(QUEUE).to_owned(),
-            concurrency: CONCURRENCY,
-            make: Box::new(make),
-            layers: Vec::new(),
+impl<S, M: Request> Endpoint<S, M> {
+    pub(crate) fn typed(make: impl FnOnce(&Arc<S>) -> Route + Send + 'static) -> Self {
+        let first = |of: &[&'static str]| of.first().copied().unwrap_or_default();
+        let mut plan = Plan::new(Pattern::declared(first(M::TEMPLATES), first(M::FILTERS)), make);
+        if let Some(queue) = M::QUEUE {
+            plan.queue_group = QueueGroup::Named(queue.to_owned());
         }
+        Self { plan, message: PhantomData }
     }
+}
 
-    /// The queue group that the endpoint joins, so that replicas share its requests. Default: what
-    /// the request declares, else `q`.
-    pub fn queue(mut self, group: impl Into<String>) -> Self {
-        self.queue_group = group.into();
+impl<S> Endpoint<S> {
+    pub(crate) fn raw(
+        subject: &str,
+        fallback: bool,
+        make: impl FnOnce(&Arc<S>) -> Route + Send + 'static,
+    ) -> Self {
+        let mut plan = Plan::new(Pattern::new(subject), make);
+        plan.fallback = fallback;
+        Self { plan, message: PhantomData }
+    }
+}
+
+impl<S, M> Endpoint<S, M> {
+    /// What the endpoint is called: letters, digits, `-` and `_`, and no other of the service has
+    /// the same. Default: made of the subject, `orders-id-get` for `orders.{id}.get`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.plan.name = Some(name.into());
         self
     }
 
-    /// How many requests of the endpoint run at a time; further ones wait. Default: 64; 0 counts
-    /// as 1.
+    /// The queue group that the endpoint joins, so that replicas share its requests. Default: what
+    /// the request declares, else that of the group of endpoints, of the service, else `q`.
+    pub fn queue(mut self, group: impl Into<String>) -> Self {
+        self.plan.queue_group = QueueGroup::Named(group.into());
+        self
+    }
+
+    /// Joins no queue group: every replica gets every request, and a caller gets the first answer,
+    /// or with `request_many` all of them.
+    pub fn no_queue(mut self) -> Self {
+        self.plan.queue_group = QueueGroup::None;
+        self
+    }
+
+    /// Says more about the endpoint to who asks for the service's `INFO`.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.plan.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// How many requests of the endpoint run at a time. Default: 64; 0 counts as 1.
     pub fn concurrency(mut self, requests: usize) -> Self {
-        self.concurrency = requests.max(1);
+        self.plan.limits.concurrency = requests.max(1);
+        self
+    }
+
+    /// Lets any number of requests run at a time.
+    pub fn unbounded(self) -> Self {
+        self.concurrency(usize::MAX)
+    }
+
+    /// Lets one request run at a time, in the order in which they came.
+    pub fn ordered(self) -> Self {
+        self.concurrency(1)
+    }
+
+    /// Lets requests with the same key run one after the other, in the order in which they came,
+    /// while those of other keys run beside them.
+    ///
+    /// ```
+    /// # use natsws::Subject;
+    /// # use natsws_service::Router;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Subject)]
+    /// # #[subject("accounts.{id}.deposit", reply = i64)]
+    /// # struct Deposit { id: u64, amount: i64 }
+    /// # async fn deposit(ask: Deposit) -> i64 { ask.amount }
+    /// let router: Router = Router::new("bank", "1.0.0").endpoint_with(deposit, |endpoint| {
+    ///     endpoint.ordered_by(|incoming| incoming.subject().to_owned()) // one account at a time
+    /// });
+    /// ```
+    pub fn ordered_by<K: Hash>(
+        mut self,
+        key: impl Fn(&Incoming) -> K + Send + Sync + 'static,
+    ) -> Self {
+        self.plan.limits.key = Some(hashed(key));
+        self
+    }
+
+    /// What becomes of a request that comes while as many run as may. Default:
+    /// [`WhenFull::Wait`].
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.plan.limits.when_full = when_full;
+        self
+    }
+
+    /// How many requests may wait for their turn, and how many bytes they may have together. What
+    /// comes beyond is answered 503 at once. Default: 8 192 requests and 64 MiB.
+    pub fn waiting(mut self, requests: usize, bytes: usize) -> Self {
+        self.plan.limits.waiting = requests;
+        self.plan.limits.waiting_bytes = bytes;
+        self
+    }
+
+    /// Adds to the endpoint's statistics what this returns, as their `data` (ADR-32).
+    ///
+    /// It is called whenever somebody asks for the statistics. What cannot be written as JSON is
+    /// the endpoint's `last_error`.
+    pub fn stats_data<T: Serialize>(
+        mut self,
+        data: impl Fn() -> T + Send + Sync + 'static,
+    ) -> Self {
+        self.plan.data = Some(Arc::new(move || serde_json::to_value(data())));
         self
     }
 
@@ -66,27 +202,72 @@ impl<S> Endpoint<S> {
         <L::Service as Service<Incoming>>::Error: Into<BoxError>,
         <L::Service as Service<Incoming>>::Future: Send + 'static,
     {
-        self.layers.push(shared(layer));
+        self.plan.layers.push(shared(layer));
         self
+    }
+}
+
+impl<S> Plan<S> {
+    fn new(pattern: Pattern, make: impl FnOnce(&Arc<S>) -> Route + Send + 'static) -> Self {
+        Self {
+            name: None,
+            pattern,
+            prefix_tokens: 0,
+            queue_group: QueueGroup::default(),
+            limits: Limits::default(),
+            metadata: BTreeMap::new(),
+            data: None,
+            fallback: false,
+            make: Box::new(make),
+            layers: Vec::new(),
+        }
     }
 
     pub(crate) fn add_layer(&mut self, layer: SharedLayer) {
         self.layers.push(layer);
     }
 
+    /// Puts the endpoint into a group.
+    pub(crate) fn put_into(&mut self, prefix: &Pattern, queue_group: &QueueGroup) {
+        self.pattern = self.pattern.under(prefix);
+        if !prefix.filter.is_empty() {
+            self.prefix_tokens += prefix.filter.split('.').count();
+        }
+        self.inherit(queue_group);
+    }
+
+    pub(crate) fn inherit(&mut self, queue_group: &QueueGroup) {
+        self.queue_group = std::mem::take(&mut self.queue_group).or(queue_group);
+    }
+
     /// Makes the service, with its layers around it.
     pub(crate) fn build(self, state: &Arc<S>) -> Built {
-        let Self { filters, queue_group, concurrency, make, layers } = self;
-        let route = layers.into_iter().fold(make(state), |route, layer| layer(route));
-        Built { filters, queue_group, concurrency, route }
+        let route = self.layers.into_iter().fold((self.make)(state), |route, layer| layer(route));
+        let queue_group = self.queue_group.resolve();
+        // What others leave over is shared among those that take it, and not with the others.
+        let queue_group = match queue_group {
+            Some(group) if self.fallback => Some(format!("{group}-fallback")),
+            group => group,
+        };
+        let description = Description {
+            name: self.name.unwrap_or_else(|| self.pattern.name()),
+            subject: self.pattern.filter,
+            queue_group,
+            metadata: self.metadata,
+            data: self.data,
+            fallback: self.fallback,
+        };
+        let (template, prefix_tokens) = (self.pattern.template, self.prefix_tokens);
+        Built { description, template, prefix_tokens, limits: self.limits, route }
     }
 }
 
 /// An endpoint that can be served.
 pub(crate) struct Built {
-    pub(crate) filters: &'static [&'static str],
-    pub(crate) queue_group: String,
-    pub(crate) concurrency: usize,
+    pub(crate) description: Description,
+    pub(crate) template: String,
+    pub(crate) prefix_tokens: usize,
+    pub(crate) limits: Limits,
     pub(crate) route: Route,
 }
 
@@ -101,12 +282,19 @@ where
     Arc::new(move |route| Route::new(layer.layer(route)))
 }
 
-impl<S> fmt::Debug for Endpoint<S> {
+impl<S> fmt::Debug for Plan<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
-            .field("filters", &self.filters)
+            .field("name", &self.name)
+            .field("subject", &self.pattern.template)
             .field("queue_group", &self.queue_group)
-            .field("concurrency", &self.concurrency)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
+    }
+}
+
+impl<S, M> fmt::Debug for Endpoint<S, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.plan.fmt(f)
     }
 }

@@ -1,9 +1,9 @@
-use natsws::SubscribeError;
+use natsws::{SubjectError, SubscribeError};
 
 /// Any error, as tower's layers have them.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a service could not be served.
+/// Why a service, or one of its endpoints, could not be served.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
@@ -22,6 +22,53 @@ pub enum ServeError {
     /// The service has no endpoints.
     #[error("the service has no endpoints")]
     NoEndpoints,
+    /// An endpoint's name is not one of ADR-32: letters, digits, `-` and `_`, and at least one.
+    #[error("the endpoint's name {name:?} is not valid: use letters, digits, `-` and `_`")]
+    EndpointName {
+        /// The name as given.
+        name: String,
+    },
+    /// An endpoint's subject, with the prefixes of its groups, cannot be subscribed to.
+    #[error("the endpoint `{name}` has the subject {subject:?}, which cannot be subscribed to")]
+    Subject {
+        /// The endpoint.
+        name: String,
+        /// Its subject.
+        subject: String,
+        /// What is wrong with it.
+        source: SubjectError,
+    },
+    /// An endpoint's queue group has no valid name.
+    #[error("the endpoint `{name}` has the queue group {queue_group:?}, which is no valid name")]
+    QueueGroup {
+        /// The endpoint.
+        name: String,
+        /// Its queue group.
+        queue_group: String,
+        /// What is wrong with it.
+        source: SubjectError,
+    },
+    /// Two endpoints have the same name.
+    #[error("two endpoints are called `{name}` ({} and {}): give one another name", subjects[0], subjects[1])]
+    DuplicateName {
+        /// The name.
+        name: String,
+        /// The subjects of both.
+        subjects: [String; 2],
+    },
+    /// Two endpoints take the same subject in one queue group, so that chance would decide who gets
+    /// a request.
+    #[error(
+        "{} and {} both take some subject, so chance would decide who gets a request: change one, or `allow_overlaps`",
+        endpoints[0], endpoints[1]
+    )]
+    Overlap {
+        /// Both endpoints, each with its name and its subject.
+        endpoints: [String; 2],
+        /// The queue group that they are both in; `None` where they are in none, and both would
+        /// answer.
+        queue_group: Option<String>,
+    },
     /// An endpoint could not be subscribed. No endpoint is served then.
     #[error("the endpoint {subject:?} could not be subscribed")]
     Subscribe {
@@ -30,4 +77,7 @@ pub enum ServeError {
         /// Why.
         source: SubscribeError,
     },
+    /// The service is draining or has stopped, and takes no more endpoints.
+    #[error("the service is draining or has stopped")]
+    Stopped,
 }

@@ -96,6 +96,19 @@ macro_rules! handlers {
     )*};
 }
 
+impl<F, Fut> Handler<()> for F
+where
+    F: Fn() -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future,
+{
+    type Output = Fut::Output;
+    type Future = Fut;
+
+    fn call(&self, (): ()) -> Fut {
+        self()
+    }
+}
+
 handlers!((), (T1), (T1, T2), (T1, T2, T3), (T1, T2, T3, T4));
 
 /// A handler as a tower service of messages.

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::Extensions;
 use natsws::codec::Encoded;
 use natsws::{Client, Deadline, DecodeError, DecodeOwned, Headers, Msg};
 
+use crate::handle::ServiceHandle;
 use crate::place::Place;
 
 /// A request on its way through the layers: the message, not decoded yet, and what layers have
@@ -18,6 +20,7 @@ use crate::place::Place;
 pub struct Incoming {
     msg: Msg,
     place: Arc<Place>,
+    arrived: Instant,
     deadline: Option<Deadline>,
     /// Made by the first that is inserted: most requests have none.
     extensions: Option<Box<Extensions>>,
@@ -26,7 +29,7 @@ pub struct Incoming {
 impl Incoming {
     pub(crate) fn new(msg: Msg, place: Arc<Place>) -> Self {
         let deadline = Deadline::from_headers(msg.headers());
-        Self { msg, place, deadline, extensions: None }
+        Self { msg, place, arrived: Instant::now(), deadline, extensions: None }
     }
 
     /// The message as it came.
@@ -64,6 +67,16 @@ impl Incoming {
     /// [`App::oneshot`](crate::App::oneshot) does.
     pub fn client(&self) -> Option<&Client> {
         self.place.client.as_ref()
+    }
+
+    /// The service that the request came to; `None` where it is called without being served.
+    pub fn handle(&self) -> Option<&ServiceHandle> {
+        self.place.handle.as_ref()
+    }
+
+    /// When the request came.
+    pub fn arrived(&self) -> Instant {
+        self.arrived
     }
 
     /// The name of the service.

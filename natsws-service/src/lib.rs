@@ -40,28 +40,49 @@
 //! readiness means what tower says: a rate or concurrency limit holds messages back, and load
 //! shedding answers 503. Handlers run concurrently, each in a task of its own.
 
+mod answer;
+mod app;
+mod core;
 mod dispatch;
 mod endpoint;
 mod error;
 mod extract;
+mod handle;
 mod handler;
 mod incoming;
+mod limits;
+mod params;
+mod pattern;
 mod place;
+mod raw;
 mod recover;
+mod registry;
 mod reply;
+mod report;
 mod response;
 mod route;
 mod router;
 mod running;
 mod serve;
+mod shutdown;
+mod stats;
+mod version;
+mod waiting;
 
-pub use endpoint::Endpoint;
+pub use app::{App, IntoApp};
+pub use endpoint::{Endpoint, Untyped};
 pub use error::{BoxError, ServeError};
 pub use extract::{Extension, Extract, FromRef, State};
+pub use handle::{Health, ServiceHandle, Stopped};
 pub use handler::{Args, Handler};
 pub use incoming::Incoming;
-pub use reply::{IntoReply, Plain, Tried, With};
+pub use limits::WhenFull;
+pub use params::SubjectParams;
+pub use raw::RawArgs;
+pub use reply::{IntoReply, Plain, Streamed, Tried, With};
+pub use report::DrainReport;
 pub use response::Response;
 pub use route::Route;
-pub use router::{App, IntoApp, Router};
-pub use serve::{DrainReport, Serve, serve};
+pub use router::Router;
+pub use serve::{Serve, serve};
+pub use shutdown::shutdown_signal;

@@ -1,10 +1,16 @@
 //! Where a request has come to: what all requests of an endpoint have in common.
 
+use std::fmt;
+
 use natsws::Client;
 
-#[derive(Debug)]
+use crate::handle::ServiceHandle;
+
 pub(crate) struct Place {
+    /// `None` where the service is called without a connection.
     pub(crate) client: Option<Client>,
+    /// `None` where the service is called without being served.
+    pub(crate) handle: Option<ServiceHandle>,
     pub(crate) service: String,
     pub(crate) endpoint: String,
     /// The subject with the names of its placeholders.
@@ -22,5 +28,11 @@ impl Place {
             rest = rest.split_once('.').map_or("", |(_, rest)| rest);
         }
         rest
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }

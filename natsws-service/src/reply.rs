@@ -1,15 +1,17 @@
 //! What a handler can answer with.
 
+use futures_util::{Stream, StreamExt};
 use natsws::{ErrorCodec, Headers, Request};
 
 use crate::response::Response;
 
-/// An answer to the request `M`: its reply, `Result<reply, error>`, or `(Headers, reply)`.
+/// An answer to the request `M`: its reply, `Result<reply, error>`, `(Headers, reply)`, or a stream
+/// of these.
 ///
 /// `K` is found by the compiler; it keeps apart a reply and a result that is one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an answer to `{M}`",
-    note = "answer with its `reply` type, `Result<reply, error>` or `(Headers, reply)`"
+    note = "answer with its `reply` type, `Result<reply, error>`, `(Headers, reply)` or a stream of them"
 )]
 pub trait IntoReply<M, K> {
     /// Encodes it.
@@ -28,6 +30,10 @@ pub struct Tried<K>(K);
 #[derive(Debug)]
 pub struct With<K>(K);
 
+/// The kind of answer that is a stream of others, each of which is sent when it is there.
+#[derive(Debug)]
+pub struct Streamed<K>(K);
+
 impl<M: Request> IntoReply<M, Plain> for M::Reply {
     fn into_reply(self) -> Response {
         Response::encoded::<M::ReplyCodec, _>(&self)
@@ -43,12 +49,22 @@ impl<M: Request, R: IntoReply<M, K>, K> IntoReply<M, Tried<K>> for Result<R, M::
     }
 }
 
-impl<M: Request, R: IntoReply<M, K>, K> IntoReply<M, With<K>> for (Headers, R) {
+impl<M, R: IntoReply<M, K>, K> IntoReply<M, With<K>> for (Headers, R) {
     fn into_reply(self) -> Response {
         let (headers, reply) = self;
         let mut response = reply.into_reply();
         response.headers_mut().extend(&headers);
         response
+    }
+}
+
+impl<M: 'static, T, K: 'static> IntoReply<M, Streamed<K>> for T
+where
+    T: Stream + Send + 'static,
+    T::Item: IntoReply<M, K>,
+{
+    fn into_reply(self) -> Response {
+        Response::stream(self.map(IntoReply::<M, K>::into_reply))
     }
 }
 

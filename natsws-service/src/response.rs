@@ -96,6 +96,7 @@ impl Response {
     }
 
     /// Does this with every part of an answer, and with the answer itself where it is whole.
+    #[must_use]
     pub fn map_parts(self, mut map: impl FnMut(Self) -> Self + Send + 'static) -> Self {
         match self.body {
             Body::Whole(_) => map(self),
@@ -106,7 +107,6 @@ impl Response {
         }
     }
 
-    #[expect(dead_code, reason = "the dispatcher sends parts next")]
     pub(crate) fn into_parts(self) -> (Headers, Body, Option<ServiceError>) {
         (self.headers, self.body, self.error)
     }
@@ -120,7 +120,7 @@ impl fmt::Debug for Response {
             .field("payload_len", &self.payload().len())
             .field("is_stream", &self.is_stream())
             .field("error", &self.error)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::future::{Future, ready};
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use natsws::{DecodeOwned, Request};
+use natsws::{Deadline, DecodeOwned, Request};
 use tower_service::Service;
 
 use crate::error::BoxError;
 use crate::handler::decode;
 use crate::incoming::Incoming;
+use crate::recover::panicked;
 use crate::reply::failed;
 use crate::response::Response;
 
@@ -75,6 +77,21 @@ impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Route")
     }
+}
+
+/// Calls a service that is ready, within the deadline of the caller. It may panic before it makes
+/// its future.
+pub(crate) fn called(
+    route: &mut Route,
+    incoming: Incoming,
+    deadline: Option<Deadline>,
+) -> Result<ResponseFuture, Response> {
+    let call = || route.call(incoming);
+    let called = catch_unwind(AssertUnwindSafe(|| match deadline {
+        Some(deadline) => deadline.scope_sync(call),
+        None => call(),
+    }));
+    called.map_err(|panic| panicked(&*panic))
 }
 
 /// A tower service of typed requests as one of messages.

@@ -7,27 +7,96 @@ use natsws::{DecodeOwned, Request};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::endpoint::{Built, Endpoint, shared};
-use crate::error::{BoxError, ServeError};
+use crate::app::{About, App};
+use crate::endpoint::{Endpoint, Plan, QueueGroup, Untyped, shared};
+use crate::error::BoxError;
 use crate::handler::{Args, Handler, HandlerService};
 use crate::incoming::Incoming;
+use crate::pattern::Pattern;
+use crate::raw::{RawArgs, RawService};
 use crate::reply::IntoReply;
 use crate::response::Response;
 use crate::route::{Route, Typed};
 
 /// The endpoints of a service. `S` is the state that its handlers take things from.
+///
+/// ```
+/// use natsws::Subject;
+/// use natsws_service::Router;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Subject)]
+/// #[subject("orders.{id}.total", reply = f64)]
+/// struct Total { id: u64 }
+///
+/// async fn total(ask: Total) -> f64 {
+///     ask.id as f64 * 9.5
+/// }
+///
+/// let router: Router = Router::new("orders", "1.0.0")
+///     .description("what was ordered")
+///     .metadata("team", "sales")
+///     .endpoint(total)                                         // orders.*.total
+///     .group("eu", |eu| eu.queue("orders-eu").endpoint(total)) // eu.orders.*.total
+///     .raw("orders.{id}.ping", async || "pong");               // subjects and bytes
+/// ```
 #[must_use = "a router does nothing until it is served"]
 pub struct Router<S = ()> {
-    name: String,
-    version: String,
-    endpoints: Vec<Endpoint<S>>,
+    about: About,
+    queue_group: QueueGroup,
+    may_overlap: bool,
+    endpoints: Vec<Plan<S>>,
 }
 
 impl<S: Send + Sync + 'static> Router<S> {
     /// A service without endpoints. The name is of letters, digits, `-` and `_`, the version a
     /// semantic one; both are checked when the service is served.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { name: name.into(), version: version.into(), endpoints: Vec::new() }
+        Self::of(About::new(name.into(), version.into()))
+    }
+
+    /// Endpoints that are no service of their own: for [`merge`](Self::merge) and for
+    /// [`ServiceHandle::add`](crate::ServiceHandle::add).
+    pub fn part() -> Self {
+        Self::of(About::default())
+    }
+
+    fn of(about: About) -> Self {
+        let queue_group = QueueGroup::default();
+        Self { about, queue_group, may_overlap: false, endpoints: Vec::new() }
+    }
+
+    /// Says in a sentence what the service is for, to who asks for its `INFO`.
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.about.description = description.into();
+        self
+    }
+
+    /// Says more about the service to who asks.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.about.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// The queue group of the endpoints, also of those that are still to come, where they, their
+    /// requests and their groups say nothing else. Default: `q`.
+    pub fn queue(mut self, group: impl Into<String>) -> Self {
+        self.queue_group = QueueGroup::Named(group.into());
+        self
+    }
+
+    /// Lets the endpoints join no queue group, where they, their requests and their groups say
+    /// nothing else: every replica gets every request.
+    pub fn no_queue(mut self) -> Self {
+        self.queue_group = QueueGroup::None;
+        self
+    }
+
+    /// Allows that two endpoints of one queue group take the same subject. The server gives a
+    /// request to either then. Otherwise that is an error when the service is served.
+    pub fn allow_overlaps(mut self) -> Self {
+        self.may_overlap = true;
+        self
     }
 
     /// Adds an async function as an endpoint. Its last argument is the request, which says all
@@ -47,7 +116,7 @@ impl<S: Send + Sync + 'static> Router<S> {
     pub fn endpoint_with<H, A, K>(
         mut self,
         handler: H,
-        more: impl FnOnce(Endpoint<S>) -> Endpoint<S>,
+        more: impl FnOnce(Endpoint<S, A::Request>) -> Endpoint<S, A::Request>,
     ) -> Self
     where
         H: Handler<A>,
@@ -56,17 +125,32 @@ impl<S: Send + Sync + 'static> Router<S> {
         H::Future: Send + 'static,
         K: 'static,
     {
-        let endpoint = Endpoint::new::<A::Request>(move |state| {
+        let endpoint = Endpoint::typed(move |state| {
             Route::new(HandlerService::<H, A, S, K>::new(handler, Arc::clone(state)))
         });
-        self.endpoints.push(more(endpoint));
+        self.endpoints.push(more(endpoint).plan);
         self
     }
 
     /// Adds a tower service of requests as an endpoint: `.endpoint_service::<GetQuote, _>(quotes)`.
     ///
     /// Where it fails with the error that the request declares, the caller gets that error.
-    pub fn endpoint_service<M, T>(mut self, service: T) -> Self
+    pub fn endpoint_service<M, T>(self, service: T) -> Self
+    where
+        M: Request + DecodeOwned + 'static,
+        T: Service<M, Response = M::Reply> + Send + 'static,
+        T::Error: Into<BoxError>,
+        T::Future: Send + 'static,
+    {
+        self.endpoint_service_with::<M, T>(service, |endpoint| endpoint)
+    }
+
+    /// Adds a tower service of requests as an endpoint, and says more about it.
+    pub fn endpoint_service_with<M, T>(
+        mut self,
+        service: T,
+        more: impl FnOnce(Endpoint<S, M>) -> Endpoint<S, M>,
+    ) -> Self
     where
         M: Request + DecodeOwned + 'static,
         T: Service<M, Response = M::Reply> + Send + 'static,
@@ -74,8 +158,117 @@ impl<S: Send + Sync + 'static> Router<S> {
         T::Future: Send + 'static,
     {
         let route = move |_: &Arc<S>| Route::new(Typed::<M, T>::new(service));
-        self.endpoints.push(Endpoint::new::<M>(route));
+        self.endpoints.push(more(Endpoint::typed(route)).plan);
         self
+    }
+
+    /// Adds an async function that takes messages as they are: subjects and bytes.
+    ///
+    /// The subject may have wildcards, with names (`admin.{verb}`, `files.{path..}`) or without
+    /// (`admin.*`, `files.>`); [`SubjectParams`](crate::SubjectParams) has what stands there. The
+    /// function takes up to five extractors, and answers with a [`Response`], text, bytes, nothing,
+    /// with headers before it, a `Result` whose error is a `ServiceError`, or a stream of these.
+    pub fn raw<H, A, K>(self, subject: impl AsRef<str>, handler: H) -> Self
+    where
+        H: Handler<A>,
+        A: RawArgs<S>,
+        H::Output: IntoReply<Untyped, K>,
+        H::Future: Send + 'static,
+        K: 'static,
+    {
+        self.raw_with(subject, handler, |endpoint| endpoint)
+    }
+
+    /// As [`raw`](Self::raw), and says more about the endpoint.
+    pub fn raw_with<H, A, K>(
+        self,
+        subject: impl AsRef<str>,
+        handler: H,
+        more: impl FnOnce(Endpoint<S>) -> Endpoint<S>,
+    ) -> Self
+    where
+        H: Handler<A>,
+        A: RawArgs<S>,
+        H::Output: IntoReply<Untyped, K>,
+        H::Future: Send + 'static,
+        K: 'static,
+    {
+        self.with_raw(subject.as_ref(), false, handler, more)
+    }
+
+    /// Answers what comes to these subjects and is for no other endpoint of the service, as
+    /// [`raw`](Self::raw) would: a caller with a typing error hears of it at once.
+    ///
+    /// NATS knows no default of its own, so this subscribes to the subject in a queue group beside
+    /// the service's, `q-fallback` for `q`, and leaves alone what another endpoint takes.
+    ///
+    /// ```
+    /// use natsws::ServiceError;
+    /// use natsws_service::Router;
+    ///
+    /// let router: Router = Router::new("orders", "1.0.0").fallback("orders.>", async || {
+    ///     Err::<(), _>(ServiceError::new(404, "orders has no such endpoint"))
+    /// });
+    /// ```
+    pub fn fallback<H, A, K>(self, subject: impl AsRef<str>, handler: H) -> Self
+    where
+        H: Handler<A>,
+        A: RawArgs<S>,
+        H::Output: IntoReply<Untyped, K>,
+        H::Future: Send + 'static,
+        K: 'static,
+    {
+        self.with_raw(subject.as_ref(), true, handler, |endpoint| endpoint)
+    }
+
+    fn with_raw<H, A, K>(
+        mut self,
+        subject: &str,
+        fallback: bool,
+        handler: H,
+        more: impl FnOnce(Endpoint<S>) -> Endpoint<S>,
+    ) -> Self
+    where
+        H: Handler<A>,
+        A: RawArgs<S>,
+        H::Output: IntoReply<Untyped, K>,
+        H::Future: Send + 'static,
+        K: 'static,
+    {
+        let endpoint = Endpoint::raw(subject, fallback, move |state| {
+            Route::new(RawService::<H, A, S, K>::new(handler, Arc::clone(state)))
+        });
+        self.endpoints.push(more(endpoint).plan);
+        self
+    }
+
+    /// Adds endpoints that have something in common: a prefix of their subjects, a queue group,
+    /// layers. Groups may be in groups.
+    ///
+    /// The prefix goes before what the requests declare, so callers ask with
+    /// [`request_to`](natsws::Client::request_to). An empty one leaves the subjects as they are.
+    ///
+    /// ```
+    /// # use natsws_service::Router;
+    /// let router: Router = Router::new("orders", "1.0.0").group("admin", |admin| {
+    ///     admin.queue("admins").raw("uptime", async || "7 days") // admin.uptime
+    /// });
+    /// ```
+    pub fn group(mut self, prefix: impl AsRef<str>, group: impl FnOnce(Self) -> Self) -> Self {
+        let prefix = Pattern::new(prefix.as_ref());
+        let Self { queue_group, may_overlap, endpoints, .. } = group(Self::part());
+        for mut endpoint in endpoints {
+            endpoint.put_into(&prefix, &queue_group);
+            self.endpoints.push(endpoint);
+        }
+        self.may_overlap |= may_overlap;
+        self
+    }
+
+    /// Adds the endpoints of another router, with their layers. What that says of the service goes
+    /// unheard; its queue group is that of its endpoints.
+    pub fn merge(self, other: Self) -> Self {
+        self.group("", |_| other)
     }
 
     /// Puts a tower layer around every endpoint that is here already, outside of the layers that
@@ -99,117 +292,20 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// Gives the handlers their state.
     pub fn with_state(self, state: S) -> App {
         let state = Arc::new(state);
-        let endpoints = self.endpoints.into_iter().map(|endpoint| endpoint.build(&state)).collect();
-        App { name: self.name, version: self.version, endpoints }
-    }
-}
-
-/// A service that can be served: a [`Router`] with its state.
-#[must_use = "a service does nothing until it is served"]
-pub struct App {
-    name: String,
-    version: String,
-    endpoints: Vec<Built>,
-}
-
-impl App {
-    /// Checks the name and the version, and takes the endpoints.
-    pub(crate) fn into_endpoints(self) -> Result<Vec<Built>, ServeError> {
-        let Self { name, version, endpoints } = self;
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        if name.is_empty() || !name.chars().all(plain) {
-            return Err(ServeError::Name { name });
-        }
-        if !is_semantic(&version) {
-            return Err(ServeError::Version { version });
-        }
-        if endpoints.is_empty() {
-            return Err(ServeError::NoEndpoints);
-        }
-        Ok(endpoints)
-    }
-}
-
-/// `1.2.3`, with `-pre.1` and `+build.2` behind where there are any.
-fn is_semantic(version: &str) -> bool {
-    let (version, build) = match version.split_once('+') {
-        Some((version, build)) => (version, Some(build)),
-        None => (version, None),
-    };
-    let (core, pre) = match version.split_once('-') {
-        Some((core, pre)) => (core, Some(pre)),
-        None => (version, None),
-    };
-    let number = |part: &str| {
-        !part.is_empty()
-            && part.bytes().all(|b| b.is_ascii_digit())
-            && (part == "0" || !part.starts_with('0'))
-    };
-    let words = |text: &str| {
-        text.split('.').all(|word| {
-            !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        })
-    };
-    core.split('.').count() == 3
-        && core.split('.').all(number)
-        && pre.is_none_or(words)
-        && build.is_none_or(words)
-}
-
-/// What can be served: an [`App`], or a [`Router`] that needs no state.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be served yet",
-    note = "call `.with_state(…)` on the router"
-)]
-pub trait IntoApp {
-    /// Makes the service.
-    fn into_app(self) -> App;
-}
-
-impl IntoApp for App {
-    fn into_app(self) -> App {
-        self
-    }
-}
-
-impl IntoApp for Router<()> {
-    fn into_app(self) -> App {
-        self.with_state(())
+        let Self { about, queue_group, may_overlap, endpoints } = self;
+        let endpoints = endpoints.into_iter().map(|mut endpoint| {
+            endpoint.inherit(&queue_group);
+            endpoint.build(&state)
+        });
+        App::new(about, may_overlap, endpoints.collect())
     }
 }
 
 impl<S> fmt::Debug for Router<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Router")
-            .field("name", &self.name)
-            .field("version", &self.version)
+            .field("about", &self.about)
             .field("endpoints", &self.endpoints)
-            .finish()
-    }
-}
-
-impl fmt::Debug for App {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App")
-            .field("name", &self.name)
-            .field("version", &self.version)
-            .field("endpoints", &self.endpoints.len())
-            .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_semantic;
-
-    #[test]
-    fn versions_are_semantic_or_refused() {
-        for version in ["0.0.0", "1.2.3", "1.0.0-rc.1", "1.0.0+build.7", "1.0.0-a-b+c"] {
-            assert!(is_semantic(version), "{version}");
-        }
-        for version in ["", "1", "1.0", "1.0.0.0", "01.0.0", "1.0.x", "1.0.0-", "1.0.0+", "v1.0.0"]
-        {
-            assert!(!is_semantic(version), "{version}");
-        }
+            .finish_non_exhaustive()
     }
 }

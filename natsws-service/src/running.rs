@@ -1,8 +1,8 @@
 //! The requests of one endpoint that are being answered, each by a task of its own.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Waker};
 
 use tokio::task::AbortHandle;
 
@@ -12,9 +12,15 @@ use tokio::task::AbortHandle;
 /// wake only where somebody waits.
 #[derive(Debug, Default)]
 pub(crate) struct Running {
-    tasks: Vec<Option<AbortHandle>>,
+    tasks: Vec<Option<Task>>,
     free: Vec<usize>,
     ended: Arc<Mutex<Ended>>,
+}
+
+#[derive(Debug)]
+struct Task {
+    handle: AbortHandle,
+    key: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +55,12 @@ impl Running {
         self.tasks.len() - self.free.len()
     }
 
-    pub(crate) fn spawn(&mut self, future: impl Future<Output = ()> + Send + 'static) {
+    /// Starts a task. Its key comes back when it has ended.
+    pub(crate) fn spawn(
+        &mut self,
+        key: Option<u64>,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) {
         let at = self.free.pop().unwrap_or_else(|| {
             self.tasks.push(None);
             self.tasks.len() - 1
@@ -60,79 +71,92 @@ impl Running {
             let _place = place;
             future.await;
         });
-        if let Some(handle) = self.tasks.get_mut(at) {
-            *handle = Some(task.abort_handle());
+        if let Some(place) = self.tasks.get_mut(at) {
+            *place = Some(Task { handle: task.abort_handle(), key });
         }
     }
 
-    /// Looks which have ended.
-    pub(crate) fn reap(&mut self) {
-        let places = std::mem::take(&mut lock(&self.ended).places);
-        for at in places {
-            if let Some(task) = self.tasks.get_mut(at) {
-                *task = None;
+    /// Looks which have ended, and hands out the keys of those that had one.
+    pub(crate) fn reap(&mut self, mut ended_with: impl FnMut(u64)) {
+        let mut places = std::mem::take(&mut lock(&self.ended).places);
+        if places.is_empty() {
+            return;
+        }
+        for at in places.drain(..) {
+            if let Some(task) = self.tasks.get_mut(at).and_then(Option::take) {
                 self.free.push(at);
+                task.key.into_iter().for_each(&mut ended_with);
             }
+        }
+        // The list goes back, so that it need not grow again.
+        let mut ended = lock(&self.ended);
+        if ended.places.is_empty() {
+            ended.places = places;
         }
     }
 
-    /// Waits until fewer than `limit` are left.
-    pub(crate) async fn fewer_than(&mut self, limit: usize) {
-        poll_fn(|cx| {
-            self.reap();
-            if self.len() < limit {
-                return Poll::Ready(());
-            }
-            let mut ended = lock(&self.ended);
-            if !ended.places.is_empty() {
-                drop(ended);
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            ended.waiting = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
+    /// Asks to be woken when the next one ends; `false` where one has ended already.
+    pub(crate) fn wake_at_end(&self, cx: &Context<'_>) -> bool {
+        let mut ended = lock(&self.ended);
+        ended.waiting = Some(cx.waker().clone());
+        ended.places.is_empty()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         for task in self.tasks.drain(..).flatten() {
-            task.abort();
+            task.handle.abort();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
+    use std::future::{pending, poll_fn};
+    use std::task::Poll;
 
     use tokio::sync::oneshot;
 
     use super::*;
 
+    /// Waits until this many are left, and collects their keys.
+    async fn left(running: &mut Running, count: usize) -> Vec<u64> {
+        let mut keys = Vec::new();
+        poll_fn(|cx| {
+            loop {
+                running.reap(|key| keys.push(key));
+                if running.len() == count {
+                    return Poll::Ready(());
+                }
+                if running.wake_at_end(cx) {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await;
+        keys
+    }
+
     #[tokio::test]
     async fn those_that_ended_make_room_however_they_did() {
         let mut running = Running::default();
         let (go, gone) = oneshot::channel::<()>();
-        running.spawn(async move { drop(gone.await) });
-        running.spawn(async { std::panic::resume_unwind(Box::new(())) });
-        running.spawn(async {});
-        running.fewer_than(2).await;
-        assert_eq!(running.len(), 1);
-        running.spawn(async {});
+        running.spawn(Some(7), async move { drop(gone.await) });
+        running.spawn(Some(8), async { std::panic::resume_unwind(Box::new(())) });
+        running.spawn(None, async {});
+        assert_eq!(left(&mut running, 1).await, [8]);
+        running.spawn(None, async {});
         assert_eq!(running.tasks.len(), 3, "places are used again");
         go.send(()).expect("it waits");
-        running.fewer_than(1).await;
-        assert_eq!(running.len(), 0);
+        assert_eq!(left(&mut running, 0).await, [7]);
     }
 
     #[tokio::test]
     async fn those_that_are_left_are_given_up() {
         let mut running = Running::default();
         let (dropped, told) = oneshot::channel::<()>();
-        running.spawn(async move {
+        running.spawn(None, async move {
             pending::<()>().await;
             drop(dropped);
         });

@@ -16,3 +16,19 @@ pub fn no_variant<M: Subject>(message: Encoded<'_>) -> DecodeError {
 pub fn other_variant(message: Encoded<'_>) -> DecodeError {
     SubjectError::Variant { subject: message.subject().to_owned() }.into()
 }
+
+/// Whether a subject can be subscribed to.
+///
+/// # Errors
+/// [`SubjectError`] says why not.
+pub fn check_filter(filter: &str) -> Result<(), SubjectError> {
+    crate::subject::check_filter(filter)
+}
+
+/// Whether a queue group can have this name.
+///
+/// # Errors
+/// [`SubjectError`] says why not.
+pub fn check_queue_group(name: &str) -> Result<(), SubjectError> {
+    crate::subject::check_queue_group(name)
+}

@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use natsws::{
-    Client, Connection, Deadline, Headers, RequestError, ServiceError, Subject, SubscribeError,
-};
+use natsws::{Client, Connection, Deadline, Headers, RequestError, ServiceError, Subject};
 use natsws_service::{Endpoint, Extract, FromRef, Incoming, Router, ServeError, State, serve};
 use natsws_tests::within;
 use serde::{Deserialize, Serialize};
@@ -279,12 +277,13 @@ fn names_and_versions_are_checked_when_the_service_is_served() {
             assert_eq!(error.to_string(), text);
         }
         for queue in ["", "a b", "a\r\nPUB x 0\r\n"] {
-            let endpoint = |endpoint: Endpoint<()>| endpoint.queue(queue);
+            let endpoint = |endpoint: Endpoint<(), Calculate>| endpoint.queue(queue);
             let router = Router::new("a", "1.0.0").endpoint_with(calculate, endpoint);
             let error = serve(client.clone(), router).await.expect_err("it is not valid");
-            let ServeError::Subscribe { subject, source } = error else { panic!("{error:?}") };
-            assert_eq!(subject, "math.*");
-            assert!(matches!(source, SubscribeError::QueueGroup(_)), "{source:?}");
+            let ServeError::QueueGroup { name, queue_group, .. } = error else {
+                panic!("{error:?}")
+            };
+            assert_eq!((name.as_str(), queue_group.as_str()), ("math-op", queue));
         }
         let error = serve(client, Router::<()>::new("a", "1.0.0")).await.expect_err("empty");
         assert!(matches!(error, ServeError::NoEndpoints));

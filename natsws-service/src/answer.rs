@@ -1,0 +1,168 @@
+//! From what a service answers to what its caller gets.
+
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::task::Poll;
+
+use futures_util::{FutureExt, Stream, StreamExt};
+use natsws::{Client, Deadline, Headers, Msg, PublishError, ServiceError, Subscription};
+
+use crate::recover::{panicked, recover};
+use crate::response::{Body, Parts, Response};
+use crate::route::ResponseFuture;
+
+/// How a request ended.
+pub(crate) struct Ended {
+    /// What the caller was told is wrong, or would have been.
+    pub(crate) error: Option<ServiceError>,
+    /// Whether the message asked for no answer.
+    pub(crate) unanswered: bool,
+}
+
+/// What a service answers, within the deadline of its caller. An error or a panic is an error reply.
+pub(crate) async fn response_to(
+    response: Result<ResponseFuture, Response>,
+    deadline: Option<Deadline>,
+) -> Response {
+    match (response, deadline) {
+        (Ok(response), Some(deadline)) => deadline.scope(finished(response)).await,
+        (Ok(response), None) => finished(response).await,
+        (Err(response), _) => response,
+    }
+}
+
+async fn finished(response: ResponseFuture) -> Response {
+    match AssertUnwindSafe(response).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => recover(&error),
+        Err(panic) => panicked(&*panic),
+    }
+}
+
+/// Answers a request. Without a client an answer in parts cannot be stopped by its caller.
+pub(crate) async fn answer(msg: &Msg, client: Option<&Client>, response: Response) -> Ended {
+    let unanswered = msg.reply().is_none();
+    let (headers, body, error) = response.into_parts();
+    if unanswered {
+        return Ended { error, unanswered };
+    }
+    let error = match body {
+        Body::Whole(payload) => send(msg, &headers, &payload, None).await.or(error),
+        Body::Parts(parts) => send_parts(msg, client, &headers, parts).await,
+    };
+    Ended { error, unanswered }
+}
+
+/// Sends a reply. One that cannot be sent is an error reply, so that the caller need not wait.
+async fn send(
+    msg: &Msg,
+    headers: &Headers,
+    payload: &[u8],
+    stop_at: Option<&str>,
+) -> Option<ServiceError> {
+    let error = match publish(msg, headers, payload, stop_at).await {
+        Ok(()) => return None,
+        Err(PublishError::PayloadTooLarge { len, max }) => {
+            let text = format!("the reply has {len} bytes, the server accepts at most {max}");
+            ServiceError::new(413, text)
+        }
+        Err(error) => {
+            tracing::error!(%error, "a reply could not be sent");
+            return Some(ServiceError::new(500, "the reply could not be sent"));
+        }
+    };
+    let instead = Response::error(&error);
+    if let Err(error) = publish(msg, instead.headers(), instead.payload(), None).await {
+        tracing::error!(%error, "an error reply could not be sent");
+    }
+    Some(error)
+}
+
+async fn publish(
+    msg: &Msg,
+    headers: &Headers,
+    payload: &[u8],
+    stop_at: Option<&str>,
+) -> Result<(), PublishError> {
+    let reply = msg.respond(payload).headers(headers);
+    match stop_at {
+        Some(inbox) => reply.reply(inbox).await,
+        None => reply.await,
+    }
+}
+
+/// Sends an answer part by part, until there are no more, one of them is an error, or the caller is
+/// gone.
+///
+/// Each part has a reply subject. A caller that drops its stream answers there, and where nobody
+/// listens for parts any more the server does, with the status 503: both stop the stream.
+async fn send_parts(
+    msg: &Msg,
+    client: Option<&Client>,
+    headers: &Headers,
+    mut parts: Parts,
+) -> Option<ServiceError> {
+    let inbox = client.map(|client| client.connection().new_inbox());
+    let mut gone = match (client, &inbox) {
+        (Some(client), Some(inbox)) => {
+            client.connection().subscribe(inbox.as_str()).unconfirmed().await.ok()
+        }
+        _ => None,
+    };
+    // Without the subscription nobody would hear the answer.
+    let stop_at = inbox.as_deref().filter(|_| gone.is_some());
+    loop {
+        let part = match next_part(&mut parts, &mut gone).await {
+            Next::Part(part) => part,
+            Next::End => break,
+            Next::Unwanted => return None,
+        };
+        let (own, body, error) = part.into_parts();
+        let Body::Whole(payload) = body else {
+            tracing::error!("a part of an answer is itself in parts");
+            continue;
+        };
+        let mut all = own;
+        all.extend(headers);
+        let error = send(msg, &all, &payload, stop_at).await.or(error);
+        if error.is_some() {
+            end(msg).await;
+            return error;
+        }
+    }
+    end(msg).await;
+    None
+}
+
+/// The mark that there are no more parts.
+async fn end(msg: &Msg) {
+    if let Err(error) = msg.respond("").await {
+        tracing::error!(%error, "the end of an answer could not be sent");
+    }
+}
+
+enum Next {
+    Part(Response),
+    End,
+    /// The caller is gone.
+    Unwanted,
+}
+
+async fn next_part(parts: &mut Parts, gone: &mut Option<Subscription>) -> Next {
+    let next = poll_fn(|cx| {
+        if let Some(subscription) = gone {
+            match Pin::new(subscription).poll_next(cx) {
+                Poll::Ready(Some(Ok(_))) => return Poll::Ready(Next::Unwanted),
+                // It is not permitted, or the connection is closed: the parts say that themselves.
+                Poll::Ready(_) => *gone = None,
+                Poll::Pending => {}
+            }
+        }
+        parts.poll_next_unpin(cx).map(|part| part.map_or(Next::End, Next::Part))
+    });
+    match AssertUnwindSafe(next).catch_unwind().await {
+        Ok(next) => next,
+        Err(panic) => Next::Part(panicked(&*panic)),
+    }
+}

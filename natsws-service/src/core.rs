@@ -1,0 +1,247 @@
+//! A service that runs: what its handle, its endpoints and its drain share.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::try_join_all;
+use natsws::{Client, State, Subscription};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use crate::app::{About, App};
+use crate::dispatch::{Dispatcher, Phase};
+use crate::endpoint::Built;
+use crate::error::ServeError;
+use crate::handle::{Health, ServiceHandle};
+use crate::place::Place;
+use crate::registry::{Registry, Served};
+use crate::report::DrainReport;
+use crate::running::Running;
+use crate::waiting::Waiting;
+
+pub(crate) struct Core {
+    pub(crate) client: Client,
+    pub(crate) about: About,
+    pub(crate) id: String,
+    pub(crate) started: SystemTime,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) report: watch::Sender<Option<DrainReport>>,
+    phase: watch::Sender<Phase>,
+    /// How many dispatchers run.
+    active: watch::Sender<usize>,
+    may_overlap: bool,
+    drain_timeout: Duration,
+}
+
+/// Counts a dispatcher while it runs, however it ends.
+struct Active(Arc<Core>);
+
+impl Active {
+    fn new(core: &Arc<Core>) -> Self {
+        core.active.send_modify(|active| *active += 1);
+        Self(Arc::clone(core))
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.active.send_modify(|active| *active -= 1);
+    }
+}
+
+impl Core {
+    pub(crate) fn new(
+        client: Client,
+        about: About,
+        may_overlap: bool,
+        drain_timeout: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            client,
+            about,
+            id: id(),
+            started: SystemTime::now(),
+            registry: Arc::default(),
+            report: watch::Sender::new(None),
+            phase: watch::Sender::new(Phase::Serving),
+            active: watch::Sender::new(0),
+            may_overlap,
+            drain_timeout,
+        })
+    }
+
+    /// Serves the endpoints of an app besides those that are served. Where one fails, none is.
+    pub(crate) async fn add(self: &Arc<Self>, app: App) -> Result<(), ServeError> {
+        app.check_endpoints()?;
+        let (built, served): (Vec<_>, Vec<_>) = app
+            .endpoints
+            .into_iter()
+            .map(|endpoint| {
+                let served = Arc::new(Served::new(endpoint.description.clone()));
+                ((endpoint, Arc::clone(&served)), served)
+            })
+            .unzip();
+        self.registry.add(&served, self.may_overlap || app.may_overlap)?;
+        let subscribing = served.iter().map(|served| self.subscribe(served));
+        let subscriptions = match try_join_all(subscribing).await {
+            Ok(subscriptions) => subscriptions,
+            Err(error) => {
+                self.forget(&served);
+                return Err(error);
+            }
+        };
+        // The lock on the phase is held, so that a drain sees either all of them or none.
+        let mut started = false;
+        self.phase.send_if_modified(|phase| {
+            started = *phase == Phase::Serving;
+            if started {
+                for ((built, served), subscription) in built.into_iter().zip(subscriptions) {
+                    self.spawn(built, &served, subscription);
+                }
+            }
+            false
+        });
+        if started {
+            return Ok(());
+        }
+        self.forget(&served);
+        Err(ServeError::Stopped)
+    }
+
+    fn forget(&self, served: &[Arc<Served>]) {
+        for served in served {
+            let _: Option<Arc<Served>> = self.registry.remove(&served.description.name);
+        }
+    }
+
+    async fn subscribe(&self, served: &Served) -> Result<Subscription, ServeError> {
+        let subject = &served.description.subject;
+        let mut subscribe = self.client.connection().subscribe(subject);
+        if let Some(group) = &served.description.queue_group {
+            subscribe = subscribe.queue(group);
+        }
+        subscribe.await.map_err(|source| ServeError::Subscribe { subject: subject.clone(), source })
+    }
+
+    fn spawn(self: &Arc<Self>, built: Built, served: &Served, subscription: Subscription) {
+        let Built { description, template, prefix_tokens, limits, route } = built;
+        let place = Place {
+            client: Some(self.client.clone()),
+            handle: Some(ServiceHandle::new(Arc::clone(self))),
+            service: self.about.name.clone(),
+            endpoint: description.name,
+            template,
+            queue_group: description.queue_group,
+            prefix_tokens,
+        };
+        let dispatcher = Dispatcher {
+            place: Arc::new(place),
+            route,
+            limits,
+            counts: Arc::clone(&served.counts),
+            others: description.fallback.then(|| Arc::clone(&self.registry)),
+            running: Running::default(),
+            waiting: Waiting::default(),
+            refusing: None,
+        };
+        let (active, phase) = (Active::new(self), served.phase.subscribe());
+        tokio::spawn(async move {
+            let _active = active;
+            dispatcher.run(subscription, phase).await;
+        });
+    }
+
+    /// Stops one endpoint; its requests are finished. `false` where there is none of this name.
+    pub(crate) fn remove(&self, name: &str) -> bool {
+        let removed = self.registry.remove(name);
+        removed.inspect(|served| served.advance(Phase::Draining)).is_some()
+    }
+
+    /// Goes on to a later phase.
+    pub(crate) fn advance(&self, to: Phase) {
+        self.phase.send_if_modified(|phase| {
+            let later = *phase < to;
+            *phase = to.max(*phase);
+            later
+        });
+    }
+
+    /// Gives up what is left, with nobody waiting for it.
+    pub(crate) fn end(&self) {
+        self.advance(Phase::Over);
+        self.advance_endpoints(Phase::Over);
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        if self.report.borrow().is_some() {
+            return Health::Stopped;
+        }
+        if *self.phase.borrow() != Phase::Serving {
+            return Health::Draining;
+        }
+        if self.client.connection().state() != State::Connected {
+            return Health::Disconnected;
+        }
+        let served = self.registry.all();
+        let impaired = served.iter().filter(|served| served.counts.fault().is_some());
+        let endpoints: Vec<_> = impaired.map(|served| served.description.name.clone()).collect();
+        if endpoints.is_empty() { Health::Ready } else { Health::Impaired { endpoints } }
+    }
+
+    /// Runs until the service is told to stop or the connection is closed, and drains.
+    pub(crate) async fn run(self: Arc<Self>) -> DrainReport {
+        let mut phase = self.phase.subscribe();
+        let closed = self.client.connection().closed();
+        tokio::select! {
+            _ = phase.wait_for(|phase| *phase >= Phase::Draining) => {}
+            _ = closed => self.advance(Phase::Draining),
+        }
+        let start = Instant::now();
+        let deadline = start + self.drain_timeout;
+        tracing::info!(service = self.about.name, "draining");
+        self.advance_endpoints(Phase::Draining);
+        let in_time = tokio::select! {
+            finished = timeout_at(deadline, self.finished()) => finished.is_ok(),
+            _ = phase.wait_for(|phase| *phase == Phase::Over) => false,
+        };
+        if !in_time {
+            self.advance_endpoints(Phase::Over);
+            self.finished().await;
+        }
+        // Read before anything else: a handler that is stopped may still end meanwhile, and no
+        // request counts twice.
+        let totals = self.registry.totals();
+        // Flushing gets its chance even where the deadline has passed: it is a round trip.
+        let deadline = deadline.max(Instant::now() + Duration::from_secs(1));
+        let flush = timeout_at(deadline, self.client.flush());
+        let flushed = matches!(flush.await, Ok(Ok(())));
+        DrainReport {
+            completed: totals.completed,
+            failed: totals.failed,
+            shed: totals.shed,
+            aborted: totals.open(),
+            unanswered: totals.unanswered,
+            lost: totals.lost,
+            flushed,
+            took: start.elapsed(),
+        }
+    }
+
+    fn advance_endpoints(&self, to: Phase) {
+        for served in self.registry.serving() {
+            served.advance(to);
+        }
+    }
+
+    /// Waits until no dispatcher runs.
+    async fn finished(&self) {
+        let mut active = self.active.subscribe();
+        // It cannot fail: the sender is here.
+        let _ = active.wait_for(|active| *active == 0).await;
+    }
+}
+
+/// What tells this instance from all others: 22 characters, as other clients make them.
+fn id() -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(22).collect()
+}

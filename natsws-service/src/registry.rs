@@ -1,0 +1,188 @@
+//! The endpoints that a service has while it runs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use natsws::subject_matches;
+use tokio::sync::watch;
+
+use crate::dispatch::Phase;
+use crate::error::ServeError;
+use crate::pattern::overlap;
+use crate::stats::{Counts, Totals};
+
+/// What an endpoint is called, where it listens, and what else is told of it.
+#[derive(Clone)]
+pub(crate) struct Description {
+    pub(crate) name: String,
+    /// The filter that is subscribed.
+    pub(crate) subject: String,
+    pub(crate) queue_group: Option<String>,
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) data: Option<Data>,
+    pub(crate) fallback: bool,
+}
+
+/// What an endpoint adds to its statistics.
+pub(crate) type Data = Arc<dyn Fn() -> Result<serde_json::Value, serde_json::Error> + Send + Sync>;
+
+impl Description {
+    /// Whether one request could come to both, which is meant only where one is the fallback or
+    /// they are different queue groups.
+    fn clashes_with(&self, other: &Self) -> bool {
+        self.fallback == other.fallback
+            && self.queue_group == other.queue_group
+            && overlap(&self.subject, &other.subject)
+    }
+}
+
+/// Refuses endpoints that have the name or a subject of another.
+pub(crate) fn check<'d>(
+    descriptions: impl IntoIterator<Item = &'d Description>,
+    may_overlap: bool,
+) -> Result<(), ServeError> {
+    let mut seen: Vec<&Description> = Vec::new();
+    for description in descriptions {
+        for other in &seen {
+            if other.name == description.name {
+                return Err(ServeError::DuplicateName {
+                    name: description.name.clone(),
+                    subjects: [other.subject.clone(), description.subject.clone()],
+                });
+            }
+            if !may_overlap && other.clashes_with(description) {
+                let of =
+                    |endpoint: &Description| format!("`{}` ({})", endpoint.name, endpoint.subject);
+                return Err(ServeError::Overlap {
+                    endpoints: [of(other), of(description)],
+                    queue_group: description.queue_group.clone(),
+                });
+            }
+        }
+        seen.push(description);
+    }
+    Ok(())
+}
+
+/// An endpoint that is served.
+pub(crate) struct Served {
+    pub(crate) description: Description,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) phase: watch::Sender<Phase>,
+    /// What had been counted when the statistics were last reset.
+    pub(crate) reset_at: Mutex<Totals>,
+}
+
+impl Served {
+    pub(crate) fn new(description: Description) -> Self {
+        Self {
+            description,
+            counts: Arc::default(),
+            phase: watch::Sender::new(Phase::Serving),
+            reset_at: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn advance(&self, to: Phase) {
+        self.phase.send_if_modified(|phase| {
+            let later = *phase < to;
+            *phase = to.max(*phase);
+            later
+        });
+    }
+
+    /// What has been counted since the last reset.
+    pub(crate) fn totals(&self) -> Totals {
+        let before = *self.reset_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.counts.totals().since(before)
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Registry {
+    endpoints: Mutex<Vec<Arc<Served>>>,
+    /// What endpoints did that have been removed.
+    removed: Mutex<Removed>,
+}
+
+/// Endpoints that were removed and may not have finished, and what those did that have.
+#[derive(Default)]
+struct Removed {
+    endpoints: Vec<Arc<Served>>,
+    finished: Totals,
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Served>>> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Served>> {
+        self.lock().clone()
+    }
+
+    /// Adds endpoints, where they are different from those that are there.
+    pub(crate) fn add(&self, more: &[Arc<Served>], may_overlap: bool) -> Result<(), ServeError> {
+        let mut endpoints = self.lock();
+        let all = endpoints.iter().chain(more).map(|served| &served.description);
+        check(all, may_overlap)?;
+        endpoints.extend(more.iter().cloned());
+        Ok(())
+    }
+
+    pub(crate) fn remove(&self, name: &str) -> Option<Arc<Served>> {
+        let mut endpoints = self.lock();
+        let at = endpoints.iter().position(|served| served.description.name == name)?;
+        let removed = endpoints.remove(at);
+        drop(endpoints);
+        let mut before = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Removed { endpoints, finished } = &mut *before;
+        // Whose counts nobody else holds has finished, and need not be kept.
+        endpoints.retain(|served| {
+            let open = Arc::strong_count(&served.counts) > 1;
+            if !open {
+                finished.add(served.counts.totals());
+            }
+            open
+        });
+        endpoints.push(Arc::clone(&removed));
+        Some(removed)
+    }
+
+    /// All endpoints that may have requests, those that were removed included.
+    pub(crate) fn serving(&self) -> Vec<Arc<Served>> {
+        let mut all = self.all();
+        let removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(removed.endpoints.iter().cloned());
+        all
+    }
+
+    /// Whether an endpoint that is no fallback takes this subject.
+    pub(crate) fn takes(&self, subject: &str) -> bool {
+        self.lock().iter().any(|served| {
+            let Description { subject: filter, fallback, .. } = &served.description;
+            !fallback && subject_matches(filter, subject)
+        })
+    }
+
+    /// What all endpoints did, those that were removed included.
+    pub(crate) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for served in self.serving() {
+            totals.add(served.counts.totals());
+        }
+        totals.add(self.removed.lock().unwrap_or_else(PoisonError::into_inner).finished);
+        totals
+    }
+}
+
+impl fmt::Debug for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Description")
+            .field("name", &self.name)
+            .field("subject", &self.subject)
+            .field("queue_group", &self.queue_group)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,31 @@
+//! What a service did over its whole life.
+
+use std::time::Duration;
+
+/// What a service did over its whole life, told when it has stopped.
+///
+/// `completed`, `failed`, `shed` and `aborted` together are all requests that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DrainReport {
+    /// Requests that succeeded: their reply was accepted for sending, or they asked for none.
+    pub completed: u64,
+    /// Requests that ended in an error, the caller's as well as the service's, or whose reply could
+    /// not be sent.
+    pub failed: u64,
+    /// Requests that were answered without being begun: with 503 because too many waited, or with
+    /// 408 because their caller's time was up.
+    pub shed: u64,
+    /// Requests that had come and were not finished when the drain's time was up. Their callers get
+    /// no answer.
+    pub aborted: u64,
+    /// Of those that have ended, how many were messages that asked for no answer.
+    pub unanswered: u64,
+    /// Messages that came and could not be taken: dropped because the process did not keep up, or
+    /// malformed. They are in none of the other numbers.
+    pub lost: u64,
+    /// Whether the server has confirmed the last answers.
+    pub flushed: bool,
+    /// How long draining took.
+    pub took: Duration,
+}
