@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use natsws::embedded::Broker;
 use natsws::{
-    Connection, Event, Msg, OnDisconnect, Replies, ReplyStream, RequestError, ServerError,
+    Connection, Deadline, Event, Msg, OnDisconnect, Replies, ReplyStream, RequestError, ServerError,
 };
 use natsws_tests::{Server, ServerBuilder, Transport, eventually, info, within};
 
@@ -120,6 +120,17 @@ everywhere! {
         let mut replies = all.await.expect("sent");
         assert_eq!(rest(&mut replies).await, numbers(10));
         assert!(!replies.is_complete());
+    }
+
+    async fn a_deadline_ends_what_could_take_longer(target: Target) {
+        let (place, nc, _service) = start(target).await;
+        let before = subscriptions(&place, &nc).await;
+        let all = nc.request_many("parts.10", "").replies(Replies::Stall(LONG)).timeout(LONG);
+        let all = all.deadline(Deadline::after(Duration::from_secs(1)));
+        let mut replies = all.await.expect("sent");
+        assert_eq!(rest(&mut replies).await, numbers(10));
+        assert!(!replies.is_complete(), "it was time");
+        assert_eq!(subscriptions(&place, &nc).await, before);
     }
 
     async fn no_reply_in_time_is_an_end_like_any_other(target: Target) {

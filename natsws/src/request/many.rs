@@ -11,6 +11,7 @@ use futures_core::Stream;
 
 use super::{Exchange, ReplyTo, RequestError};
 use crate::connection::Connection;
+use crate::deadline::Deadline;
 use crate::driver::Body;
 use crate::header::Headers;
 use crate::msg::Msg;
@@ -104,6 +105,7 @@ pub struct RequestMany<'a> {
     headers: Headers,
     payload: Payload<'a>,
     replies: Replies,
+    deadline: Option<Deadline>,
     fault: Option<RequestError>,
 }
 
@@ -115,6 +117,7 @@ impl<'a> RequestMany<'a> {
             headers: Headers::new(),
             payload,
             replies: Replies::WithinTimeout,
+            deadline: None,
             fault: None,
         }
     }
@@ -131,6 +134,15 @@ impl<'a> RequestMany<'a> {
     /// unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.opening.set_timeout(timeout);
+        self
+    }
+
+    /// Waits for no reply beyond this, also not with [`Replies::Stall`], which otherwise may take as
+    /// long as it likes. It ends the stream as the timeout does.
+    ///
+    /// Default: none, and [`Deadline::current`] does not count.
+    pub fn deadline(mut self, deadline: Deadline) -> Self {
+        self.deadline = Some(deadline);
         self
     }
 
@@ -153,7 +165,7 @@ impl<'a> RequestMany<'a> {
             return Err(fault);
         }
         check_subject(self.subject)?;
-        self.opening.collect(self.replies, false, None);
+        self.opening.collect(self.replies, false, self.deadline.map(Deadline::instant));
         Ok(())
     }
 }
