@@ -43,6 +43,7 @@
 mod answer;
 mod app;
 mod core;
+mod discovery;
 mod dispatch;
 mod endpoint;
 mod error;
@@ -70,6 +71,10 @@ mod version;
 mod waiting;
 
 pub use app::{App, IntoApp};
+pub use discovery::{
+    Answer, Answers, Discover, Discovery, DiscoveryError, EndpointInfo, EndpointStats, ServiceInfo,
+    ServicePing, ServiceStats, Services,
+};
 pub use endpoint::{Endpoint, Untyped};
 pub use error::{BoxError, ServeError};
 pub use extract::{Extension, Extract, FromRef, State};
