@@ -5,6 +5,7 @@
     reason = "what is served here panics on purpose, and so do helpers that fail"
 )]
 
+mod discovering;
 mod drain;
 mod failures;
 mod handlers;
