@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::discovery::is_name;
 use crate::endpoint::Built;
 use crate::error::ServeError;
-use crate::pattern::is_name;
 use crate::registry;
 use crate::router::Router;
 use crate::version::is_semantic;

@@ -1,6 +1,6 @@
 //! A service that runs: what its handle, its endpoints and its drain share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::try_join_all;
@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::{About, App};
+use crate::discovery::{self, ServiceInfo, ServicePing, ServiceStats};
 use crate::dispatch::{Dispatcher, Phase};
 use crate::endpoint::Built;
 use crate::error::ServeError;
@@ -23,12 +24,14 @@ pub(crate) struct Core {
     pub(crate) client: Client,
     pub(crate) about: About,
     pub(crate) id: String,
-    pub(crate) started: SystemTime,
+    /// Since when its statistics count.
+    started: Mutex<SystemTime>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) report: watch::Sender<Option<DrainReport>>,
     phase: watch::Sender<Phase>,
     /// How many dispatchers run.
     active: watch::Sender<usize>,
+    discovery_stop: watch::Sender<bool>,
     may_overlap: bool,
     drain_timeout: Duration,
 }
@@ -60,11 +63,12 @@ impl Core {
             client,
             about,
             id: id(),
-            started: SystemTime::now(),
+            started: Mutex::new(SystemTime::now()),
             registry: Arc::default(),
             report: watch::Sender::new(None),
             phase: watch::Sender::new(Phase::Serving),
             active: watch::Sender::new(0),
+            discovery_stop: watch::Sender::new(false),
             may_overlap,
             drain_timeout,
         })
@@ -106,6 +110,16 @@ impl Core {
         }
         self.forget(&served);
         Err(ServeError::Stopped)
+    }
+
+    /// Answers from now on to who asks which services there are.
+    pub(crate) async fn be_discovered(self: &Arc<Self>, prefix: String) -> Result<(), ServeError> {
+        let subscription = discovery::subscribe(self, &prefix)
+            .await
+            .map_err(|source| ServeError::Subscribe { subject: prefix.clone(), source })?;
+        let (core, stop) = (Arc::clone(self), self.discovery_stop.subscribe());
+        tokio::spawn(discovery::respond(core, subscription, prefix, stop));
+        Ok(())
     }
 
     fn forget(&self, served: &[Arc<Served>]) {
@@ -170,6 +184,36 @@ impl Core {
     pub(crate) fn end(&self) {
         self.advance(Phase::Over);
         self.advance_endpoints(Phase::Over);
+        self.discovery_stop.send_replace(true);
+    }
+
+    pub(crate) fn ping(&self) -> ServicePing {
+        let mut ping = ServicePing::new(&*self.about.name, &*self.id, &*self.about.version);
+        ping.metadata.clone_from(&self.about.metadata);
+        ping
+    }
+
+    pub(crate) fn info(&self) -> ServiceInfo {
+        let mut info = ServiceInfo::new(&*self.about.name, &*self.id, &*self.about.version);
+        info.metadata.clone_from(&self.about.metadata);
+        info.description.clone_from(&self.about.description);
+        info.endpoints = self.registry.all().iter().map(|served| served.info()).collect();
+        info
+    }
+
+    pub(crate) fn stats(&self) -> ServiceStats {
+        let About { name, version, metadata, .. } = &self.about;
+        let started = *self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stats = ServiceStats::new(name, &*self.id, version, started);
+        stats.metadata.clone_from(metadata);
+        stats.endpoints = self.registry.all().iter().map(|served| served.stats()).collect();
+        stats
+    }
+
+    /// Lets the statistics begin anew.
+    pub(crate) fn reset_stats(&self) {
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner) = SystemTime::now();
+        self.registry.all().iter().for_each(|served| served.reset_stats());
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -211,10 +255,12 @@ impl Core {
         // Read before anything else: a handler that is stopped may still end meanwhile, and no
         // request counts twice.
         let totals = self.registry.totals();
+        // Who asks meanwhile learns what has been done to the end; then nobody is here any more.
         // Flushing gets its chance even where the deadline has passed: it is a round trip.
         let deadline = deadline.max(Instant::now() + Duration::from_secs(1));
         let flush = timeout_at(deadline, self.client.flush());
         let flushed = matches!(flush.await, Ok(Ok(())));
+        self.discovery_stop.send_replace(true);
         DrainReport {
             completed: totals.completed,
             failed: totals.failed,

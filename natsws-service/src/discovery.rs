@@ -2,11 +2,14 @@
 
 mod answers;
 mod client;
-#[cfg_attr(not(test), expect(dead_code, reason = "services do not answer on these subjects yet"))]
 mod control;
 mod error;
+mod respond;
 mod wire;
 mod words;
+
+pub(crate) use control::{PREFIX, is_name};
+pub(crate) use respond::{respond, subscribe};
 
 pub use answers::{Answer, Answers};
 pub use client::{Discover, Discovery, Services};

@@ -136,7 +136,8 @@ impl Dispatcher {
         self.counts.received(1);
         let size = msg.size();
         if self.is_full(size) {
-            return self.refuse(&msg, ServiceError::new(503, "the service is overloaded"));
+            let full = ServiceError::new(503, "the service is overloaded");
+            return self.refuse(&msg, &full);
         }
         let incoming = Incoming::new(msg, Arc::clone(&self.place));
         let key = self.limits.key.as_ref().map(|key| {
@@ -171,7 +172,7 @@ impl Dispatcher {
                     let Some(waiter) = self.waiting.pop() else { return };
                     waiter.key.into_iter().for_each(|key| self.waiting.ended(key));
                     let late = ServiceError::new(408, "the request waited for too long");
-                    self.refuse(waiter.request.msg(), late);
+                    self.refuse(waiter.request.msg(), &late);
                 }
                 Some(_) => {
                     let Poll::Ready(readiness) = poll_ready(&mut self.route, cx) else { return };
@@ -183,9 +184,9 @@ impl Dispatcher {
     }
 
     /// Answers a request that is not begun.
-    fn refuse(&mut self, msg: &Msg, error: ServiceError) {
-        self.counts.refused(&error, msg.reply().is_none());
-        let response = Response::error(&error);
+    fn refuse(&mut self, msg: &Msg, error: &ServiceError) {
+        self.counts.refused(error, msg.reply().is_none());
+        let response = Response::error(error);
         let sent = msg.respond(response.payload()).headers(response.headers()).try_send();
         match sent {
             Ok(()) | Err(PublishError::NoReplySubject) => {}

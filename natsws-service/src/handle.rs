@@ -10,6 +10,7 @@ use natsws::{Client, ServiceError};
 
 use crate::app::IntoApp;
 use crate::core::Core;
+use crate::discovery::{ServiceInfo, ServiceStats};
 use crate::dispatch::Phase;
 use crate::error::ServeError;
 use crate::extract::Extract;
@@ -100,6 +101,22 @@ impl ServiceHandle {
         self.0.health()
     }
 
+    /// What the service offers, as it says to who asks for its `INFO` (ADR-32).
+    pub fn info(&self) -> ServiceInfo {
+        self.0.info()
+    }
+
+    /// What the service has done since it started or its statistics were last reset, as it says to
+    /// who asks for its `STATS` (ADR-32). Requests that are running are not in it yet.
+    pub fn stats(&self) -> ServiceStats {
+        self.0.stats()
+    }
+
+    /// Lets the statistics begin anew, and the time since which they count.
+    pub fn reset_stats(&self) {
+        self.0.reset_stats();
+    }
+
     /// Adds endpoints, which are subscribed when this returns: those of a
     /// [`Router::part`](crate::Router::part), or of any other router, whose name goes unheard.
     /// Layers of the service are not around them.
@@ -144,7 +161,7 @@ impl ServiceHandle {
         Stopped(Box::pin(async move {
             let report = report.wait_for(Option::is_some).await.ok().and_then(|report| *report);
             // There is always one: `core` holds the sender.
-            let report = report.or(*core.report.borrow());
+            let report = report.or_else(|| *core.report.borrow());
             match report {
                 Some(report) => report,
                 None => std::future::pending().await,

@@ -59,11 +59,7 @@ impl Pattern {
     }
 }
 
-/// What the names of services, endpoints and queue groups consist of (ADR-32).
-pub(crate) fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(is_name_character)
-}
-
+/// What names of endpoints consist of (ADR-32).
 fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
 }
@@ -73,8 +69,7 @@ pub(crate) fn overlap(one: &str, other: &str) -> bool {
     let (mut one, mut other) = (one.split('.'), other.split('.'));
     loop {
         match (one.next(), other.next()) {
-            (None, None) => return true,
-            (Some(">"), Some(_)) | (Some(_), Some(">")) => return true,
+            (None, None) | (Some(">"), Some(_)) | (Some(_), Some(">")) => return true,
             (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
             _ => return false,
         }

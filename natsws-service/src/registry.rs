@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use natsws::subject_matches;
+use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::discovery::{EndpointInfo, EndpointStats};
 use crate::dispatch::Phase;
 use crate::error::ServeError;
 use crate::pattern::overlap;
@@ -25,7 +29,7 @@ pub(crate) struct Description {
 }
 
 /// What an endpoint adds to its statistics.
-pub(crate) type Data = Arc<dyn Fn() -> Result<serde_json::Value, serde_json::Error> + Send + Sync>;
+pub(crate) type Data = Arc<dyn Fn() -> Result<Value, serde_json::Error> + Send + Sync>;
 
 impl Description {
     /// Whether one request could come to both, which is meant only where one is the fallback or
@@ -92,10 +96,46 @@ impl Served {
         });
     }
 
-    /// What has been counted since the last reset.
-    pub(crate) fn totals(&self) -> Totals {
+    pub(crate) fn info(&self) -> EndpointInfo {
+        let Description { name, subject, queue_group, metadata, .. } = &self.description;
+        let mut info = EndpointInfo::new(name, subject, queue_group.as_deref().unwrap_or_default());
+        info.metadata.clone_from(metadata);
+        info
+    }
+
+    /// What the endpoint has done since its statistics were last reset.
+    pub(crate) fn stats(&self) -> EndpointStats {
+        let Description { name, subject, queue_group, data, .. } = &self.description;
+        let queue_group = queue_group.as_deref().unwrap_or_default();
+        let mut stats = EndpointStats::new(name, subject, queue_group);
+        // First, since it may fail, and is the last error then.
+        stats.data = data.as_ref().and_then(|data| self.data(data));
         let before = *self.reset_at.lock().unwrap_or_else(PoisonError::into_inner);
-        self.counts.totals().since(before)
+        let totals = self.counts.totals().since(before);
+        stats.num_requests = totals.requests();
+        stats.num_errors = totals.errors();
+        stats.last_error = self.counts.last_error();
+        stats.processing_time = Duration::from_nanos(totals.nanos);
+        let average = totals.nanos.checked_div(totals.requests()).unwrap_or_default();
+        stats.average_processing_time = Duration::from_nanos(average);
+        stats
+    }
+
+    /// What the user's code adds.
+    fn data(&self, data: &Data) -> Option<Value> {
+        match catch_unwind(AssertUnwindSafe(|| data())) {
+            Ok(Ok(value)) => return Some(value),
+            Ok(Err(error)) => self.counts.data_failed(error.to_string()),
+            Err(_) => self.counts.data_failed("the statistics' data panicked".to_owned()),
+        }
+        None
+    }
+
+    /// Lets the statistics begin anew.
+    pub(crate) fn reset_stats(&self) {
+        let totals = self.counts.totals();
+        *self.reset_at.lock().unwrap_or_else(PoisonError::into_inner) = totals;
+        self.counts.forget_error();
     }
 }
 

@@ -10,6 +10,7 @@ use natsws::Client;
 
 use crate::app::{App, IntoApp};
 use crate::core::Core;
+use crate::discovery;
 use crate::dispatch::Phase;
 use crate::error::ServeError;
 use crate::handle::ServiceHandle;
@@ -35,6 +36,7 @@ pub fn serve(client: Client, app: impl IntoApp) -> Serve {
         shutdown: pending(),
         drain_timeout: Duration::from_secs(30),
         on_ready: None,
+        control_prefix: Some(discovery::PREFIX.to_owned()),
     }
 }
 
@@ -46,20 +48,33 @@ pub struct Serve<F = Pending<()>> {
     shutdown: F,
     drain_timeout: Duration,
     on_ready: Option<Box<dyn FnOnce() + Send>>,
+    control_prefix: Option<String>,
 }
 
 impl<F> Serve<F> {
     /// Stops in good order when `shutdown` is ready: no new requests, every request that has come
     /// is answered, and the server has the answers.
     pub fn with_graceful_shutdown<G: Future<Output = ()> + Send>(self, shutdown: G) -> Serve<G> {
-        let Self { client, app, drain_timeout, on_ready, .. } = self;
-        Serve { client, app, shutdown, drain_timeout, on_ready }
+        let Self { client, app, drain_timeout, on_ready, control_prefix, .. } = self;
+        Serve { client, app, shutdown, drain_timeout, on_ready, control_prefix }
     }
 
     /// How long stopping may take before requests that are not finished are given up.
     /// Default: 30 s.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = timeout;
+        self
+    }
+
+    /// What the subjects begin with on which the service says who it is. Default: `$SRV` (ADR-32).
+    pub fn control_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.control_prefix = Some(prefix.into());
+        self
+    }
+
+    /// Does not say who the service is: for clients that may not subscribe below `$SRV`.
+    pub fn undiscovered(mut self) -> Self {
+        self.control_prefix = None;
         self
     }
 
@@ -73,20 +88,24 @@ impl<F> Serve<F> {
 
 impl<F: Future<Output = ()> + Send> Serve<F> {
     /// Subscribes the endpoints. What is given back runs the service, and ends with it.
-    async fn begin(self) -> Result<(Arc<Core>, F), ServeError> {
-        let Self { client, app, shutdown, drain_timeout, on_ready } = self;
+    async fn begin(self) -> Result<(Guard, F), ServeError> {
+        let Self { client, app, shutdown, drain_timeout, on_ready, control_prefix } = self;
         app.check()?;
         let core = Core::new(client, app.about.clone(), app.may_overlap, drain_timeout);
+        let guard = Guard(Arc::clone(&core));
         core.add(app).await?;
+        if let Some(prefix) = control_prefix {
+            core.be_discovered(prefix).await?;
+        }
         if let Some(ready) = on_ready {
             ready();
         }
-        Ok((core, shutdown))
+        Ok((guard, shutdown))
     }
 
     async fn run(self) -> Result<DrainReport, ServeError> {
-        let (core, shutdown) = self.begin().await?;
-        Ok(run(core, shutdown).await)
+        let (service, shutdown) = self.begin().await?;
+        Ok(service.run(shutdown).await)
     }
 
     /// Serves in the background: when this returns, the server has seen every endpoint, and requests
@@ -101,9 +120,9 @@ impl<F: Future<Output = ()> + Send> Serve<F> {
     where
         F: 'static,
     {
-        let (core, shutdown) = self.begin().await?;
-        let handle = ServiceHandle::new(Arc::clone(&core));
-        tokio::spawn(run(core, shutdown));
+        let (service, shutdown) = self.begin().await?;
+        let handle = ServiceHandle::new(Arc::clone(&service.0));
+        tokio::spawn(service.run(shutdown));
         Ok(handle)
     }
 }
@@ -117,19 +136,20 @@ impl Drop for Guard {
     }
 }
 
-async fn run(core: Arc<Core>, shutdown: impl Future<Output = ()> + Send) -> DrainReport {
-    let guard = Guard(Arc::clone(&core));
-    let mut running = pin!(Arc::clone(&core).run());
-    let report = tokio::select! {
-        report = &mut running => report,
-        () = shutdown => {
-            core.advance(Phase::Draining);
-            running.await
-        }
-    };
-    core.report.send_replace(Some(report));
-    drop(guard);
-    report
+impl Guard {
+    async fn run(self, shutdown: impl Future<Output = ()> + Send) -> DrainReport {
+        let core = &self.0;
+        let mut running = pin!(Arc::clone(core).run());
+        let report = tokio::select! {
+            report = &mut running => report,
+            () = shutdown => {
+                core.advance(Phase::Draining);
+                running.await
+            }
+        };
+        core.report.send_replace(Some(report));
+        report
+    }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> IntoFuture for Serve<F> {

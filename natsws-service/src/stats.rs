@@ -19,6 +19,7 @@ pub(crate) struct Counts {
     unanswered: AtomicU64,
     lost: AtomicU64,
     nanos: AtomicU64,
+    data_errors: AtomicU64,
     last_error: Mutex<Option<String>>,
     fault: Mutex<Option<String>>,
 }
@@ -33,6 +34,7 @@ pub(crate) struct Totals {
     pub(crate) unanswered: u64,
     pub(crate) lost: u64,
     pub(crate) nanos: u64,
+    pub(crate) data_errors: u64,
 }
 
 impl Totals {
@@ -44,6 +46,7 @@ impl Totals {
         self.unanswered += other.unanswered;
         self.lost += other.lost;
         self.nanos += other.nanos;
+        self.data_errors += other.data_errors;
     }
 
     /// What has been counted since another moment.
@@ -56,6 +59,7 @@ impl Totals {
             unanswered: self.unanswered.saturating_sub(before.unanswered),
             lost: self.lost.saturating_sub(before.lost),
             nanos: self.nanos.saturating_sub(before.nanos),
+            data_errors: self.data_errors.saturating_sub(before.data_errors),
         }
     }
 
@@ -69,9 +73,9 @@ impl Totals {
         self.completed + self.failed + self.shed
     }
 
-    /// Of those, how many in an error.
+    /// What went wrong: requests that ended in an error, and data that could not be had.
     pub(crate) fn errors(self) -> u64 {
-        self.failed + self.shed
+        self.failed + self.shed + self.data_errors
     }
 }
 
@@ -118,13 +122,19 @@ impl Counts {
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }
             end => {
-                *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(end.to_string())
+                *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(end.to_string());
             }
         }
         self.keep(error.to_string());
     }
 
-    pub(crate) fn keep(&self, error: String) {
+    /// The user's code has no data for the statistics: an error of the endpoint, but of no request.
+    pub(crate) fn data_failed(&self, error: String) {
+        self.data_errors.fetch_add(1, Ordering::Relaxed);
+        self.keep(error);
+    }
+
+    fn keep(&self, error: String) {
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
@@ -156,6 +166,7 @@ impl Counts {
             unanswered: of(&self.unanswered),
             lost: of(&self.lost),
             nanos: of(&self.nanos),
+            data_errors: of(&self.data_errors),
             received: of(&self.received),
         }
     }

@@ -213,15 +213,13 @@ impl<A: Answer> Discover<A> {
         Ok(A::VERB.subject(&self.prefix, whom))
     }
 
-    fn all(self) -> impl Future<Output = Result<Vec<A>, DiscoveryError>> + Send {
-        async move {
-            let mut answers = self.stream().await?;
-            let mut all = Vec::new();
-            while let Some(answer) = answers.next().await {
-                all.push(answer?);
-            }
-            Ok(all)
+    async fn all(self) -> Result<Vec<A>, DiscoveryError> {
+        let mut answers = self.stream().await?;
+        let mut all = Vec::new();
+        while let Some(answer) = answers.next().await {
+            all.push(answer?);
         }
+        Ok(all)
     }
 }
 
