@@ -118,6 +118,27 @@ impl Delivery {
         Self { bytes: block, at: place.at }
     }
 
+    /// A message that was not read: its parts in a block of their own. `reply` and `headers` are
+    /// empty where it has none.
+    pub(crate) fn made(subject: &str, reply: &str, headers: &[u8], payload: &[u8]) -> Self {
+        let parts = [subject.as_bytes(), reply.as_bytes(), headers, payload];
+        let bytes = parts.concat();
+        let end = |parts: &[&[u8]]| {
+            let len = parts.iter().map(|part| part.len()).sum::<usize>();
+            u32::try_from(len).unwrap_or(u32::MAX)
+        };
+        let [subject_end, reply_end, payload_start] = [1, 2, 3].map(|count| end(&parts[..count]));
+        let at = Offsets {
+            subject_end,
+            reply_start: subject_end,
+            reply_end,
+            headers_start: reply_end,
+            payload_start,
+            text: Text::new(subject.is_ascii() && reply.is_ascii()),
+        };
+        Self { bytes: bytes.into(), at }
+    }
+
     /// The message as its place in a block of its own.
     pub(crate) fn into_parts(self) -> (Bytes, Place) {
         let len = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);

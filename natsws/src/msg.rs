@@ -9,8 +9,10 @@ use crate::connection::Connection;
 use crate::delivery::Delivery;
 use crate::header::{HeaderError, Headers};
 use crate::payload::Payload;
+use crate::protocol::encode::{PublishHead, Reply};
 use crate::publish::Publish;
 use crate::status::Status;
+use crate::subject::{SubjectError, check_subject};
 
 /// A received message.
 ///
@@ -51,6 +53,50 @@ impl Msg {
         };
         let connection = if reply.is_some() { connection() } else { None };
         Ok(Self { delivery, headers, connection })
+    }
+
+    /// A message that was made here and came over no connection: for tests, and for calling a
+    /// service without a broker.
+    ///
+    /// It has no connection to be answered on: [`respond`](Self::respond) fails.
+    ///
+    /// ```
+    /// use natsws::{Headers, Msg, Subject};
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize, Subject)]
+    /// #[subject("lamps.{room}")]
+    /// struct SwitchOn { room: String, percent: u8 }
+    ///
+    /// let payload = r#"{"room":"hall","percent":80}"#;
+    /// let msg = Msg::local("lamps.hall", Some("answers.7"), Headers::new(), payload)?;
+    /// let on: SwitchOn = msg.decode()?;
+    /// assert_eq!((on.room.as_str(), on.percent), ("hall", 80));
+    /// assert_eq!(msg.reply(), Some("answers.7"));
+    /// # Ok::<(), natsws::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`SubjectError`] where the subject or the reply subject cannot be published to.
+    pub fn local(
+        subject: &str,
+        reply: Option<&str>,
+        headers: Headers,
+        payload: impl AsRef<[u8]>,
+    ) -> Result<Self, SubjectError> {
+        check_subject(subject)?;
+        reply.map_or(Ok(()), check_subject)?;
+        let reply = reply.map(Reply::Subject);
+        let head = PublishHead { subject, reply, headers: &headers, typed: None };
+        let delivery = made(&head, &head.header_block(), payload.as_ref());
+        Ok(Self { delivery, headers, connection: None })
+    }
+
+    /// What would be published, as it would be received.
+    pub(crate) fn from_head(head: &PublishHead<'_>, payload: &[u8]) -> Result<Self, HeaderError> {
+        let block = head.header_block();
+        let headers = Headers::parse(&Bytes::copy_from_slice(&block))?;
+        Ok(Self { delivery: made(head, &block, payload), headers, connection: None })
     }
 
     pub(crate) fn delivery(&self) -> &Delivery {
@@ -112,10 +158,20 @@ impl Msg {
     ///
     /// # Errors
     /// [`PublishError::NoReplySubject`](crate::PublishError::NoReplySubject) where the message asks
-    /// for no answer, otherwise as for any publish.
+    /// for no answer, [`PublishError::Closed`](crate::PublishError::Closed) where it came over no
+    /// connection or over one that is gone, otherwise as for any publish.
     pub fn respond<'a>(&'a self, payload: impl Into<Payload<'a>>) -> Publish<'a> {
-        Publish::answer(self.connection.as_ref().zip(self.reply()), payload.into())
+        Publish::answer(self.connection.as_ref(), self.reply(), payload.into())
     }
+}
+
+/// A message that was not read, in a block of its own.
+fn made(head: &PublishHead<'_>, header_block: &[u8], payload: &[u8]) -> Delivery {
+    let reply = match head.reply {
+        Some(Reply::Subject(reply)) => reply,
+        Some(Reply::Inbox { .. }) | None => "",
+    };
+    Delivery::made(head.subject, reply, header_block, payload)
 }
 
 /// The payload is not shown: it may be a secret, and it may be long.
@@ -162,5 +218,42 @@ impl fmt::Debug for RawMsg {
             .field("subject", &String::from_utf8_lossy(self.subject()))
             .field("payload_len", &self.payload().len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::PublishError;
+
+    #[test]
+    fn a_local_message_is_what_it_was_made_of() {
+        let mut headers = Headers::new();
+        headers.append("Trace", "7").expect("valid");
+        let msg = Msg::local("a.é", Some("r"), headers, "hi").expect("good subjects");
+        assert_eq!((msg.subject(), msg.reply()), ("a.é", Some("r")));
+        assert_eq!(msg.headers().iter().collect::<Vec<_>>(), [("Trace", "7")]);
+        assert_eq!((msg.payload(), &msg.payload_bytes()[..]), (&b"hi"[..], &b"hi"[..]));
+        assert_eq!(msg.delivery().headers(), "NATS/1.0\r\nTrace: 7\r\n\r\n");
+        assert_eq!(msg.size(), 4 + 1 + 22 + 2);
+        let bare = Msg::local("a", None, Headers::new(), "").expect("a good subject");
+        assert_eq!((bare.reply(), bare.payload(), bare.size()), (None, &b""[..], 1));
+        assert!(bare.headers().is_empty() && !bare.delivery().has_headers());
+    }
+
+    #[test]
+    fn a_local_message_has_subjects_that_could_be_published_to() {
+        for (subject, reply) in [("a..b", None), ("a.*", None), ("", None), ("a", Some("b c"))] {
+            let made = Msg::local(subject, reply, Headers::new(), "");
+            assert!(made.is_err(), "{subject} {reply:?}");
+        }
+    }
+
+    #[test]
+    fn a_local_message_cannot_be_answered() {
+        let local = |reply| Msg::local("a", reply, Headers::new(), "").expect("good subjects");
+        let sent = |msg: Msg| msg.respond("yes").try_send();
+        assert!(matches!(sent(local(None)), Err(PublishError::NoReplySubject)));
+        assert!(matches!(sent(local(Some("r"))), Err(PublishError::Closed)));
     }
 }

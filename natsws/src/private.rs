@@ -1,10 +1,12 @@
-//! What the code that `#[derive(Subject)]` makes needs besides the public API.
+//! What the code that `#[derive(Subject)]` makes, and the service crate, need besides the public API.
 
 pub use crate::typed::variant::{Contents, Variant};
 
 use crate::codec::Encoded;
-use crate::subject::SubjectError;
-use crate::typed::{DecodeError, Subject};
+use crate::msg::Msg;
+use crate::request::RequestError;
+use crate::subject::{self, SubjectError};
+use crate::typed::{self, DecodeError, Request, Subject};
 
 /// The subject is one of no variant.
 pub fn no_variant<M: Subject>(message: Encoded<'_>) -> DecodeError {
@@ -22,7 +24,7 @@ pub fn other_variant(message: Encoded<'_>) -> DecodeError {
 /// # Errors
 /// [`SubjectError`] says why not.
 pub fn check_filter(filter: &str) -> Result<(), SubjectError> {
-    crate::subject::check_filter(filter)
+    subject::check_filter(filter)
 }
 
 /// Whether a queue group can have this name.
@@ -30,5 +32,23 @@ pub fn check_filter(filter: &str) -> Result<(), SubjectError> {
 /// # Errors
 /// [`SubjectError`] says why not.
 pub fn check_queue_group(name: &str) -> Result<(), SubjectError> {
-    crate::subject::check_queue_group(name)
+    subject::check_queue_group(name)
+}
+
+/// Reads a reply as a client does.
+///
+/// # Errors
+/// [`RequestError`] where it is an error of the service, or does not decode.
+pub fn reply<M: Request>(msg: Msg) -> Result<M::Reply, RequestError<M::Error>> {
+    typed::decode::<M>(msg)
+}
+
+/// A request as a service receives it, with subject, payload and the headers of its type. It asks
+/// for a reply on some subject, and says how long that is waited for within a
+/// [`Deadline`](crate::Deadline).
+///
+/// # Errors
+/// [`RequestError`] where it cannot be encoded, or its deadline has passed.
+pub fn local_request<M: Request>(message: &M) -> Result<Msg, RequestError<M::Error>> {
+    typed::local_request(message)
 }

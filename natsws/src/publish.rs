@@ -100,16 +100,19 @@ impl<'a> Publish<'a> {
         Self { connection: Some(connection), subject, reply: None, headers, payload, fault: None }
     }
 
-    /// The answer to a message, where that asks for one.
-    pub(crate) fn answer(to: Option<(&'a Connection, &'a str)>, payload: Payload<'a>) -> Self {
-        let (connection, subject) = to.unzip();
+    /// The answer to a message, where that asks for one and there is a connection for it.
+    pub(crate) fn answer(
+        connection: Option<&'a Connection>,
+        subject: Option<&'a str>,
+        payload: Payload<'a>,
+    ) -> Self {
         Self {
             connection,
             subject: subject.unwrap_or_default(),
             reply: None,
             headers: Headers::new(),
             payload,
-            fault: connection.is_none().then(|| Box::new(PublishError::NoReplySubject)),
+            fault: subject.is_none().then(|| Box::new(PublishError::NoReplySubject)),
         }
     }
 

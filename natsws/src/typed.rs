@@ -3,6 +3,7 @@
 
 mod call;
 mod filter;
+mod local;
 mod many;
 mod message;
 mod publish;
@@ -17,8 +18,10 @@ mod token;
 pub(crate) mod variant;
 mod writer;
 
+pub(crate) use call::decode;
 pub use call::{Call, CallFuture, RequestFuture, Response};
 pub use filter::{Filter, TokenOf};
+pub(crate) use local::local_request;
 pub use many::{RequestManyMessage, TypedReplyStream};
 pub use message::{DecodeError, DecodeMessage, DecodeOwned, EncodeMessage, Message, Request};
 pub use publish::{PublishMessage, PublishMessageFuture};

@@ -1,7 +1,7 @@
 //! Asking: which services are there, what they offer, and what they have done.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::time::Duration;
 

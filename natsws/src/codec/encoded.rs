@@ -56,6 +56,22 @@ impl<'m> Encoded<'m> {
         self
     }
 
+    /// The same under another subject: for who takes a prefix off, or puts one before it.
+    ///
+    /// ```
+    /// use natsws::codec::Encoded;
+    ///
+    /// let message = Encoded::new("staging.lamps.hall", "80");
+    /// assert_eq!(message.with_subject("lamps.hall").subject(), "lamps.hall");
+    /// ```
+    #[must_use]
+    pub fn with_subject<'p>(&self, subject: &'p str) -> Encoded<'p>
+    where
+        'm: 'p,
+    {
+        Encoded { subject, ..*self }
+    }
+
     /// The same with another payload: for codecs that unpack one and leave the rest to another.
     #[must_use]
     pub fn with_payload<'p>(&self, payload: &'p [u8]) -> Encoded<'p>

@@ -161,6 +161,16 @@ impl PublishHead<'_> {
         }
     }
 
+    /// The header block as it travels; empty where there is none.
+    pub(crate) fn header_block(&self) -> Vec<u8> {
+        let len = self.headers_len();
+        let mut block = Vec::with_capacity(len);
+        if len != 0 {
+            self.write_headers(&mut block);
+        }
+        block
+    }
+
     fn write_headers(&self, out: &mut Vec<u8>) {
         if self.headers.is_empty() {
             out.extend_from_slice(VERSION.as_bytes());

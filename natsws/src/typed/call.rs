@@ -158,7 +158,7 @@ impl<E> Undeclared<E> {
 }
 
 /// Reads a reply, which may be an error of the service.
-pub(super) fn decode<M: Request>(msg: Msg) -> Result<M::Reply, RequestError<M::Error>> {
+pub(crate) fn decode<M: Request>(msg: Msg) -> Result<M::Reply, RequestError<M::Error>> {
     reply::<M>(&msg).map_err(|fault| fault.into_error(msg))
 }
 
