@@ -1,6 +1,7 @@
 //! Requests: a message, and the one reply to it, or [many](many).
 
 mod many;
+mod passed_on;
 
 use std::borrow::Borrow;
 use std::convert::Infallible;
