@@ -120,8 +120,7 @@ impl Incoming {
             return self.msg.decode();
         }
         let subject = self.place.without_prefix(self.subject());
-        let payload = self.msg.payload_bytes();
-        M::decode(Encoded::shared(subject, &payload).with_headers(self.headers()))
+        M::decode(Encoded::from(&self.msg).with_subject(subject))
     }
 }
 

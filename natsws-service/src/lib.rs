@@ -52,6 +52,7 @@ mod handle;
 mod handler;
 mod incoming;
 mod limits;
+mod oneshot;
 mod params;
 mod pattern;
 mod place;

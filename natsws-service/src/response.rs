@@ -3,7 +3,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use natsws::codec::Encoder;
 use natsws::{Headers, ServiceError};
 
@@ -105,6 +105,21 @@ impl Response {
                 Self { headers: self.headers, body, error: self.error }
             }
         }
+    }
+
+    /// The answers as they are sent: the parts with the headers of the whole, or the answer itself.
+    pub fn into_stream(self) -> impl Stream<Item = Self> + Send {
+        let Self { headers, body, error } = self;
+        let (whole, parts) = match body {
+            Body::Whole(payload) => {
+                (Some(Self { headers: Headers::new(), body: Body::Whole(payload), error }), None)
+            }
+            Body::Parts(parts) => (None, Some(parts)),
+        };
+        stream::iter(whole).chain(stream::iter(parts).flatten()).map(move |mut part| {
+            part.headers.extend(&headers);
+            part
+        })
     }
 
     pub(crate) fn into_parts(self) -> (Headers, Body, Option<ServiceError>) {
