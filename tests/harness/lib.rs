@@ -24,6 +24,7 @@
 #![expect(clippy::missing_panics_doc, reason = "stated once, in the words above")]
 
 mod binary;
+mod cache;
 mod certificates;
 mod cluster;
 mod compiler;
