@@ -8,6 +8,7 @@
 //! | TLS with a private certificate authority | [`Certificates`] |
 //! | users who prove themselves with a key | [`Nkey`], [`Operator`] |
 //! | a server that says exactly what the test wants, with TLS or a WebSocket too | [`Scripted`] |
+//! | the official JavaScript client, under Node.js | [`Script`] |
 //! | connections that break, stand still or are slow | [`Proxy`] |
 //! | a proxy that clients know of | [`HttpProxy`] |
 //! | something that happens some time later | [`eventually`], [`within`] |
@@ -31,6 +32,7 @@ mod compiler;
 mod eventually;
 mod http_proxy;
 mod nkey;
+mod node;
 mod operator;
 mod ports;
 mod proxy;
@@ -46,6 +48,7 @@ pub use compiler::words_are_pinned;
 pub use eventually::{DEADLINE, eventually, within};
 pub use http_proxy::{HttpProxy, ProxyRequest};
 pub use nkey::Nkey;
+pub use node::{Script, ScriptError};
 pub use operator::{Operator, User};
 pub use proxy::Proxy;
 pub use scripted::{Peer, Scripted, Upgrade, info, info_with};

@@ -1,0 +1,9 @@
+//! Services and their discovery, between this library and the official JavaScript client.
+//!
+//! They need Node.js and npm, so they run where that is asked for:
+//! `cargo test -p natsws-tests --test interop -- --ignored`.
+
+#![expect(clippy::panic, reason = "helpers of tests fail by panicking")]
+
+mod discovery;
+mod javascript;
