@@ -20,6 +20,43 @@ pub(crate) struct Ended {
     pub(crate) unanswered: bool,
 }
 
+/// Sees a request through. Dropped before it has ended, it tells the caller so: nobody should wait
+/// for what will not come.
+pub(crate) async fn attend(
+    msg: Msg,
+    client: Option<&Client>,
+    response: Result<ResponseFuture, Response>,
+    deadline: Option<Deadline>,
+) -> Ended {
+    let mut unfinished = Unfinished { msg: Some(&msg), in_parts: false };
+    let response = response_to(response, deadline).await;
+    unfinished.in_parts = response.is_stream();
+    let ended = answer(&msg, client, response).await;
+    unfinished.msg = None;
+    ended
+}
+
+struct Unfinished<'m> {
+    msg: Option<&'m Msg>,
+    in_parts: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        let Some(msg) = self.msg else { return };
+        give_up(msg);
+        if self.in_parts {
+            let _ = msg.respond("").try_send();
+        }
+    }
+}
+
+/// Tells a caller that its request is given up, where the connection still takes that.
+pub(crate) fn give_up(msg: &Msg) {
+    let stopped = Response::error(&ServiceError::new(503, "the service has stopped"));
+    let _ = msg.respond(stopped.payload()).headers(stopped.headers()).try_send();
+}
+
 /// What a service answers, within the deadline of its caller. An error or a panic is an error reply.
 pub(crate) async fn response_to(
     response: Result<ResponseFuture, Response>,

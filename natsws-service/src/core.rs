@@ -1,11 +1,13 @@
 //! A service that runs: what its handle, its endpoints and its drain share.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::try_join_all;
 use natsws::{Client, State, Subscription};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::{About, App};
@@ -31,9 +33,16 @@ pub(crate) struct Core {
     phase: watch::Sender<Phase>,
     /// How many dispatchers run.
     active: watch::Sender<usize>,
-    discovery_stop: watch::Sender<bool>,
+    discovery: Mutex<Option<Discovery>>,
     may_overlap: bool,
     drain_timeout: Duration,
+}
+
+/// What answers to who asks which services there are.
+struct Discovery {
+    /// Dropped, it is over.
+    _stop: oneshot::Sender<Infallible>,
+    task: JoinHandle<()>,
 }
 
 /// Counts a dispatcher while it runs, however it ends.
@@ -68,7 +77,7 @@ impl Core {
             report: watch::Sender::new(None),
             phase: watch::Sender::new(Phase::Serving),
             active: watch::Sender::new(0),
-            discovery_stop: watch::Sender::new(false),
+            discovery: Mutex::new(None),
             may_overlap,
             drain_timeout,
         })
@@ -77,6 +86,9 @@ impl Core {
     /// Serves the endpoints of an app besides those that are served. Where one fails, none is.
     pub(crate) async fn add(self: &Arc<Self>, app: App) -> Result<(), ServeError> {
         app.check_endpoints()?;
+        if *self.phase.borrow() != Phase::Serving {
+            return Err(ServeError::Stopped);
+        }
         let (built, served): (Vec<_>, Vec<_>) = app
             .endpoints
             .into_iter()
@@ -117,9 +129,16 @@ impl Core {
         let subscription = discovery::subscribe(self, &prefix)
             .await
             .map_err(|source| ServeError::Subscribe { subject: prefix.clone(), source })?;
-        let (core, stop) = (Arc::clone(self), self.discovery_stop.subscribe());
-        tokio::spawn(discovery::respond(core, subscription, prefix, stop));
+        let (stop, stopped) = oneshot::channel();
+        let responding = discovery::respond(Arc::clone(self), subscription, prefix, stopped);
+        let discovery = Discovery { _stop: stop, task: tokio::spawn(responding) };
+        *self.discovery.lock().unwrap_or_else(PoisonError::into_inner) = Some(discovery);
         Ok(())
+    }
+
+    fn end_discovery(&self) -> Option<JoinHandle<()>> {
+        let mut discovery = self.discovery.lock().unwrap_or_else(PoisonError::into_inner);
+        discovery.take().map(|discovery| discovery.task)
     }
 
     fn forget(&self, served: &[Arc<Served>]) {
@@ -184,7 +203,7 @@ impl Core {
     pub(crate) fn end(&self) {
         self.advance(Phase::Over);
         self.advance_endpoints(Phase::Over);
-        self.discovery_stop.send_replace(true);
+        drop(self.end_discovery());
     }
 
     pub(crate) fn ping(&self) -> ServicePing {
@@ -255,12 +274,18 @@ impl Core {
         // Read before anything else: a handler that is stopped may still end meanwhile, and no
         // request counts twice.
         let totals = self.registry.totals();
-        // Who asks meanwhile learns what has been done to the end; then nobody is here any more.
         // Flushing gets its chance even where the deadline has passed: it is a round trip.
         let deadline = deadline.max(Instant::now() + Duration::from_secs(1));
         let flush = timeout_at(deadline, self.client.flush());
         let flushed = matches!(flush.await, Ok(Ok(())));
-        self.discovery_stop.send_replace(true);
+        // Who asked until now has learned what was done to the end. From here nobody is found.
+        if let Some(ended) = self.end_discovery() {
+            let unsubscribed = async {
+                let _ = ended.await;
+                self.client.flush().await
+            };
+            let _ = timeout_at(deadline, unsubscribed).await;
+        }
         DrainReport {
             completed: totals.completed,
             failed: totals.failed,

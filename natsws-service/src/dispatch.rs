@@ -5,14 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, Stream};
 use natsws::{Deadline, Msg, PublishError, ServiceError, Subscription};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tower_service::Service;
 
-use crate::answer::{Ended, answer, response_to};
+use crate::answer::{Ended, answer, attend, give_up};
 use crate::error::BoxError;
 use crate::incoming::Incoming;
 use crate::limits::{Limits, WhenFull};
@@ -27,6 +28,9 @@ use crate::waiting::Waiting;
 
 /// How many messages are received before other tasks get their turn.
 const TURN: usize = 128;
+
+/// How long handlers that are given up have to be dropped.
+const GIVING_UP: Duration = Duration::from_secs(1);
 
 /// How far a service or one of its endpoints has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +87,35 @@ impl Dispatcher {
             () = work => true,
         };
         if !in_time {
-            self.counts.received(subscription.pending() as u64);
+            self.give_up(&mut subscription).await;
+        }
+    }
+
+    /// Tells every caller that waits that it waits in vain.
+    async fn give_up(mut self, subscription: &mut Subscription) {
+        subscription.unsubscribe();
+        while let Some(Some(next)) = subscription.next().now_or_never() {
+            if let Ok(msg) = next {
+                self.counts.received(1);
+                give_up(&msg);
+            }
+        }
+        self.waiting.drain().for_each(|incoming| give_up(incoming.msg()));
+        self.running.abort();
+        let ended = poll_fn(|cx| {
+            loop {
+                self.running.reap(|_| ());
+                if self.running.len() == 0 {
+                    return Poll::Ready(());
+                }
+                if self.running.wake_at_end(cx) {
+                    return Poll::Pending;
+                }
+            }
+        });
+        // One that never yields cannot be ended.
+        if timeout(GIVING_UP, ended).await.is_err() {
+            tracing::error!(endpoint = self.place.endpoint, "a handler blocks its thread");
         }
     }
 
@@ -209,8 +241,7 @@ impl Dispatcher {
             Err(error) => Err(recover(&error)),
         };
         self.running.spawn(key, async move {
-            let response = response_to(response, deadline).await;
-            let ended = answer(&msg, place.client.as_ref(), response).await;
+            let ended = attend(msg, place.client.as_ref(), response, deadline).await;
             counts.ended(begun.elapsed(), &ended);
         });
     }

@@ -147,8 +147,8 @@ impl ServiceHandle {
         self.stopped()
     }
 
-    /// Stops at once: requests that are not finished are given up, and get no answer. What it gives
-    /// back can be waited for, and need not be.
+    /// Stops at once: requests that are not finished are given up, and answered 503. What it gives back
+    /// can be waited for, and need not be.
     pub fn stop(&self) -> Stopped {
         self.0.advance(Phase::Over);
         self.stopped()

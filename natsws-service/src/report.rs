@@ -16,8 +16,8 @@ pub struct DrainReport {
     /// Requests that were answered without being begun: with 503 because too many waited, or with
     /// 408 because their caller's time was up.
     pub shed: u64,
-    /// Requests that had come and were not finished when the drain's time was up. Their callers get
-    /// no answer.
+    /// Requests that had come and were not finished when the drain's time was up, or the service was
+    /// stopped. Their callers are told 503, as long as there is a connection.
     pub aborted: u64,
     /// Of those that have ended, how many were messages that asked for no answer.
     pub unanswered: u64,

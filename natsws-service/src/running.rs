@@ -95,6 +95,13 @@ impl Running {
         }
     }
 
+    /// Gives up those that run. They end when they are dropped, which is soon.
+    pub(crate) fn abort(&self) {
+        for task in self.tasks.iter().flatten() {
+            task.handle.abort();
+        }
+    }
+
     /// Asks to be woken when the next one ends; `false` where one has ended already.
     pub(crate) fn wake_at_end(&self, cx: &Context<'_>) -> bool {
         let mut ended = lock(&self.ended);
@@ -105,9 +112,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        for task in self.tasks.drain(..).flatten() {
-            task.handle.abort();
-        }
+        self.abort();
     }
 }
 

@@ -27,8 +27,8 @@ use crate::report::DrainReport;
 /// where two of them clash, or where one could not be subscribed.
 ///
 /// # Cancel safety
-/// Dropped early, the endpoints are unsubscribed and requests that are not finished are given up
-/// without an answer.
+/// Dropped early, the endpoints are unsubscribed, and requests that are not finished are given up
+/// and answered 503.
 pub fn serve(client: Client, app: impl IntoApp) -> Serve {
     Serve {
         client,

@@ -67,6 +67,13 @@ impl<T> Waiting<T> {
         Some(waiter)
     }
 
+    /// All that wait, in no order.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = T> {
+        (self.len, self.bytes) = (0, 0);
+        let behind = std::mem::take(&mut self.behind).into_values().flatten();
+        self.ready.drain(..).chain(behind).map(|waiter| waiter.request)
+    }
+
     /// What ran with this key has ended.
     pub(crate) fn ended(&mut self, key: u64) {
         if let Entry::Occupied(mut behind) = self.behind.entry(key) {

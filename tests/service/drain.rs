@@ -45,8 +45,12 @@ async fn draining_answers_what_runs_and_what_waits_and_takes_nothing_new() {
     }
     let report = within("the drain", drained).await.expect("no panic").expect("served");
     let probes = probe.id - 99;
-    assert_eq!((report.completed, report.failed, report.aborted), (10, 0, 0));
-    assert_eq!(report.shed, probes, "nobody waited for those any more");
+    // Nobody waits for the probes any more, so most of them are not even begun.
+    assert_eq!(
+        (report.completed + report.shed, report.failed, report.aborted),
+        (10 + probes, 0, 0)
+    );
+    assert!(report.completed >= 10, "{report:?}");
     assert!(report.flushed);
 }
 
@@ -72,8 +76,13 @@ async fn what_does_not_finish_in_time_is_given_up_and_counted() {
     let report = service.stopped().await;
     assert_eq!((report.completed, report.failed, report.aborted), (0, 0, 3));
     for ask in asks {
-        let answer = within("the end", ask).await.expect("no panic");
-        assert!(matches!(answer, Err(RequestError::TimedOut { .. })));
+        // What is given up is said to be, so that nobody waits for it.
+        match within("the end", ask).await.expect("no panic") {
+            Err(RequestError::Service(error)) => {
+                assert_eq!((error.code(), error.description()), (503, "the service has stopped"));
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 

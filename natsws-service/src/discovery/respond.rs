@@ -1,10 +1,11 @@
 //! A service's answers to who asks which services there are.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use natsws::{Msg, PublishError, Subscribe, SubscribeError, Subscription};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 use super::control::{self, Verb};
 use crate::core::Core;
@@ -26,12 +27,12 @@ pub(crate) async fn respond(
     core: Arc<Core>,
     mut subscription: Subscription,
     prefix: String,
-    mut stop: watch::Receiver<bool>,
+    mut stop: oneshot::Receiver<Infallible>,
 ) {
     loop {
         let msg = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = &mut stop => return,
             msg = subscription.next() => msg,
         };
         match msg {
