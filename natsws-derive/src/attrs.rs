@@ -13,8 +13,20 @@ use syn::{
 use crate::errors::{Errors, closest, list};
 
 const FIELD_KEYS: [&str; 2] = ["rename", "with"];
-const KEYS: [&str; 8] =
-    ["codec", "reply", "error", "reply_codec", "error_codec", "queue", "filter", "crate"];
+const KEYS: [&str; 10] = [
+    "codec",
+    "reply",
+    "error",
+    "reply_codec",
+    "error_codec",
+    "error_code",
+    "idempotent",
+    "queue",
+    "filter",
+    "crate",
+];
+/// The one that is said by its name alone.
+const FLAG: &str = "idempotent";
 
 /// What the user wrote after `codec =`.
 pub(crate) enum CodecValue {
@@ -48,6 +60,8 @@ pub(crate) struct Attrs {
     pub(crate) error: Option<Declared<Type>>,
     pub(crate) reply_codec: Option<Declared<CodecValue>>,
     pub(crate) error_codec: Option<Declared<CodecValue>>,
+    pub(crate) error_code: Option<Declared<Path>>,
+    pub(crate) idempotent: Option<Ident>,
     pub(crate) queue: Option<Declared<LitStr>>,
     pub(crate) filter: Option<Declared<Ident>>,
     krate: Option<Declared<Path>>,
@@ -63,6 +77,8 @@ impl Attrs {
             error: None,
             reply_codec: None,
             error_codec: None,
+            error_code: None,
+            idempotent: None,
             queue: None,
             filter: None,
             krate: None,
@@ -122,14 +138,15 @@ impl Attrs {
                     self.template = Some(text);
                 }
                 Ok(Item::Pair(key, value)) => self.set(key, value, errors),
-                Err(_) if index == 0 && !is_enum => {
+                Ok(Item::Flag(key)) if index > 0 || is_enum => self.flag(key, errors),
+                Ok(Item::Flag(_)) | Err(_) if index == 0 && !is_enum => {
                     has_template = true;
                     errors.push(
                         span,
                         format!("`{quoted}` is not a template: write a string literal, as in `\"orders.{{id}}\"`"),
                     );
                 }
-                Err(_) => errors.push(
+                Ok(Item::Flag(_)) | Err(_) => errors.push(
                     span,
                     format!(
                         "unexpected `{quoted}`: after the template come pairs, as in `codec = Json`"
@@ -145,12 +162,31 @@ impl Attrs {
         }
     }
 
+    fn flag(&mut self, key: Ident, errors: &mut Errors) {
+        if self.idempotent.is_some() {
+            errors.push(key.span(), given_twice(&key));
+        } else {
+            self.idempotent = Some(key);
+        }
+    }
+
     fn set(&mut self, key: Ident, value: TokenStream, errors: &mut Errors) {
         let codec = "a type, as in `Json`";
         match key.to_string().as_str() {
             "codec" => store(&mut self.codec, key, value, codec, errors),
             "reply_codec" => store(&mut self.reply_codec, key, value, codec, errors),
             "error_codec" => store(&mut self.error_codec, key, value, codec, errors),
+            "error_code" => store(
+                &mut self.error_code,
+                key,
+                value,
+                "a function, as in `OrderError::code`",
+                errors,
+            ),
+            FLAG => {
+                errors.push(key.span(), format!("`{key}` has no value: write its name alone"));
+                self.idempotent.get_or_insert(key);
+            }
             "reply" => store(&mut self.reply, key, value, "a type, as in `Order`", errors),
             "error" => store(&mut self.error, key, value, "a type, as in `OrderError`", errors),
             "queue" => store(&mut self.queue, key, value, "a string, as in `\"orders\"`", errors),
@@ -177,6 +213,7 @@ impl Attrs {
 
 enum Item {
     Template(LitStr),
+    Flag(Ident),
     Pair(Ident, TokenStream),
 }
 
@@ -186,9 +223,16 @@ impl Item {
             return input.parse().map(Self::Template);
         }
         let key = input.call(Ident::parse_any)?;
+        if input.is_empty() && key == FLAG {
+            return Ok(Self::Flag(key));
+        }
         input.parse::<Token![=]>()?;
         Ok(Self::Pair(key, input.parse()?))
     }
+}
+
+fn given_twice(key: &Ident) -> String {
+    format!("`{key}` is given twice: keep one of them")
 }
 
 fn store<T: Parse>(
@@ -199,7 +243,7 @@ fn store<T: Parse>(
     errors: &mut Errors,
 ) {
     if slot.is_some() {
-        errors.push(key.span(), format!("`{key}` is given twice: keep one of them"));
+        errors.push(key.span(), given_twice(&key));
         return;
     }
     // The span of nothing is the whole derive.
@@ -264,11 +308,11 @@ pub(crate) fn variant_template(variant: &Variant, errors: &mut Errors) -> Option
                 span,
                 format!("second template `{}`: a variant has one subject", text.value()),
             ),
-            Ok(Item::Pair(key, _)) if KEYS.contains(&key.to_string().as_str()) => errors.push(
+            Ok(Item::Pair(key, _) | Item::Flag(key)) if KEYS.contains(&key.to_string().as_str()) => errors.push(
                 span,
                 format!("`{key}` on a variant: it holds for the whole enum, write it there"),
             ),
-            Ok(Item::Pair(..)) | Err(_) => errors.push(
+            Ok(Item::Pair(..) | Item::Flag(_)) | Err(_) => errors.push(
                 span,
                 format!("unexpected `{quoted}`: a variant has a template alone, as in `#[subject(\"orders.{{id}}\")]`"),
             ),
@@ -306,7 +350,7 @@ impl FieldAttrs {
                     span,
                     format!("template `{}` on a field: write it on the struct", text.value()),
                 ),
-                Err(_) => errors.push(
+                Ok(Item::Flag(_)) | Err(_) => errors.push(
                     span,
                     format!("unexpected `{quoted}`: a field has pairs, as in `rename = \"id\"`"),
                 ),

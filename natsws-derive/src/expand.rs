@@ -33,7 +33,22 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
 
 fn request_impl(model: &Model<'_>, request: &Request) -> TokenStream {
     let Model { name, krate, codec, .. } = model;
-    let Request { reply, error, reply_codec, error_codec } = request;
+    let Request { reply, error, reply_codec, error_codec, error_code, idempotent } = request;
+    let idempotent = idempotent.then(|| {
+        quote!(
+            const IDEMPOTENT: bool = true;
+        )
+    });
+    let error_code = error_code.as_ref().map(|code| {
+        let (function, value) = (ours("code"), ours("error"));
+        // With its type written out, a function of another shape is one error, where it is named.
+        quote! {
+            fn error_code(#value: &#error) -> u16 {
+                let #function: fn(&#error) -> u16 = #code;
+                #function(#value)
+            }
+        }
+    });
     // Without type parameters everything is known here, so what is missing is reported here and
     // not at the first call.
     let bounds = model.generics.type_params().next().map(|_| -> [WherePredicate; 3] {
@@ -52,6 +67,9 @@ fn request_impl(model: &Model<'_>, request: &Request) -> TokenStream {
             type Error = #error;
             type ReplyCodec = #reply_codec;
             type ErrorCodec = #error_codec;
+            #idempotent
+
+            #error_code
         }
     }
 }

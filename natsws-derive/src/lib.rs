@@ -98,14 +98,16 @@ use proc_macro::TokenStream;
 /// | `error = Type` | what a service answers when it fails | `natsws::ServiceError` |
 /// | `reply_codec = Type` | how the reply travels | the `codec` |
 /// | `error_codec = Type` | how the error travels | the codec of the reply; `AsIs` without `error` |
+/// | `error_code = path` | the code of an error, in the manner of HTTP: a `fn(&Error) -> u16`, as `OrderError::code` | 500 |
+/// | `idempotent` | the request may be sent twice without harm, which policies for retries read | it may not |
 /// | `queue = "name"` | the queue group that services of this type share | the service's own |
 /// | `filter = Name` | what the type of its filter is called, or `none`: it has no `filter()` | the type's name with `Filter` behind it |
 /// | `crate = path` | where `natsws` is, for crates that re-export it | `::natsws` |
 ///
 /// `Json`, `MsgPack`, `MsgPackCompact`, `Raw`, `Text` and `Compressed<…>` are found without an
 /// import, and always mean those of `natsws::codec`; a codec of your own is written as its path, as
-/// `codec = wire::Json`. `error`, `reply_codec` and `error_codec` say something about a reply and
-/// are refused without one.
+/// `codec = wire::Json`. `error`, `reply_codec`, `error_codec`, `error_code` and `idempotent` say
+/// something about a request and are refused without a `reply`.
 ///
 /// On a field that the template names:
 ///

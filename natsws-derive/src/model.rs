@@ -67,6 +67,9 @@ pub(crate) struct Request {
     pub(crate) error: Type,
     pub(crate) reply_codec: Type,
     pub(crate) error_codec: Type,
+    /// What the code of an error is made by.
+    pub(crate) error_code: Option<Path>,
+    pub(crate) idempotent: bool,
 }
 
 /// A type with mistakes, and as much of it as the code around it needs to compile.
@@ -106,6 +109,8 @@ pub(crate) fn check(input: &DeriveInput) -> Result<Model<'_>, Box<Rejected<'_>>>
             reply,
             error: error.unwrap_or_else(|| parse_quote!(#krate::ServiceError)),
             error_codec,
+            error_code: attrs.error_code.and_then(|path| path.value),
+            idempotent: attrs.idempotent.is_some(),
         }
     });
     let codec = declared_codec.unwrap_or_else(|| parse_quote!(#krate::codec::Json));
@@ -294,7 +299,9 @@ fn refuse_without_reply(attrs: &Attrs, errors: &mut Errors) {
     let error = attrs.error.as_ref().map(|declared| &declared.key);
     let codecs = [&attrs.reply_codec, &attrs.error_codec].map(Option::as_ref);
     let codecs = codecs.into_iter().flatten().map(|declared| &declared.key);
-    for key in error.into_iter().chain(codecs) {
+    let code = attrs.error_code.as_ref().map(|declared| &declared.key);
+    let rest = code.into_iter().chain(&attrs.idempotent);
+    for key in error.into_iter().chain(codecs).chain(rest) {
         errors.push(
             key.span(),
             format!("`{key}` without `reply`: add `reply = TheReply` or leave it out"),

@@ -102,6 +102,32 @@ fn replies_and_errors_travel_by_the_declared_codecs() {
     assert_eq!(<Mixed as Request>::ErrorCodec::decode_error(sent), Ok(error));
 }
 
+impl OrderError {
+    fn code(&self) -> u16 {
+        let Self::NotFound(_) = self;
+        404
+    }
+}
+
+#[derive(Serialize, Subject)]
+#[subject(
+    "orders.{id}.get",
+    reply = Order,
+    error = OrderError,
+    error_code = OrderError::code,
+    idempotent
+)]
+struct Coded {
+    id: u64,
+}
+
+#[test]
+fn a_request_says_the_codes_of_its_errors_and_whether_it_may_be_sent_twice() {
+    assert_eq!(Coded::error_code(&OrderError::NotFound(7)), 404);
+    const { assert!(Coded::IDEMPOTENT && !Plain::IDEMPOTENT) };
+    assert_eq!(Coded { id: 7 }.subject().unwrap(), "orders.7.get");
+}
+
 #[derive(Serialize, Subject)]
 #[subject("find.{kind}", reply = Vec<T>)]
 struct Find<'a, T> {

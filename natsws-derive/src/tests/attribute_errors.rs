@@ -16,7 +16,7 @@ fn right_types_have_no_errors() {
     assert_eq!(attribute(quote!("$SYS.é.a-b_c:d")), none);
     assert_eq!(
         attribute(
-            quote!("a", codec = MsgPack, reply = Map<u8, fn(u8) -> u8>, error = E, reply_codec = my::Codec<A, B>, error_codec = Text, queue = "a.b", crate = crate::wire,)
+            quote!("a", codec = MsgPack, reply = Map<u8, fn(u8) -> u8>, error = E, reply_codec = my::Codec<A, B>, error_codec = Text, error_code = E::code, idempotent, queue = "a.b", crate = crate::wire,)
         ),
         none
     );
@@ -165,7 +165,7 @@ fn a_slip_in_a_builtin_codec_is_named() {
 
 #[test]
 fn unknown_attributes_are_named_with_the_known_ones() {
-    let known = "expected one of `codec`, `reply`, `error`, `reply_codec`, `error_codec`, `queue`, `filter` and `crate`";
+    let known = "expected one of `codec`, `reply`, `error`, `reply_codec`, `error_codec`, `error_code`, `idempotent`, `queue`, `filter` and `crate`";
     assert_eq!(
         attribute(quote!("a", repy = Map<A, B>)),
         [format!("unknown attribute `repy`: {known}; did you mean `reply`?")]
@@ -200,6 +200,7 @@ fn every_attribute_has_one_value_of_its_kind() {
         ("error_codec", "true", "a type, as in `Json`"),
         ("reply", "\"Order\"", "a type, as in `Order`"),
         ("error", "", "a type, as in `OrderError`"),
+        ("error_code", "404", "a function, as in `OrderError::code`"),
         ("queue", "orders", "a string, as in `\"orders\"`"),
         ("filter", "\"Orders\"", "a name, as in `OrdersToSee`, or `none`"),
         ("crate", "\"natsws\"", "a path, as in `::natsws`"),
@@ -212,7 +213,7 @@ fn every_attribute_has_one_value_of_its_kind() {
             "{key} = {value}"
         );
     }
-    for key in ["codec", "reply", "error", "reply_codec", "error_codec", "crate"] {
+    for key in ["codec", "reply", "error", "reply_codec", "error_codec", "error_code", "crate"] {
         let pair: TokenStream = format!("{key} = Given").parse().expect("the test writes tokens");
         let reply = (key != "reply").then(|| quote!(reply = R,));
         assert_eq!(
@@ -224,16 +225,39 @@ fn every_attribute_has_one_value_of_its_kind() {
         attribute(quote!("a", queue = "a", queue = "b")),
         ["`queue` is given twice: keep one of them"]
     );
+    assert_eq!(
+        attribute(quote!("a", reply = R, idempotent, idempotent)),
+        ["`idempotent` is given twice: keep one of them"]
+    );
+    for value in [quote!(true), quote!()] {
+        assert_eq!(
+            attribute(quote!("a", reply = R, idempotent = #value)),
+            ["`idempotent` has no value: write its name alone"]
+        );
+    }
+    assert_eq!(
+        attribute(quote!(idempotent, reply = R)),
+        ["`idempotent` is not a template: write a string literal, as in `\"orders.{id}\"`"]
+    );
 }
 
 #[test]
 fn what_says_something_about_a_reply_needs_one() {
     assert_eq!(
-        attribute(quote!("a", error_codec = Text, reply_codec = Text, error = E)),
+        attribute(quote!(
+            "a",
+            idempotent,
+            error_code = E::code,
+            error_codec = Text,
+            reply_codec = Text,
+            error = E
+        )),
         [
             "`error` without `reply`: add `reply = TheReply` or leave it out",
             "`reply_codec` without `reply`: add `reply = TheReply` or leave it out",
             "`error_codec` without `reply`: add `reply = TheReply` or leave it out",
+            "`error_code` without `reply`: add `reply = TheReply` or leave it out",
+            "`idempotent` without `reply`: add `reply = TheReply` or leave it out",
         ]
     );
 }
@@ -344,6 +368,8 @@ fn an_enum_has_a_template_on_each_variant_and_all_else_on_itself() {
                 Gone {
                     id: u64,
                 },
+                #[subject("orders.back", idempotent)]
+                Back,
             }
         )),
         [
@@ -354,6 +380,7 @@ fn an_enum_has_a_template_on_each_variant_and_all_else_on_itself() {
             "variant `Lost` has no template: write it, as in `#[subject(\"orders.{id}\")]`",
             "second template `b`: a variant has one subject",
             "unexpected `colour = \"red\"`: a variant has a template alone, as in `#[subject(\"orders.{id}\")]`",
+            "`idempotent` on a variant: it holds for the whole enum, write it there",
         ]
     );
     assert_eq!(
@@ -425,7 +452,7 @@ fn all_errors_of_a_type_are_reported_together() {
     assert_eq!(
         attribute(quote!("a..{x}.*", codec = json, repy = R, queue = "q q", error = E)),
         [
-            "unknown attribute `repy`: expected one of `codec`, `reply`, `error`, `reply_codec`, `error_codec`, `queue`, `filter` and `crate`; did you mean `reply`?",
+            "unknown attribute `repy`: expected one of `codec`, `reply`, `error`, `reply_codec`, `error_codec`, `error_code`, `idempotent`, `queue`, `filter` and `crate`; did you mean `reply`?",
             "template `a..{x}.*` has an empty token at byte 2: put one dot between two tokens and none at the ends",
             "token `*` has the wildcard `*`, but a template has no wildcards: write a placeholder `{field}` for a token that varies",
             "placeholder `{x}` names no field of `Order`: its fields are `region`, `id` and `type`",

@@ -738,3 +738,25 @@ fn a_type_with_mistakes_has_stubs() {
         ]
     );
 }
+
+#[test]
+fn what_a_request_says_of_errors_and_of_being_sent_twice_stands_in_its_implementation() {
+    let code = expanded(quote! {
+        #[subject("ping", reply = u8, error = PingError, error_code = PingError::code, idempotent)]
+        struct Ping;
+    });
+    let (_, request) = code.split_once("impl ::natsws::Request for ").expect("it is a request");
+    assert_snapshot!(request, @r"
+    Ping {
+        type Reply = u8;
+        type Error = PingError;
+        type ReplyCodec = ::natsws::codec::Json;
+        type ErrorCodec = ::natsws::codec::Json;
+        const IDEMPOTENT: bool = true;
+        fn error_code(error: &PingError) -> u16 {
+            let code: fn(&PingError) -> u16 = PingError::code;
+            code(error)
+        }
+    }
+    ");
+}

@@ -244,7 +244,13 @@ pub trait Request: EncodeMessage {
     /// How the error travels.
     type ErrorCodec: ErrorCodec<Self::Error>;
 
-    /// The code that goes with an error, in the manner of HTTP.
+    /// Whether the request may be sent twice without harm, so that one of which nobody knows whether
+    /// it arrived may be sent again. Policies for retries read it; nothing is sent again by itself.
+    /// `#[subject(idempotent)]` sets it.
+    const IDEMPOTENT: bool = false;
+
+    /// The code that goes with an error, in the manner of HTTP: what `error_code = …` in
+    /// `#[subject(…)]` names, or 500.
     fn error_code(_error: &Self::Error) -> u16 {
         500
     }
