@@ -55,6 +55,7 @@ mod limits;
 mod oneshot;
 mod params;
 mod pattern;
+pub mod layers;
 mod place;
 mod raw;
 mod recover;
