@@ -122,6 +122,7 @@ impl Response {
         })
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher sends parts next"))]
     pub(crate) fn into_parts(self) -> (Headers, Body, Option<ServiceError>) {
         (self.headers, self.body, self.error)
     }
