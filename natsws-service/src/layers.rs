@@ -1,6 +1,7 @@
 //! Middleware for services.
 
 mod catch_panic;
+mod dead_letter;
 mod deadline;
 mod from_fn;
 mod map_error;
@@ -9,6 +10,10 @@ mod shared;
 mod testing;
 
 pub use catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicLayer};
+pub use dead_letter::{
+    DEAD_LETTER_CODE, DEAD_LETTER_ENDPOINT, DEAD_LETTER_ERROR, DEAD_LETTER_SUBJECT, DeadLetter,
+    DeadLetterLayer,
+};
 pub use deadline::{DeadlineFuture, DeadlineLayer, WithDeadline};
 pub use from_fn::{FromFn, FromFnLayer, Next, from_fn};
 pub use map_error::{MapError, MapErrorFuture, MapErrorLayer};

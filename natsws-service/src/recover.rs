@@ -14,17 +14,29 @@ use crate::response::Response;
 /// tower's own errors are known by their type. What else a layer says is for the log: it may hold
 /// what a caller must not see.
 pub(crate) fn recover(error: &BoxError) -> Response {
-    let answer = if let Some(error) = find::<ServiceError>(error) {
-        error.clone()
-    } else if find::<Elapsed>(error).is_some() {
-        ServiceError::new(408, "the request took too long")
-    } else if find::<Overloaded>(error).is_some() {
-        ServiceError::new(503, "the service is overloaded")
-    } else {
+    let answer = known(error).unwrap_or_else(|| {
         tracing::error!(%error, "a request failed");
-        ServiceError::new(500, "the service failed")
-    };
+        unknown()
+    });
     Response::error(&answer)
+}
+
+/// What an error is to callers, where it is one that they may see.
+pub(crate) fn known(error: &BoxError) -> Option<ServiceError> {
+    if let Some(error) = find::<ServiceError>(error) {
+        Some(error.clone())
+    } else if find::<Elapsed>(error).is_some() {
+        Some(ServiceError::new(408, "the request took too long"))
+    } else if find::<Overloaded>(error).is_some() {
+        Some(ServiceError::new(503, "the service is overloaded"))
+    } else {
+        None
+    }
+}
+
+/// What any other error is to callers.
+pub(crate) fn unknown() -> ServiceError {
+    ServiceError::new(500, "the service failed")
 }
 
 /// The answer to a request whose handler panicked. What the panic says stays here.
@@ -35,7 +47,7 @@ pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Response {
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("of another type");
     tracing::error!(panic = text, "a handler panicked");
-    Response::error(&ServiceError::new(500, "the service failed"))
+    Response::error(&unknown())
 }
 
 /// Looks for an error among the sources: layers wrap what is inside them.
