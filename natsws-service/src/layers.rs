@@ -4,6 +4,7 @@ mod catch_panic;
 mod dead_letter;
 mod deadline;
 mod from_fn;
+mod idempotency;
 mod map_error;
 mod shared;
 #[cfg(test)]
@@ -16,4 +17,5 @@ pub use dead_letter::{
 };
 pub use deadline::{DeadlineFuture, DeadlineLayer, WithDeadline};
 pub use from_fn::{FromFn, FromFnLayer, Next, from_fn};
+pub use idempotency::{IdempotencyLayer, Idempotent};
 pub use map_error::{MapError, MapErrorFuture, MapErrorLayer};
