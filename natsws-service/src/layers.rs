@@ -6,6 +6,8 @@ mod deadline;
 mod from_fn;
 mod idempotency;
 mod map_error;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod shared;
 #[cfg(test)]
 mod testing;
@@ -19,3 +21,5 @@ pub use deadline::{DeadlineFuture, DeadlineLayer, WithDeadline};
 pub use from_fn::{FromFn, FromFnLayer, Next, from_fn};
 pub use idempotency::{IdempotencyLayer, Idempotent};
 pub use map_error::{MapError, MapErrorFuture, MapErrorLayer};
+#[cfg(feature = "metrics")]
+pub use metrics::{Measured, MetricsFuture, MetricsLayer};
