@@ -44,6 +44,7 @@ mod answer;
 mod app;
 mod core;
 mod discovery;
+pub mod caller;
 mod dispatch;
 mod endpoint;
 mod error;
