@@ -6,6 +6,7 @@
 )]
 
 mod discovering;
+mod callers;
 mod drain;
 mod failures;
 mod handlers;
@@ -16,4 +17,7 @@ mod routing;
 mod running;
 mod stage;
 mod streams;
+mod memory;
+mod stage;
+mod tower_layers;
 mod ui;
