@@ -18,6 +18,7 @@ mod running;
 mod stage;
 mod streams;
 mod memory;
+mod order;
 mod stage;
 mod tower_layers;
 mod ui;

@@ -13,6 +13,7 @@ use tower::timeout::error::Elapsed;
 use tower::{ServiceExt, service_fn};
 
 use super::*;
+use crate::layers::CatchPanicLayer;
 use crate::layers::testing::{Stage, failed};
 use crate::response::Body;
 
@@ -196,4 +197,24 @@ async fn the_parts_of_an_answer_are_counted_as_they_come() {
     assert_eq!(parts.count().await, 3);
     let expected = [pair("outcome=5xx", &[1.0]), pair("outcome=ok", &[2.0])];
     assert_eq!(values.of("reply_parts_total"), expected);
+}
+
+#[tokio::test]
+async fn a_panic_is_an_error_where_it_is_caught_inside_and_otherwise_a_drop() {
+    values!(values);
+    let broken = || {
+        service_fn(|_| async {
+            assert!(std::hint::black_box(false), "a secret");
+            Ok::<_, BoxError>(Response::new(""))
+        })
+    };
+    let ask = Stage::new().await.request(&[]).await;
+    let inside = MetricsLayer::new().layer(CatchPanicLayer::new().layer(broken()));
+    inside.oneshot(ask.clone()).await.expect("an answer");
+    assert_eq!(values.of("requests_total"), [pair("outcome=5xx", &[1.0])]);
+    let outside = CatchPanicLayer::new().layer(MetricsLayer::new().layer(broken()));
+    outside.oneshot(ask).await.expect("an answer");
+    let expected = [pair("outcome=5xx", &[1.0]), pair("outcome=dropped", &[1.0])];
+    assert_eq!(values.of("requests_total"), expected);
+    assert_eq!(values.of("requests_in_flight"), [pair("", &[0.0])]);
 }
