@@ -42,9 +42,9 @@
 
 mod answer;
 mod app;
+pub mod caller;
 mod core;
 mod discovery;
-pub mod caller;
 mod dispatch;
 mod endpoint;
 mod error;
@@ -52,11 +52,11 @@ mod extract;
 mod handle;
 mod handler;
 mod incoming;
+pub mod layers;
 mod limits;
 mod oneshot;
 mod params;
 mod pattern;
-pub mod layers;
 mod place;
 mod raw;
 mod recover;

@@ -122,7 +122,6 @@ impl Response {
         })
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "the dispatcher sends parts next"))]
     pub(crate) fn into_parts(self) -> (Headers, Body, Option<ServiceError>) {
         (self.headers, self.body, self.error)
     }

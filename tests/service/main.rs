@@ -5,20 +5,19 @@
     reason = "what is served here panics on purpose, and so do helpers that fail"
 )]
 
-mod discovering;
 mod callers;
+mod discovering;
 mod drain;
 mod failures;
 mod handlers;
 mod layers;
 mod limits;
+mod memory;
 mod oneshot;
+mod order;
 mod routing;
 mod running;
 mod stage;
 mod streams;
-mod memory;
-mod order;
-mod stage;
 mod tower_layers;
 mod ui;

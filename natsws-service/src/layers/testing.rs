@@ -40,6 +40,7 @@ impl Stage {
         Incoming::new(
             msg,
             Arc::new(Place {
+                handle: None,
                 client: Some(self.client.clone()),
                 service: "shop".to_owned(),
                 endpoint: "get".to_owned(),
