@@ -1,6 +1,5 @@
 //! How long an answer is waited for, across services.
 
-use std::future::Future;
 use std::time::Duration;
 
 use crate::header::Headers;
@@ -34,19 +33,10 @@ pub const TIMEOUT_HEADER: &str = "Request-Timeout";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
-tokio::task_local! {
-    static CURRENT: Deadline;
-}
-
 impl Deadline {
     /// So long from now.
     pub fn after(time: Duration) -> Self {
         Self(runtime::after(runtime::now(), time))
-    }
-
-    /// The deadline that the future which runs now is [within](Self::scope), if any.
-    pub fn current() -> Option<Self> {
-        CURRENT.try_get().ok()
     }
 
     /// What a received request says in its [`TIMEOUT_HEADER`], counted from now; `None` where it
@@ -69,21 +59,6 @@ impl Deadline {
     /// Whether it has passed.
     pub fn has_passed(self) -> bool {
         self.remaining().is_zero()
-    }
-
-    /// Calls a function within this deadline: [`current`](Self::current) is it meanwhile.
-    pub fn scope_sync<R>(self, run: impl FnOnce() -> R) -> R {
-        let earliest = Self::current().map_or(self, |outer| outer.min(self));
-        CURRENT.sync_scope(earliest, run)
-    }
-
-    /// Runs a future within this deadline: typed requests that it makes on its own task wait no
-    /// longer. The future itself is not ended.
-    ///
-    /// Within another deadline the earlier one holds. A task that the future spawns has none.
-    pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
-        let earliest = Self::current().map_or(self, |outer| outer.min(self));
-        CURRENT.scope(earliest, future)
     }
 }
 

@@ -41,7 +41,8 @@
 //!   token of a subject. [`Subject`], [`EncodeMessage`], [`DecodeMessage`] and [`Request`] are what
 //!   it implements, and what can be written by hand, as [`Message`] shows.
 //! - [`Filter`] narrows a subscription to some of a type's subjects, [`Client::request_many`] asks
-//!   for more than one reply, [`Deadline`] is how long anybody waits.
+//!   for more than one reply, [`Deadline`] is how long anybody waits, [`TraceContext`] the trace that
+//!   messages belong to.
 //! - [`codec`] has `Json`, `Text`, `MsgPack`, `Raw` and `Compressed`, and the traits for your own.
 //! - [`Connection`] is the layer below: subjects and bytes, events, drain.
 //! - [`ConnectOptions`] has every option with its default.
@@ -113,6 +114,7 @@ mod protocol;
 mod publish;
 mod request;
 mod runtime;
+mod scope;
 mod server_addr;
 mod service_error;
 mod session;
@@ -120,6 +122,7 @@ mod stats;
 mod status;
 mod subject;
 mod subscription;
+mod trace_context;
 mod transport;
 mod typed;
 
@@ -149,6 +152,7 @@ pub use stats::Stats;
 pub use status::Status;
 pub use subject::{MAX_SUBJECT_LEN, SubjectBuf, SubjectError, TokenFault, subject_matches};
 pub use subscription::{Stopper, Subscribe, SubscribeError, Subscription, SubscriptionError};
+pub use trace_context::{TRACEPARENT_HEADER, TRACESTATE_HEADER, TraceContext};
 pub use transport::{Phase, ProxyError, TransportError};
 pub use typed::{
     Call, CallFuture, Caller, DecodeError, DecodeMessage, DecodeOwned, EncodeMessage, Filter,

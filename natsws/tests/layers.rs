@@ -23,7 +23,7 @@ const ROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("grammar", &["protocol"]),
-    ("platform", &["runtime", "deadline", "auth"]),
+    ("platform", &["runtime", "deadline", "trace_context", "scope", "auth"]),
     ("session", &["session"]),
     ("transport", &["transport"]),
     ("life", &["options", "connect_error", "event", "drain", "driver"]),

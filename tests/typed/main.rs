@@ -8,6 +8,7 @@ mod hostile;
 mod injection;
 mod many;
 mod recorder;
+mod traces;
 
 use std::time::Duration;
 

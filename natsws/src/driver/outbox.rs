@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use crate::options::OutboxLimits;
 use crate::protocol::ServerInfo;
-use crate::protocol::encode::{PublishHead, Typed};
+use crate::protocol::encode::{PublishHead, Rare, Typed};
 use waiting::{Kind, Waiting};
 
 /// How many batches publishers may send themselves before the driver, which also reads, has its turn.
@@ -432,11 +432,12 @@ impl Inner {
         self.out_bytes += u64::from(size);
     }
 
-    /// A server without headers gets no content type and no timeout: nobody asked for them, and they
-    /// say nothing that must be known. How a payload is packed must be.
+    /// A server without headers gets no content type, timeout or trace: nobody asked for them, and
+    /// they say nothing that must be known. How a payload is packed must be.
     #[inline]
     fn understood<'h>(&self, head: &PublishHead<'h>) -> PublishHead<'h> {
-        let needed = |typed: &&Typed| self.headers || typed.content_encoding.is_some();
+        let is_packed = |rare: &Rare<'_>| rare.content_encoding.is_some();
+        let needed = |typed: &&Typed<'_>| self.headers || typed.rare.is_some_and(is_packed);
         PublishHead { typed: head.typed.filter(needed), ..*head }
     }
 

@@ -14,6 +14,8 @@ const CONTENT_TYPE: &[u8] = b"Content-Type: ";
 const CONTENT_ENCODING: &[u8] = b"Content-Encoding: ";
 const TIMEOUT: &[u8] = b"Request-Timeout: ";
 const TIMEOUT_END: &[u8] = b"ms\r\n";
+const TRACE_PARENT: &[u8] = b"traceparent: ";
+const TRACE_STATE: &[u8] = b"tracestate: ";
 
 /// Everything of a message that is published, but for its payload.
 #[derive(Debug, Clone, Copy)]
@@ -21,18 +23,54 @@ pub(crate) struct PublishHead<'a> {
     pub(crate) subject: &'a str,
     pub(crate) reply: Option<Reply<'a>>,
     pub(crate) headers: &'a Headers,
-    /// A `Content-Type` header besides those in `headers`.
-    pub(crate) typed: Option<&'a Typed>,
+    /// Headers besides those in `headers`.
+    pub(crate) typed: Option<&'a Typed<'a>>,
 }
 
 /// The headers of typed messages, which are written without being made first.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Typed {
+pub(crate) struct Typed<'a> {
     pub(crate) content_type: Option<&'static str>,
-    /// How the payload is packed, where it is.
-    pub(crate) content_encoding: Option<&'static str>,
     /// How long the reply is waited for.
     pub(crate) timeout: Option<Millis>,
+    pub(crate) rare: Option<&'a Rare<'a>>,
+}
+
+/// Headers that most typed messages do not have, and are not to pay for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rare<'a> {
+    /// How the payload is packed, where it is.
+    pub(crate) content_encoding: Option<&'static str>,
+    /// The trace that the message belongs to.
+    pub(crate) trace_parent: Option<[u8; 55]>,
+    pub(crate) trace_state: Option<&'a str>,
+}
+
+impl Rare<'_> {
+    /// Names with their values.
+    fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let line = |name, value: Option<_>| value.map(|value| (name, value));
+        let lines: [Option<(&[u8], &[u8])>; 3] = [
+            line(CONTENT_ENCODING, self.content_encoding.map(str::as_bytes)),
+            line(TRACE_PARENT, self.trace_parent.as_ref().map(<[u8; 55]>::as_slice)),
+            line(TRACE_STATE, self.trace_state.map(str::as_bytes)),
+        ];
+        lines.into_iter().flatten()
+    }
+
+    #[cold]
+    fn len(&self) -> usize {
+        self.lines().map(|(name, value)| name.len() + value.len() + CRLF.len()).sum()
+    }
+
+    #[cold]
+    fn write(&self, out: &mut Vec<u8>) {
+        for (name, value) in self.lines() {
+            out.extend_from_slice(name);
+            out.extend_from_slice(value);
+            out.extend_from_slice(CRLF);
+        }
+    }
 }
 
 /// A number of milliseconds as text.
@@ -64,7 +102,7 @@ impl Millis {
     }
 }
 
-impl Typed {
+impl Typed<'_> {
     /// The bytes of all lines.
     #[inline]
     fn len(&self) -> usize {
@@ -72,8 +110,8 @@ impl Typed {
         if let Some(kind) = self.content_type {
             len += CONTENT_TYPE.len() + kind.len() + CRLF.len();
         }
-        if let Some(encoding) = self.content_encoding {
-            len += CONTENT_ENCODING.len() + encoding.len() + CRLF.len();
+        if let Some(rare) = self.rare {
+            len += rare.len();
         }
         if let Some(timeout) = &self.timeout {
             len += TIMEOUT.len() + timeout.as_slice().len() + TIMEOUT_END.len();
@@ -88,10 +126,8 @@ impl Typed {
             out.extend_from_slice(kind.as_bytes());
             out.extend_from_slice(CRLF);
         }
-        if let Some(encoding) = self.content_encoding {
-            out.extend_from_slice(CONTENT_ENCODING);
-            out.extend_from_slice(encoding.as_bytes());
-            out.extend_from_slice(CRLF);
+        if let Some(rare) = self.rare {
+            rare.write(out);
         }
         if let Some(timeout) = &self.timeout {
             out.extend_from_slice(TIMEOUT);
@@ -164,11 +200,10 @@ impl PublishHead<'_> {
     /// The header block as it travels; empty where there is none.
     pub(crate) fn header_block(&self) -> Vec<u8> {
         let len = self.headers_len();
-        let mut block = Vec::with_capacity(len);
-        if len != 0 {
-            self.write_headers(&mut block);
-        }
-        block
+        let mut out = Vec::new();
+        // What every message takes is not to be made larger for this.
+        self.write(&mut out, len, 0, 0);
+        out.split_off(out.len().saturating_sub(len))
     }
 
     fn write_headers(&self, out: &mut Vec<u8>) {
@@ -358,16 +393,33 @@ mod tests {
             "HPUB s 31 33\r\nNATS/1.0\r\nContent-Type: x/y\r\n\r\nhi\r\n"
         );
         for (millis, digits) in [(0, "0"), (1500, "1500"), (u64::MAX, "18446744073709551615")] {
+            let rare = Rare { content_encoding: Some("z"), ..Rare::default() };
             let all = Typed {
                 content_type: None,
-                content_encoding: Some("z"),
                 timeout: Some(Millis::new(Duration::from_millis(millis))),
+                rare: Some(&rare),
             };
             let bare = PublishHead { typed: Some(&all), ..bare };
             let block =
                 format!("NATS/1.0\r\nContent-Encoding: z\r\nRequest-Timeout: {digits}ms\r\n\r\n");
             let (head, all) = (block.len(), block.len() + 2);
             assert_eq!(published(&bare, "hi"), format!("HPUB s {head} {all}\r\n{block}hi\r\n"));
+        }
+    }
+
+    #[test]
+    fn a_trace_is_one_header_or_two() {
+        let headers = Headers::new();
+        for (state, line) in [(None, ""), (Some("a=1"), "tracestate: a=1\r\n")] {
+            let rare =
+                Rare { trace_parent: Some([b'7'; 55]), trace_state: state, ..Rare::default() };
+            let typed = Typed { rare: Some(&rare), ..Typed::default() };
+            let head =
+                PublishHead { subject: "s", reply: None, headers: &headers, typed: Some(&typed) };
+            let parent = "7".repeat(55);
+            let block = format!("NATS/1.0\r\ntraceparent: {parent}\r\n{line}\r\n");
+            let (len, all) = (block.len(), block.len() + 2);
+            assert_eq!(published(&head, "hi"), format!("HPUB s {len} {all}\r\n{block}hi\r\n"));
         }
     }
 

@@ -18,6 +18,7 @@ use crate::driver::Body;
 use crate::header::Headers;
 use crate::msg::Msg;
 use crate::request::{Exchange, ReplyTo, RequestError};
+use crate::scope::Scope;
 use crate::service_error::ServiceError;
 
 /// A reply with the message that it came in: [`headers`](Received::headers), and by `Deref` the
@@ -78,14 +79,16 @@ impl<'s, M: Request, B: Borrow<M>, C: Borrow<Connection>> Call<'s, M, B, C> {
         if self.exchange.is_sent() {
             return self.exchange.poll_reply(cx.waker());
         }
+        let scope = Scope::current();
         if self.exchange.is_new() {
-            self.begin()?;
+            self.begin(scope.deadline)?;
         }
         let envelope = Envelope {
             subject: self.subject,
             reply: None,
             headers: &self.headers,
             timeout: Some(self.exchange.timeout()),
+            trace: scope.trace.as_ref(),
         };
         let exchange = &mut self.exchange;
         let sent = encoded(self.message.borrow(), &envelope, |head, payload| {
@@ -99,13 +102,13 @@ impl<'s, M: Request, B: Borrow<M>, C: Borrow<Connection>> Call<'s, M, B, C> {
     }
 
     /// What is to be done once, before anything is sent.
-    fn begin(&mut self) -> Result<(), RequestError<M::Error>> {
+    fn begin(&mut self, deadline: Option<Deadline>) -> Result<(), RequestError<M::Error>> {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
         self.exchange.check_reply()?;
         // Nobody waits for this one longer than for the request that it is made for.
-        if let Some(deadline) = Deadline::current() {
+        if let Some(deadline) = deadline {
             let after = deadline.remaining();
             if after.is_zero() {
                 return Err(RequestError::TimedOut { after: Duration::ZERO });

@@ -8,18 +8,25 @@ use crate::deadline::Deadline;
 use crate::header::Headers;
 use crate::msg::Msg;
 use crate::request::RequestError;
+use crate::scope::Scope;
 
 /// Nobody listens there.
 const REPLY: &str = "_INBOX.local";
 
 /// The message that a service would receive for this request.
 pub(crate) fn local_request<M: Request>(message: &M) -> Result<Msg, RequestError<M::Error>> {
-    let timeout = Deadline::current().map(Deadline::remaining);
+    let scope = Scope::current();
+    let timeout = scope.deadline.map(Deadline::remaining);
     if timeout.is_some_and(|left| left.is_zero()) {
         return Err(RequestError::TimedOut { after: Duration::ZERO });
     }
-    let headers = &Headers::new();
-    let envelope = Envelope { subject: None, reply: Some(REPLY), headers, timeout };
+    let envelope = Envelope {
+        subject: None,
+        reply: Some(REPLY),
+        headers: &Headers::new(),
+        timeout,
+        trace: scope.trace.as_ref(),
+    };
     match encoded(message, &envelope, Msg::from_head) {
         Ok(msg) => Ok(msg?),
         Err(Fault::Subject(error)) => Err(error.into()),

@@ -17,6 +17,7 @@ use crate::deadline::Deadline;
 use crate::driver::Body;
 use crate::header::Headers;
 use crate::request::{Opening, ReplyStream, RequestError};
+use crate::scope::Scope;
 use crate::session::Replies;
 
 /// A typed request for many replies that is about to be made: `.await` it, or say more first.
@@ -85,12 +86,11 @@ impl<'a, M: Request> RequestManyMessage<'a, M> {
     }
 
     /// What is to be done once, before anything is sent.
-    fn begin(&mut self) -> Result<(), RequestError<M::Error>> {
+    fn begin(&mut self, deadline: Option<Deadline>) -> Result<(), RequestError<M::Error>> {
         if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
         let timeout = self.opening.timeout();
-        let deadline = Deadline::current();
         let left = deadline.map(Deadline::remaining);
         if left.is_some_and(|left| left.is_zero()) {
             return Err(RequestError::TimedOut { after: Duration::ZERO });
@@ -113,15 +113,21 @@ impl<M: Request> Future for RequestManyMessage<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let scope = Scope::current();
         if this.opening.is_new() {
-            if let Err(fault) = this.begin() {
+            if let Err(fault) = this.begin(scope.deadline) {
                 // Polled again, it must not send what was refused.
                 this.opening.give_up();
                 return Poll::Ready(Err(fault));
             }
         }
-        let headers = &this.headers;
-        let envelope = Envelope { subject: None, reply: None, headers, timeout: this.told };
+        let envelope = Envelope {
+            subject: None,
+            reply: None,
+            headers: &this.headers,
+            timeout: this.told,
+            trace: scope.trace.as_ref(),
+        };
         let opening = &mut this.opening;
         let sent = encoded(this.message, &envelope, |head, payload| {
             opening.poll(head, Body::Borrowed(payload), cx.waker())

@@ -10,6 +10,7 @@ use crate::driver::Body;
 use crate::header::Headers;
 use crate::publish::PublishError;
 use crate::subject::check_subject;
+use crate::trace_context::TraceContext;
 
 /// A typed message that is about to be published: `.await` it, or add headers first.
 ///
@@ -95,11 +96,13 @@ impl<M: EncodeMessage> Future for PublishMessageFuture<'_, M> {
         if let Some(reply) = publish.reply {
             check_subject(reply).map_err(PublishError::Reply)?;
         }
+        let trace = TraceContext::current();
         let envelope = Envelope {
             subject: publish.subject,
             reply: publish.reply,
             headers: &publish.headers,
             timeout: None,
+            trace: trace.as_ref(),
         };
         let shared = publish.connection.shared();
         // Where it has to wait for room it is encoded again: that is rare, and keeping the encoded

@@ -10,8 +10,9 @@ use super::writer::SubjectWriter;
 use crate::codec::CodecError;
 use crate::deadline::TIMEOUT_HEADER;
 use crate::header::Headers;
-use crate::protocol::encode::{Millis, PublishHead, Reply, Typed};
+use crate::protocol::encode::{Millis, PublishHead, Rare, Reply, Typed};
 use crate::subject::{SubjectError, check_subject};
+use crate::trace_context::{TRACEPARENT_HEADER, TRACESTATE_HEADER, TraceContext};
 
 #[derive(Default)]
 struct Scratch {
@@ -34,6 +35,8 @@ pub(super) struct Envelope<'a> {
     pub(super) headers: &'a Headers,
     /// How long the reply is waited for.
     pub(super) timeout: Option<Duration>,
+    /// The trace that it belongs to.
+    pub(super) trace: Option<&'a TraceContext>,
 }
 
 /// What keeps a message from being encoded.
@@ -66,10 +69,12 @@ pub(super) fn encoded<M: EncodeMessage, T>(
     let headers = envelope.headers;
     // What the user says of the message goes before what its type says.
     let unsaid = |name| headers.is_empty() || !headers.contains(name);
+    let encoding = message.content_encoding().filter(|_| unsaid("Content-Encoding"));
+    let rare = (encoding.is_some() || envelope.trace.is_some()).then(|| rare(encoding, envelope));
     let typed = Typed {
         content_type: unsaid("Content-Type").then(|| message.content_type()),
-        content_encoding: message.content_encoding().filter(|_| unsaid("Content-Encoding")),
         timeout: envelope.timeout.filter(|_| unsaid(TIMEOUT_HEADER)).map(Millis::new),
+        rare: rare.as_ref(),
     };
     let head = PublishHead {
         subject,
@@ -82,4 +87,17 @@ pub(super) fn encoded<M: EncodeMessage, T>(
         SCRATCH.set(Some(scratch));
     }
     Ok(result)
+}
+
+/// What few messages say. Whoever names a trace among the headers names it whole.
+#[cold]
+fn rare<'e>(content_encoding: Option<&'static str>, envelope: &Envelope<'e>) -> Rare<'e> {
+    let headers = envelope.headers;
+    let unsaid = |name| headers.is_empty() || headers.get_ignore_case(name).is_none();
+    let trace = envelope.trace.filter(|_| unsaid(TRACEPARENT_HEADER));
+    Rare {
+        content_encoding,
+        trace_parent: trace.map(TraceContext::to_text),
+        trace_state: trace.and_then(TraceContext::tracestate).filter(|_| unsaid(TRACESTATE_HEADER)),
+    }
 }
