@@ -322,11 +322,14 @@ impl<C: Borrow<Connection>> Exchange<C> {
         step
     }
 
-    fn cancel(&mut self) {
-        if let Some(token) = self.token.take() {
-            let shared = self.connection.borrow().shared();
-            shared.with_session(|session, effects| session.cancel(token, effects));
-        }
+    /// Gives the request up, and says whether it had no outcome yet.
+    fn cancel(&mut self) -> bool {
+        let Some(token) = self.token.take() else { return false };
+        self.connection.borrow().shared().with_session(|session, effects| {
+            let is_waiting = session.is_waiting(token);
+            session.cancel(token, effects);
+            is_waiting
+        })
     }
 }
 

@@ -90,6 +90,63 @@ everywhere! {
         assert_eq!(rest(&mut none.await.expect("sent")).await, ["0"]);
     }
 
+    async fn who_sends_in_parts_is_told_when_no_more_are_wanted(target: Target) {
+        let (_place, nc, service) = start(target).await;
+        let mut asked = service.subscribe("stream").await.expect("subscribed");
+        // Read or not, the last reply that came counts.
+        for read in [0, 1, 2] {
+            let ask = nc.request_many("stream", "").timeout(LONG);
+            let mut replies = ask.await.expect("sent");
+            let asked = next(&mut asked).await;
+            let inbox = service.new_inbox();
+            let mut stop = service.subscribe(&*inbox).await.expect("subscribed");
+            for (part, reply) in [("1", "nobody"), ("2", &*inbox)] {
+                asked.respond(part).reply(reply).await.expect("answered");
+            }
+            service.flush().await.expect("flushed");
+            nc.flush().await.expect("flushed");
+            for _ in 0..read {
+                within("a reply", replies.next()).await.expect("one").expect("a reply");
+            }
+            drop(replies);
+            let told = next(&mut stop).await;
+            assert_eq!((told.payload(), told.reply()), (&b""[..], None));
+            assert!(told.headers().is_empty());
+            nc.flush().await.expect("flushed");
+            service.flush().await.expect("flushed");
+            assert_eq!(stop.received(), 1);
+        }
+    }
+
+    async fn nobody_is_told_of_a_stream_that_has_ended_or_that_names_nobody(target: Target) {
+        let (_place, nc, service) = start(target).await;
+        let mut asked = service.subscribe("stream").await.expect("subscribed");
+        let mut told = service.subscribe("stop.>").await.expect("subscribed");
+        let mut own = service.subscribe("$OWN.>").await.expect("subscribed");
+        for (count, last) in [(2, Some("stop.2")), (3, None), (3, Some("$OWN.x"))] {
+            for read in [0, 2] {
+                let ask = nc.request_many("stream", "").replies(Replies::Count(count)).timeout(LONG);
+                let mut replies = ask.await.expect("sent");
+                let asked = next(&mut asked).await;
+                asked.respond("1").reply("stop.1").await.expect("answered");
+                match last {
+                    Some(last) => asked.respond("2").reply(last).await.expect("answered"),
+                    None => asked.respond("2").await.expect("answered"),
+                }
+                service.flush().await.expect("flushed");
+                nc.flush().await.expect("flushed");
+                for _ in 0..read {
+                    within("a reply", replies.next()).await.expect("one").expect("a reply");
+                }
+                drop(replies);
+            }
+        }
+        nc.publish("stop.mark", "").await.expect("published");
+        nc.publish("$OWN.mark", "").await.expect("published");
+        assert_eq!(next(&mut told).await.subject(), "stop.mark");
+        assert_eq!(next(&mut own).await.subject(), "$OWN.mark");
+    }
+
     async fn a_pause_that_is_too_long_ends_a_stall(target: Target) {
         let (place, nc, _service) = start(target).await;
         let before = subscriptions(&place, &nc).await;

@@ -12,6 +12,7 @@ use std::task::{Poll, Waker};
 
 use bytes::Bytes;
 
+use crate::header::Headers;
 use crate::options::OutboxLimits;
 use crate::protocol::ServerInfo;
 use crate::protocol::encode::{PublishHead, Rare, Typed};
@@ -175,6 +176,22 @@ impl Outbox {
         let fills_batch = !was_batch && inner.waiting.is_batch() && inner.lent < LENT;
         wake(inner);
         Poll::Ready(Ok(Accepted { fills_batch }))
+    }
+
+    /// Appends an empty message without headers where it need not wait, and leaves it out where it
+    /// would: who offers it does not ask what becomes of it.
+    pub(crate) fn offer(&self, subject: &str) {
+        let mut inner = self.lock();
+        if inner.gate != Gate::Connected || inner.is_full() {
+            return;
+        }
+        let (headers, body) = (Headers::new(), Body::Borrowed(b""));
+        let Ok(size) = inner.accept(0, body) else { return };
+        inner.accepted += 1;
+        inner.count(size);
+        let head = PublishHead { subject, reply: None, headers: &headers, typed: None };
+        inner.waiting.push(&head, 0, body, Kind::Message { size, headers: false });
+        wake(inner);
     }
 
     /// Appends a request behind the control operations that it needs. Those go out in any case; the

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::str;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use futures_core::Stream;
 use super::{Exchange, ReplyTo, RequestError};
 use crate::connection::Connection;
 use crate::deadline::Deadline;
+use crate::delivery::Delivery;
 use crate::driver::Body;
 use crate::header::Headers;
 use crate::msg::Msg;
@@ -188,8 +190,14 @@ impl Future for RequestMany<'_> {
     }
 }
 
-/// The replies to one request, as they come. Dropping it early tells the server at once that no
-/// more are wanted.
+/// The replies to one request, as they come.
+///
+/// Dropping it early tells the server at once that no more are wanted. Where the last reply that came
+/// has a reply subject, it tells whoever sent that as well, by an empty message to it, so that a
+/// service which answers in parts can stop. Subjects that begin with `$` are the server's own, and
+/// are not told. Nor is anybody while there is no connection or much waits to be sent; a service
+/// hears of that from the server, which says "no responders" to each further reply that has a reply
+/// subject. A stream that has ended by itself tells nobody anything.
 ///
 /// It ends by what [`Replies`] says. An end by time is an end like any other, also where nothing
 /// came; [`is_complete`](Self::is_complete) tells the two apart.
@@ -207,6 +215,8 @@ pub struct ReplyStream {
     queue: Arc<Queue>,
     /// Taken from the queue and not yet read.
     local: Taken,
+    /// The reply subject of the reply that came last; empty where it has none.
+    replier: String,
     over: bool,
     complete: bool,
 }
@@ -215,7 +225,20 @@ impl ReplyStream {
     fn new(exchange: Exchange<Connection>) -> Option<Self> {
         let ReplyTo::Many(collect) = &exchange.reply_to else { return None };
         let queue = Arc::clone(&collect.queue);
-        Some(Self { exchange, queue, local: Taken::default(), over: false, complete: false })
+        Some(Self {
+            exchange,
+            queue,
+            local: Taken::default(),
+            replier: String::new(),
+            over: false,
+            complete: false,
+        })
+    }
+
+    fn came(&mut self, delivery: &Delivery) {
+        self.replier.clear();
+        let replier = delivery.reply().and_then(|reply| str::from_utf8(reply).ok());
+        self.replier.push_str(replier.unwrap_or_default());
     }
 
     /// The next reply; `None` when there will be no more.
@@ -248,6 +271,7 @@ impl ReplyStream {
         while let Some(item) = ready!(self.local.poll_next(&self.queue, cx)) {
             match item {
                 Item::Delivery(delivery) => {
+                    self.came(&delivery);
                     return Poll::Ready(Some(self.exchange.received(delivery)));
                 }
                 Item::Lagged { dropped } => {
@@ -264,6 +288,26 @@ impl ReplyStream {
             Outcome::Complete | Outcome::TimedOut => None,
             other => Some(self.exchange.finish(other)),
         })
+    }
+}
+
+impl Drop for ReplyStream {
+    fn drop(&mut self) {
+        // From here on nothing comes any more, so that what waits has an end.
+        if !self.exchange.cancel() {
+            return;
+        }
+        let cx = &mut Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(item)) = self.local.poll_next(&self.queue, cx) {
+            if let Item::Delivery(delivery) = item {
+                self.came(&delivery);
+            }
+        }
+        // An empty message to the server may mean something: to JetStream it acknowledges.
+        if self.replier.starts_with('$') || check_subject(&self.replier).is_err() {
+            return;
+        }
+        self.exchange.connection.shared().outbox.offer(&self.replier);
     }
 }
 

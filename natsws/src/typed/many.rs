@@ -151,8 +151,13 @@ impl<M: Request> fmt::Debug for RequestManyMessage<'_, M> {
     }
 }
 
-/// The replies to one typed request, as they come. Dropping it early tells the server at once that
-/// no more are wanted.
+/// The replies to one typed request, as they come.
+///
+/// Dropping it early tells the server at once that no more are wanted. Where the last reply that came
+/// has a reply subject, it tells whoever sent that as well, by an empty message to it, so that a
+/// service which answers in parts can stop. [`ReplyStream`] says when that is left out; the server
+/// then tells the service, as soon as it sends the next part. A stream that has ended by itself tells
+/// nobody anything.
 ///
 /// It ends by what [`Replies`] says, and by the mark that a service sends behind the last reply,
 /// which [`is_end_of_replies`](crate::is_end_of_replies) knows and which is no item. An end by time

@@ -1,5 +1,4 @@
 use super::*;
-use crate::header::Headers;
 use crate::protocol::encode;
 use crate::protocol::encode::Reply;
 
@@ -228,4 +227,20 @@ fn a_driver_that_finds_nothing_has_had_its_turn() {
         assert!(outbox.poll_take(Waker::noop(), &mut chunks, None).is_pending());
     }
     assert_eq!(chunks.len(), 300);
+}
+
+#[test]
+fn what_is_offered_is_left_out_where_it_would_wait() {
+    let outbox = outbox(false);
+    outbox.offer("o");
+    assert_eq!((outbox.accepted(), outbox.unsent()), (0, 0));
+    assert_eq!(outbox.connected(&info(), Vec::new(), |_| true), Misfits::default());
+    outbox.offer("o");
+    assert_eq!(taken(&outbox), "PUB o 0\r\n\r\n");
+    assert!(publish(&outbox, &[b'x'; 100]).is_ready());
+    outbox.offer("o");
+    assert_eq!((outbox.accepted(), outbox.unsent()), (2, 1));
+    outbox.close();
+    outbox.offer("o");
+    assert_eq!(outbox.accepted(), 2);
 }
