@@ -93,17 +93,6 @@ impl Retry {
         self
     }
 
-    fn may_help<E>(&self, error: &RequestError<E>, is_idempotent: bool) -> bool {
-        match error {
-            RequestError::NoResponders | RequestError::Disconnected { maybe_delivered: false } => {
-                true
-            }
-            RequestError::TimedOut { .. } | RequestError::Disconnected { .. } => is_idempotent,
-            RequestError::Service(error) => is_idempotent && error.code() == 503,
-            _ => false,
-        }
-    }
-
     /// The wait before the next attempt.
     fn next_wait(&mut self) -> Duration {
         let wait = self.wait;
@@ -112,8 +101,19 @@ impl Retry {
     }
 }
 
+/// Whether another attempt may come to something else, and does no harm.
+fn may_help<E>(error: &RequestError<E>, is_idempotent: bool) -> bool {
+    match error {
+        RequestError::NoResponders | RequestError::Disconnected { maybe_delivered: false } => true,
+        RequestError::TimedOut { .. } | RequestError::Disconnected { .. } => is_idempotent,
+        RequestError::Service(error) => is_idempotent && error.code() == 503,
+        _ => false,
+    }
+}
+
 /// Whether a type says of itself that it does no harm where its requests are run more than once.
 /// No type can say so yet.
+#[expect(clippy::extra_unused_type_parameters, reason = "a type will say it as a constant")]
 fn is_idempotent<M: Request>() -> bool {
     false
 }
@@ -126,15 +126,12 @@ impl<M: Request + Clone> Policy<M, M::Reply, RequestError<M::Error>> for Retry {
         _request: &mut M,
         result: &mut Result<M::Reply, RequestError<M::Error>>,
     ) -> Option<Sleep> {
-        let error = match result {
-            Ok(_) => {
-                self.budget.deposit();
-                return None;
-            }
-            Err(error) => error,
+        let Err(error) = result else {
+            self.budget.deposit();
+            return None;
         };
         let is_idempotent = self.idempotent || is_idempotent::<M>();
-        if self.left == 0 || !self.may_help(error, is_idempotent) {
+        if self.left == 0 || !may_help(error, is_idempotent) {
             return None;
         }
         let wait = self.next_wait();
@@ -203,7 +200,7 @@ mod tests {
         ];
         for (error, plain, idempotent) in cases {
             let text = format!("{error:?}");
-            let again = Retry::new(2).may_help(&error, false);
+            let again = may_help(&error, false);
             let repeated = wait(&mut Retry::new(2).idempotent(), error).is_some();
             assert_eq!((again, repeated), (plain, idempotent), "{text}");
         }

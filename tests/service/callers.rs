@@ -121,9 +121,9 @@ async fn a_lost_connection_is_waited_through_where_that_does_no_harm() {
     for (policy, runs_made) in [(Retry::new(20), 1), (Retry::new(20).idempotent(), 2)] {
         let begun = Arc::new(Semaphore::new(0));
         let app = Router::new("tasks", "1.0.0").endpoint(run);
-        let (runs, begin) = (Runs::default(), Arc::clone(&begun));
+        let (runs, started) = (Runs::default(), Arc::clone(&begun));
         let app = app.layer(from_fn(async move |incoming: Incoming, next: Next| {
-            begin.add_permits(1);
+            started.add_permits(1);
             next.run(incoming).await
         }));
         let memory = Memory::with(app.with_state(Arc::clone(&runs))).await;

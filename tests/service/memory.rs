@@ -62,3 +62,9 @@ impl Memory {
         msgs.into_iter().filter(|msg| msg.subject() == subject).collect()
     }
 }
+
+/// What a handler does that takes its time.
+#[expect(clippy::disallowed_methods, reason = "the clock of these tests stands still")]
+pub(crate) async fn takes(time: Duration) {
+    tokio::time::sleep(time).await;
+}

@@ -14,7 +14,7 @@ use tower::limit::ConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
 use tower::timeout::TimeoutLayer;
 
-use crate::memory::Memory;
+use crate::memory::{Memory, takes};
 
 /// Something to do, and what becomes of it.
 #[derive(Debug, Serialize, Deserialize, Subject)]
@@ -39,7 +39,7 @@ impl Drop for Bomb {
 async fn run(State(runs): State<Runs>, ask: Do) -> Result<u64, ServiceError> {
     let run = runs.fetch_add(1, Ordering::Relaxed) + 1;
     match ask.how.as_str() {
-        "slow" if run == 1 => tokio::time::sleep(SECOND).await,
+        "slow" if run == 1 => takes(SECOND).await,
         "fail" => return Err(ServiceError::new(500, "a secret")),
         "refuse" => return Err(ServiceError::new(404, "there is none")),
         "panic" => panic!("a secret"),

@@ -22,7 +22,7 @@ use tower::util::{
 };
 use tower::{ServiceBuilder, ServiceExt};
 
-use crate::memory::Memory;
+use crate::memory::{Memory, takes};
 
 /// Counts how often it is asked, and answers with the number.
 #[derive(Debug, Serialize, Deserialize, Subject)]
@@ -37,7 +37,7 @@ type Runs = Arc<AtomicU64>;
 async fn count(State(runs): State<Runs>, ask: Count) -> Result<u64, ServiceError> {
     let run = runs.fetch_add(1, Ordering::Relaxed) + 1;
     match ask.how.as_str() {
-        "slow" => tokio::time::sleep(Duration::from_secs(1)).await,
+        "slow" => takes(Duration::from_secs(1)).await,
         "fail" => return Err(ServiceError::new(500, "no")),
         "third" if run < 3 => return Err(ServiceError::new(500, "not yet")),
         _ => {}
@@ -122,7 +122,7 @@ async fn a_filter_answers_instead_of_the_endpoint() {
 #[tokio::test(start_paused = true)]
 async fn a_filter_that_waits_goes_over_a_buffer() {
     let look = |incoming: Incoming| async {
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        takes(Duration::from_millis(10)).await;
         named(incoming).map_err(BoxError::from)
     };
     let stack = ServiceBuilder::new().layer(AsyncFilterLayer::new(look)).buffer(4).into_inner();

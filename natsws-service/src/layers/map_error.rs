@@ -198,7 +198,9 @@ mod tests {
         MapErrorLayer::new(|error| ServiceError::new(418, format!("was {}", error.code())))
     }
 
-    async fn through(layer: MapErrorLayer, result: Result<Response, BoxError>) -> Response {
+    type Answered = Result<Response, BoxError>;
+
+    async fn through(layer: MapErrorLayer, result: Answered) -> Response {
         let mut result = Some(result);
         let service = service_fn(move |_| ready(result.take().unwrap_or(Err("twice".into()))));
         let Ok(response) = layer.layer(service).oneshot(incoming(&[]).await).await;
@@ -207,7 +209,7 @@ mod tests {
 
     #[tokio::test]
     async fn error_replies_and_failures_of_layers_are_changed_and_answers_are_not() {
-        let cases: [(Result<Response, BoxError>, (u16, &str)); 5] = [
+        let cases: [(Answered, (u16, &str)); 5] = [
             (Ok(Response::new("well")), (0, "")),
             (Ok(failed(404, "gone")), (418, "was 404")),
             (Err(Elapsed::new().into()), (418, "was 408")),
