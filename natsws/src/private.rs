@@ -8,9 +8,8 @@ use crate::codec::Encoded;
 use crate::deadline::Deadline;
 use crate::msg::Msg;
 use crate::request::RequestError;
-use crate::subject::{self, SubjectError};
 use crate::scope::Scope;
-use crate::subject::SubjectError;
+use crate::subject::{self, SubjectError};
 use crate::trace_context::TraceContext;
 use crate::typed::{self, DecodeError, Request, Subject};
 

@@ -139,7 +139,7 @@ async fn endless(State(endless): State<Endless>, _: Forever) -> impl Stream<Item
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_stops_when_its_caller_drops_it_or_is_gone() {
-    for how in ["closed"] {
+    for how in ["dropped", "closed"] {
         for stage in [Stage::new().await, Stage::real()] {
             let (dropped, told) = oneshot::channel();
             let room = Arc::new(Semaphore::new(3));
