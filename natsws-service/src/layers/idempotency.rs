@@ -16,10 +16,12 @@ use tower_service::Service;
 use super::shared::Shared;
 use crate::incoming::Incoming;
 use crate::response::Response;
-use window::{Answer, Seen, Window};
+use window::{Answer, Limits, Seen, Window};
 
 /// How many answers are kept.
-const CAPACITY: usize = 10_000;
+const ANSWERS: usize = 10_000;
+/// How many bytes they may have together.
+const BYTES: usize = 64 * 1024 * 1024;
 /// The header that JetStream knows the same message by.
 const HEADER: &str = "Nats-Msg-Id";
 
@@ -37,9 +39,10 @@ const HEADER: &str = "Nats-Msg-Id";
 /// | an error of code 500 or more, 408 or 429, an error of a layer, or a request that was dropped | it runs |
 /// | an answer in parts, which come only once | 409 |
 ///
-/// An answer is kept, with its payload, for the window's length from when it was given, and then
-/// only while there are not [too many](Self::capacity). A request that runs is always known: no two
-/// with the same id run at once.
+/// An answer is kept, with its payload, for the window's length from when it was given, and only
+/// while there are not [too many](Self::capacity) or [too large](Self::max_bytes) ones. A request
+/// that runs is always known: no two with the same id run at once. Duplicates that wait count for
+/// the endpoint's [`concurrency`](crate::Endpoint::concurrency).
 ///
 /// Every endpoint that the layer goes around has a window of its own, since the same id means
 /// something else to another endpoint. So has every replica of a service: put what must not happen
@@ -68,21 +71,29 @@ const HEADER: &str = "Nats-Msg-Id";
 /// ```
 #[derive(Debug, Clone)]
 pub struct IdempotencyLayer {
-    window: Duration,
-    capacity: usize,
+    limits: Limits,
     header: Arc<str>,
 }
 
 impl IdempotencyLayer {
     /// Keeps answers for so long.
     pub fn new(window: Duration) -> Self {
-        Self { window, capacity: CAPACITY, header: HEADER.into() }
+        let limits = Limits { window, answers: ANSWERS, bytes: BYTES };
+        Self { limits, header: HEADER.into() }
     }
 
     /// How many answers each endpoint keeps; the oldest go first. Default: 10 000.
     #[must_use]
     pub fn capacity(mut self, answers: usize) -> Self {
-        self.capacity = answers;
+        self.limits.answers = answers;
+        self
+    }
+
+    /// How many bytes the answers may have that each endpoint keeps, with their ids; the oldest go
+    /// first, and one that is larger than that is not kept. Default: 64 MiB.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.limits.bytes = bytes;
         self
     }
 
@@ -101,7 +112,7 @@ impl<T: Service<Incoming>> Layer<T> for IdempotencyLayer {
     fn layer(&self, inner: T) -> Idempotent<T> {
         Idempotent {
             inner: Shared::new(inner),
-            window: Window::new(self.window, self.capacity),
+            window: Window::new(self.limits),
             header: Arc::clone(&self.header),
         }
     }

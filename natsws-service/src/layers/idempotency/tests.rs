@@ -140,6 +140,27 @@ async fn the_oldest_answers_go_when_there_are_too_many() {
 }
 
 #[tokio::test]
+async fn the_oldest_answers_go_when_they_are_too_large() {
+    // Subject, blank, id and answer.
+    let one = "orders.7.get".len() + 1 + 1 + 1;
+    for (bytes, expected) in [
+        (3 * one, ["1", "2", "3", "3", "2", "1", "3"]),
+        (3 * one - 1, ["1", "2", "3", "3", "2", "4", "3"]),
+        (2 * one, ["1", "2", "3", "3", "2", "4", "3"]),
+        (one - 1, ["1", "2", "3", "4", "5", "6", "7"]),
+    ] {
+        let layer = IdempotencyLayer::new(MINUTE).max_bytes(bytes);
+        let mut service = Counted::new(layer, |_| 0).await;
+        let mut answers = Vec::new();
+        for id in ["a", "b", "c", "c", "b", "a", "c"] {
+            answers.push(service.ask(&[("Nats-Msg-Id", id)]).await);
+            assert!(service.window.len() <= bytes / one);
+        }
+        assert_eq!(answers, expected, "{bytes}");
+    }
+}
+
+#[tokio::test]
 async fn duplicates_wait_for_the_one_that_runs() {
     let mut service = Counted::new(IdempotencyLayer::new(MINUTE).capacity(0), |_| 0).await;
     service.close();

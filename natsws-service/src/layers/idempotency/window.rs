@@ -16,13 +16,30 @@ type Key = Arc<str>;
 #[derive(Clone)]
 pub(super) struct Window(Arc<Mutex<Entries>>);
 
+/// How long answers are kept, and how many.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) window: Duration,
+    pub(super) answers: usize,
+    /// Subjects, ids, headers and payloads together.
+    pub(super) bytes: usize,
+}
+
 struct Entries {
-    length: Duration,
-    capacity: usize,
+    limits: Limits,
     known: HashMap<Key, Entry>,
     /// Those that were answered, the oldest first: one for each answer that is known, so that what
     /// is to be forgotten is always in front.
-    answered: VecDeque<(Instant, Key)>,
+    answered: VecDeque<Kept>,
+    /// What those take together.
+    bytes: usize,
+}
+
+/// A request that was answered.
+struct Kept {
+    at: Instant,
+    key: Key,
+    bytes: usize,
 }
 
 enum Entry {
@@ -41,6 +58,12 @@ pub(super) enum Answer {
 impl Answer {
     pub(super) fn of(response: &Response) -> Self {
         response.try_clone().map_or(Self::Parts, Self::Whole)
+    }
+
+    fn bytes(&self) -> usize {
+        let Self::Whole(response) = self else { return 0 };
+        let line = |(name, value): (&str, &str)| name.len() + value.len();
+        response.payload().len() + response.headers().iter().map(line).sum::<usize>()
     }
 
     fn again(&self) -> Self {
@@ -67,9 +90,9 @@ pub(super) struct Run {
 }
 
 impl Window {
-    pub(super) fn new(length: Duration, capacity: usize) -> Self {
+    pub(super) fn new(limits: Limits) -> Self {
         let (known, answered) = (HashMap::new(), VecDeque::new());
-        Self(Arc::new(Mutex::new(Entries { length, capacity, known, answered })))
+        Self(Arc::new(Mutex::new(Entries { limits, known, answered, bytes: 0 })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -107,6 +130,8 @@ impl Window {
     pub(super) fn len(&self) -> usize {
         let entries = self.lock();
         assert!(entries.answered.len() <= entries.known.len());
+        let bytes: usize = entries.answered.iter().map(|kept| kept.bytes).sum();
+        assert_eq!(bytes, entries.bytes);
         entries.known.len()
     }
 }
@@ -115,13 +140,15 @@ impl Entries {
     /// Forgets what is too old, and what is too much. Each answer is forgotten once, so it costs
     /// the same for each request.
     fn forget(&mut self, now: Instant) {
-        while let Some((at, _)) = self.answered.front() {
-            let is_old = now.saturating_duration_since(*at) >= self.length;
-            if !is_old && self.answered.len() <= self.capacity {
+        let Limits { window, answers, bytes } = self.limits;
+        while let Some(oldest) = self.answered.front() {
+            let is_old = now.saturating_duration_since(oldest.at) >= window;
+            if !is_old && self.answered.len() <= answers && self.bytes <= bytes {
                 return;
             }
-            if let Some((_, key)) = self.answered.pop_front() {
+            if let Some(Kept { key, bytes, .. }) = self.answered.pop_front() {
                 self.known.remove(&key);
+                self.bytes -= bytes;
             }
         }
     }
@@ -140,9 +167,11 @@ impl Drop for Run {
             entries.known.remove(&self.key);
             return;
         };
-        let now = Instant::now();
-        entries.known.insert(Arc::clone(&self.key), Entry::Answered(answer));
-        entries.answered.push_back((now, Arc::clone(&self.key)));
-        entries.forget(now);
+        let (at, key) = (Instant::now(), Arc::clone(&self.key));
+        let bytes = key.len() + answer.bytes();
+        entries.known.insert(Arc::clone(&key), Entry::Answered(answer));
+        entries.answered.push_back(Kept { at, key, bytes });
+        entries.bytes += bytes;
+        entries.forget(at);
     }
 }
