@@ -14,7 +14,8 @@
 //!
 //! # The order of layers
 //! The layer that is added last is the outermost: it sees a request first and its answer last. Those
-//! of an endpoint are inside of those of its router. This one gives each its place, from the
+//! of an endpoint are inside of those of its router. A `ServiceBuilder`, which may be added as one
+//! layer, is the other way round: it begins with the outermost. This is each in its place, from the
 //! innermost to the outermost:
 //!
 //! ```

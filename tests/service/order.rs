@@ -10,6 +10,7 @@ use natsws_service::layers::{
 };
 use natsws_service::{BoxError, Incoming, Response, Router, State};
 use serde::{Deserialize, Serialize};
+use tower::ServiceBuilder;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
 use tower::timeout::TimeoutLayer;
@@ -273,25 +274,44 @@ async fn an_answer_that_is_kept_goes_to_those_who_may_have_it_where_they_are_ask
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn all_of_them_in_the_order_that_is_recommended_do_what_each_does() {
-    let app = app()
+/// All of them in the order that is recommended, one by one and as one layer.
+fn both_ways() -> [Router<Runs>; 2] {
+    let deadline = || DeadlineLayer::new().at_most(HALF);
+    let one_by_one = app()
         .layer(ConcurrencyLimitLayer::new(8))
         .layer(LoadShedLayer::new())
         .layer(IdempotencyLayer::new(MINUTE))
         .layer(from_fn(authorise))
-        .layer(DeadlineLayer::new().at_most(HALF))
+        .layer(deadline())
         .layer(CatchPanicLayer::new())
         .layer(DeadLetterLayer::new("dead"))
         .layer(MapErrorLayer::redact());
-    let memory = serve(app).await;
-    assert_eq!(memory.ask("do.slow", &SEVEN).await, "408 the request took too long");
-    assert_eq!(memory.ask("do.slow", &SEVEN).await, "2");
-    assert_eq!(memory.ask("do.slow", &SEVEN).await, "2");
-    assert_eq!(memory.ask("do.well", &[("Name", "Eve")]).await, "403 not you");
-    assert_eq!(memory.ask("do.refuse", &[]).await, "404 there is none");
-    assert_eq!(memory.ask("do.fail", &[]).await, "500 the service failed");
-    assert_eq!(memory.ask("do.panic", &[]).await, "500 the service failed");
-    assert_eq!(memory.ask("do.well", &[]).await, "6");
-    assert_eq!(kept(&memory).await, ["500 a secret", "500 the service failed"]);
+    // A builder begins with the outermost.
+    let stack = ServiceBuilder::new()
+        .layer(MapErrorLayer::redact())
+        .layer(DeadLetterLayer::new("dead"))
+        .layer(CatchPanicLayer::new())
+        .layer(deadline())
+        .layer(from_fn(authorise))
+        .layer(IdempotencyLayer::new(MINUTE))
+        .load_shed()
+        .concurrency_limit(8)
+        .into_inner();
+    [one_by_one, app().layer(stack)]
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_of_them_in_the_order_that_is_recommended_do_what_each_does() {
+    for app in both_ways() {
+        let memory = serve(app).await;
+        assert_eq!(memory.ask("do.slow", &SEVEN).await, "408 the request took too long");
+        assert_eq!(memory.ask("do.slow", &SEVEN).await, "2");
+        assert_eq!(memory.ask("do.slow", &SEVEN).await, "2");
+        assert_eq!(memory.ask("do.well", &[("Name", "Eve")]).await, "403 not you");
+        assert_eq!(memory.ask("do.refuse", &[]).await, "404 there is none");
+        assert_eq!(memory.ask("do.fail", &[]).await, "500 the service failed");
+        assert_eq!(memory.ask("do.panic", &[]).await, "500 the service failed");
+        assert_eq!(memory.ask("do.well", &[]).await, "6");
+        assert_eq!(kept(&memory).await, ["500 a secret", "500 the service failed"]);
+    }
 }
