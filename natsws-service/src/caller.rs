@@ -111,13 +111,6 @@ fn may_help<E>(error: &RequestError<E>, is_idempotent: bool) -> bool {
     }
 }
 
-/// Whether a type says of itself that it does no harm where its requests are run more than once.
-/// No type can say so yet.
-#[expect(clippy::extra_unused_type_parameters, reason = "a type will say it as a constant")]
-fn is_idempotent<M: Request>() -> bool {
-    false
-}
-
 impl<M: Request + Clone> Policy<M, M::Reply, RequestError<M::Error>> for Retry {
     type Future = Sleep;
 
@@ -130,7 +123,7 @@ impl<M: Request + Clone> Policy<M, M::Reply, RequestError<M::Error>> for Retry {
             self.budget.deposit();
             return None;
         };
-        let is_idempotent = self.idempotent || is_idempotent::<M>();
+        let is_idempotent = self.idempotent || M::IDEMPOTENT;
         if self.left == 0 || !may_help(error, is_idempotent) {
             return None;
         }
