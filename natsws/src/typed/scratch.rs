@@ -70,11 +70,17 @@ pub(super) fn encoded<M: EncodeMessage, T>(
     // What the user says of the message goes before what its type says.
     let unsaid = |name| headers.is_empty() || !headers.contains(name);
     let encoding = message.content_encoding().filter(|_| unsaid("Content-Encoding"));
-    let rare = (encoding.is_some() || envelope.trace.is_some()).then(|| rare(encoding, envelope));
+    let said;
+    let rare = if encoding.is_some() || envelope.trace.is_some() {
+        said = rare(encoding, envelope);
+        Some(&said)
+    } else {
+        None
+    };
     let typed = Typed {
         content_type: unsaid("Content-Type").then(|| message.content_type()),
         timeout: envelope.timeout.filter(|_| unsaid(TIMEOUT_HEADER)).map(Millis::new),
-        rare: rare.as_ref(),
+        rare,
     };
     let head = PublishHead {
         subject,
