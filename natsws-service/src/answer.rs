@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use futures_util::{FutureExt, Stream, StreamExt};
-use natsws::{Client, Deadline, Headers, Msg, PublishError, ServiceError, Subscription};
+use natsws::{Client, Deadline, Headers, Msg, Publish, PublishError, ServiceError, Subscription};
 
 use crate::recover::{panicked, recover};
 use crate::response::{Body, Parts, Response};
@@ -86,46 +86,55 @@ pub(crate) async fn answer(msg: &Msg, client: Option<&Client>, response: Respons
     }
     let error = match body {
         Body::Whole(payload) => send(msg, &headers, &payload, None).await.or(error),
-        Body::Parts(parts) => send_parts(msg, client, &headers, parts).await,
+        Body::Parts(parts) => Box::pin(send_parts(msg, client, &headers, parts)).await,
     };
     Ended { error, unanswered }
 }
 
 /// Sends a reply. One that cannot be sent is an error reply, so that the caller need not wait.
+///
+/// What is rare is boxed here and above: the task of every request has room for all of it.
 async fn send(
     msg: &Msg,
     headers: &Headers,
     payload: &[u8],
     stop_at: Option<&str>,
 ) -> Option<ServiceError> {
-    let error = match publish(msg, headers, payload, stop_at).await {
-        Ok(()) => return None,
-        Err(PublishError::PayloadTooLarge { len, max }) => {
-            let text = format!("the reply has {len} bytes, the server accepts at most {max}");
-            ServiceError::new(413, text)
-        }
-        Err(error) => {
-            tracing::error!(%error, "a reply could not be sent");
-            return Some(ServiceError::new(500, "the reply could not be sent"));
-        }
+    let sent = match reply(msg, headers, payload, stop_at).try_send() {
+        Err(PublishError::WouldBlock) => Box::pin(reply(msg, headers, payload, stop_at)).await,
+        sent => sent,
     };
-    let instead = Response::error(&error);
-    if let Err(error) = publish(msg, instead.headers(), instead.payload(), None).await {
-        tracing::error!(%error, "an error reply could not be sent");
+    match sent {
+        Ok(()) => None,
+        Err(error) => Some(Box::pin(send_error(msg, error)).await),
     }
-    Some(error)
 }
 
-async fn publish(
-    msg: &Msg,
+/// Says that a reply could not be sent.
+async fn send_error(msg: &Msg, error: PublishError) -> ServiceError {
+    let PublishError::PayloadTooLarge { len, max } = error else {
+        tracing::error!(%error, "a reply could not be sent");
+        return ServiceError::new(500, "the reply could not be sent");
+    };
+    let text = format!("the reply has {len} bytes, the server accepts at most {max}");
+    let error = ServiceError::new(413, text);
+    let instead = Response::error(&error);
+    if let Err(error) = reply(msg, instead.headers(), instead.payload(), None).await {
+        tracing::error!(%error, "an error reply could not be sent");
+    }
+    error
+}
+
+fn reply<'a>(
+    msg: &'a Msg,
     headers: &Headers,
-    payload: &[u8],
-    stop_at: Option<&str>,
-) -> Result<(), PublishError> {
+    payload: &'a [u8],
+    stop_at: Option<&'a str>,
+) -> Publish<'a> {
     let reply = msg.respond(payload).headers(headers);
     match stop_at {
-        Some(inbox) => reply.reply(inbox).await,
-        None => reply.await,
+        Some(inbox) => reply.reply(inbox),
+        None => reply,
     }
 }
 

@@ -240,7 +240,9 @@ impl Dispatcher {
             Ok(()) => called(&mut self.route, incoming, deadline),
             Err(error) => Err(recover(&error)),
         };
-        self.running.spawn(key, async move {
+        self.running.spawn(key, |running| async move {
+            // Moved in, so that it goes when the task does, also where that never ran.
+            let _running = running;
             let ended = attend(msg, place.client.as_ref(), response, deadline).await;
             counts.ended(begun.elapsed(), &ended);
         });

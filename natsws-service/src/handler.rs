@@ -1,19 +1,19 @@
 //! Async functions as handlers.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use natsws::{DecodeOwned, Request, ServiceError};
 use tower_service::Service;
 
+use crate::error::BoxError;
 use crate::extract::Extract;
 use crate::incoming::Incoming;
 use crate::reply::IntoReply;
 use crate::response::Response;
+use crate::route::ResponseFuture;
 
 /// An async function that can be an endpoint: up to four extractors, and the request last.
 #[diagnostic::on_unimplemented(
@@ -133,10 +133,10 @@ where
     H::Future: Send + 'static,
 {
     type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Error = BoxError;
+    type Future = ResponseFuture;
 
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 

@@ -1,9 +1,7 @@
 //! Handlers of messages as they are: `.raw("admin.*", handler)`.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -12,11 +10,13 @@ use natsws::ServiceError;
 use tower_service::Service;
 
 use crate::endpoint::Untyped;
+use crate::error::BoxError;
 use crate::extract::Extract;
 use crate::handler::Handler;
 use crate::incoming::Incoming;
 use crate::reply::{IntoReply, Plain, Tried};
 use crate::response::Response;
+use crate::route::ResponseFuture;
 
 /// The arguments of a handler that takes messages as they are: up to five extractors.
 #[diagnostic::on_unimplemented(
@@ -73,10 +73,10 @@ where
     H::Future: Send + 'static,
 {
     type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Error = BoxError;
+    type Future = ResponseFuture;
 
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
     }
 

@@ -22,6 +22,9 @@ pub(crate) enum Body {
 /// The answers of a stream, each of which is sent by itself.
 pub(crate) type Parts = Pin<Box<dyn Stream<Item = Response> + Send>>;
 
+/// The room that a reply is given before it is encoded: enough for most, so that it need not grow.
+const FIRST: usize = 256;
+
 impl Response {
     /// An answer with this payload and no headers.
     pub fn new(payload: impl Into<Bytes>) -> Self {
@@ -42,7 +45,7 @@ impl Response {
 
     /// Encodes a reply, and says in its `Content-Type` how.
     pub(crate) fn encoded<C: Encoder<T>, T>(value: &T) -> Self {
-        let mut payload = BytesMut::new();
+        let mut payload = BytesMut::with_capacity(FIRST);
         match C::encode(value, &mut payload) {
             Ok(()) => {
                 let headers = content(C::CONTENT_TYPE, C::CONTENT_ENCODING);

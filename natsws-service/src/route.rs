@@ -48,7 +48,33 @@ where
     }
 }
 
+/// A service whose futures are boxed already.
+struct Boxed<T>(T);
+
+impl<T> Erased for Boxed<T>
+where
+    T: Service<Incoming, Response = Response, Error = BoxError, Future = ResponseFuture> + Send,
+{
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, incoming: Incoming) -> ResponseFuture {
+        self.0.call(incoming)
+    }
+}
+
 impl Route {
+    /// Of a service whose futures need not be boxed once more.
+    pub(crate) fn boxed<T>(service: T) -> Self
+    where
+        T: Service<Incoming, Response = Response, Error = BoxError, Future = ResponseFuture>
+            + Send
+            + 'static,
+    {
+        Self(Box::new(Boxed(service)))
+    }
+
     pub(crate) fn new<T>(service: T) -> Self
     where
         T: Service<Incoming, Response = Response> + Send + 'static,

@@ -126,7 +126,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         K: 'static,
     {
         let endpoint = Endpoint::typed(move |state| {
-            Route::new(HandlerService::<H, A, S, K>::new(handler, Arc::clone(state)))
+            Route::boxed(HandlerService::<H, A, S, K>::new(handler, Arc::clone(state)))
         });
         self.endpoints.push(more(endpoint).plan);
         self
@@ -157,7 +157,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         T::Error: Into<BoxError>,
         T::Future: Send + 'static,
     {
-        let route = move |_: &Arc<S>| Route::new(Typed::<M, T>::new(service));
+        let route = move |_: &Arc<S>| Route::boxed(Typed::<M, T>::new(service));
         self.endpoints.push(more(Endpoint::typed(route)).plan);
         self
     }
@@ -236,7 +236,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         K: 'static,
     {
         let endpoint = Endpoint::raw(subject, fallback, move |state| {
-            Route::new(RawService::<H, A, S, K>::new(handler, Arc::clone(state)))
+            Route::boxed(RawService::<H, A, S, K>::new(handler, Arc::clone(state)))
         });
         self.endpoints.push(more(endpoint).plan);
         self

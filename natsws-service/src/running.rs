@@ -30,7 +30,7 @@ struct Ended {
 }
 
 /// Says that a task has ended, however it did.
-struct Place {
+pub(crate) struct Place {
     at: usize,
     ended: Arc<Mutex<Ended>>,
 }
@@ -55,22 +55,17 @@ impl Running {
         self.tasks.len() - self.free.len()
     }
 
-    /// Starts a task. Its key comes back when it has ended.
-    pub(crate) fn spawn(
-        &mut self,
-        key: Option<u64>,
-        future: impl Future<Output = ()> + Send + 'static,
-    ) {
+    /// Starts a task, which holds its place until it has ended. Its key comes back then.
+    pub(crate) fn spawn<F>(&mut self, key: Option<u64>, task: impl FnOnce(Place) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let at = self.free.pop().unwrap_or_else(|| {
             self.tasks.push(None);
             self.tasks.len() - 1
         });
         let place = Place { at, ended: Arc::clone(&self.ended) };
-        let task = tokio::spawn(async move {
-            // Moved in, so that it goes when the task does, also where that never ran.
-            let _place = place;
-            future.await;
-        });
+        let task = tokio::spawn(task(place));
         if let Some(place) = self.tasks.get_mut(at) {
             *place = Some(Task { handle: task.abort_handle(), key });
         }
@@ -147,11 +142,17 @@ mod tests {
     async fn those_that_ended_make_room_however_they_did() {
         let mut running = Running::default();
         let (go, gone) = oneshot::channel::<()>();
-        running.spawn(Some(7), async move { drop(gone.await) });
-        running.spawn(Some(8), async { std::panic::resume_unwind(Box::new(())) });
-        running.spawn(None, async {});
+        running.spawn(Some(7), |place| async move {
+            let _place = place;
+            drop(gone.await);
+        });
+        running.spawn(Some(8), |place| async {
+            let _place = place;
+            std::panic::resume_unwind(Box::new(()))
+        });
+        running.spawn(None, |place| async { drop(place) });
         assert_eq!(left(&mut running, 1).await, [8]);
-        running.spawn(None, async {});
+        running.spawn(None, |place| async { drop(place) });
         assert_eq!(running.tasks.len(), 3, "places are used again");
         go.send(()).expect("it waits");
         assert_eq!(left(&mut running, 0).await, [7]);
@@ -161,7 +162,8 @@ mod tests {
     async fn those_that_are_left_are_given_up() {
         let mut running = Running::default();
         let (dropped, told) = oneshot::channel::<()>();
-        running.spawn(None, async move {
+        running.spawn(None, |place| async move {
+            let _place = place;
             pending::<()>().await;
             drop(dropped);
         });
