@@ -4,6 +4,7 @@ mod bench;
 mod cli;
 mod program;
 mod quickstart;
+mod serve_requests;
 mod test_without_a_server;
 mod typed;
 mod write_a_codec;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use natsws_tests::eventually;
+
 /// The built example, beside this test in the target directory. `cargo test --workspace` builds
 /// it; a run of these tests alone builds it first, in the same profile. That costs next to nothing
 /// where it is built already, and what is tested is never older than its source.
@@ -48,14 +50,22 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Runs an example to its end, and looks at what it prints.
+#[track_caller]
+pub(crate) fn prints(example: &str, expected: &[&str]) {
+    let output = run(example, &[]);
+    let told = text(&output.stdout);
+    assert!(output.status.success(), "{told}{}", text(&output.stderr));
+    assert_eq!(told.lines().collect::<Vec<_>>(), expected);
+}
+
 /// An example that runs in the background; it ends with the test.
 pub(crate) struct Running(Child);
 
 impl Running {
     /// Starts it.
     pub(crate) fn start(name: &str, args: &[&str]) -> Self {
-        let mut command = example(name, args);
-        Self(command.stdout(Stdio::piped()).spawn().expect("the example starts"))
+        Self::spawn(&mut example(name, args))
     }
 
     /// Starts it, with what it says on stderr for [`told`](Self::told).
@@ -86,6 +96,17 @@ impl Running {
         BufReader::new(stdout).lines().map(|line| line.expect("text"))
     }
 
+    /// Starts it with more than its name says, such as what stands in its environment.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        Self(command.stdout(Stdio::piped()).spawn().expect("the example starts"))
+    }
+
+    /// Waits for its end, for as long as a test waits for anything, and gives its exit status.
+    pub(crate) async fn ended(mut self) -> Option<i32> {
+        let ended = async || self.0.try_wait().expect("it can be waited for");
+        eventually("the end of the example", ended).await.code()
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> bool {
         self.0.wait().expect("it ends").success()
@@ -94,7 +115,18 @@ impl Running {
     /// Does what Ctrl-C does.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
-        let status = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        self.signal("-INT");
+    }
+
+    /// Does what a platform does that wants it to stop.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.0.id().to_string()]).status();
         assert!(status.expect("kill is there").success());
     }
 

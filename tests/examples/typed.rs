@@ -1,14 +1,6 @@
 //! The examples of the typed layer: what they print is what their comments promise.
 
-use crate::program::{run, text};
-
-#[track_caller]
-fn prints(example: &str, expected: &[&str]) {
-    let output = run(example, &[]);
-    let told = text(&output.stdout);
-    assert!(output.status.success(), "{told}{}", text(&output.stderr));
-    assert_eq!(told.lines().collect::<Vec<_>>(), expected);
-}
+use crate::program::prints;
 
 #[test]
 fn type_your_subjects_shows_what_a_template_says_and_refuses() {
