@@ -5,6 +5,7 @@ mod cli;
 mod program;
 mod quickstart;
 mod serve_requests;
+mod services;
 mod test_without_a_server;
 mod typed;
 mod write_a_codec;

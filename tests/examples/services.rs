@@ -1,0 +1,30 @@
+//! The examples of services: what they print is what their comments promise.
+
+use crate::program::{run, text};
+
+/// The lines that an example prints.
+#[track_caller]
+fn told(example: &str) -> Vec<String> {
+    let output = run(example, &[]);
+    let told = text(&output.stdout);
+    assert!(output.status.success(), "{told}{}", text(&output.stderr));
+    told.lines().map(str::to_owned).collect()
+}
+
+/// The numbers in a line.
+fn numbers(line: &str) -> Vec<u64> {
+    line.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect()
+}
+
+#[test]
+fn shut_down_cleanly_accounts_for_every_request() {
+    let told = told("shut_down_cleanly");
+    let told: Vec<_> = told.iter().map(String::as_str).collect();
+    let [ready, draining, stopped, guests, report, second] = told[..] else { panic!("{told:?}") };
+    let states = [ready, draining, stopped];
+    assert_eq!(states, ["kitchen   Ready", "kitchen   Draining", "kitchen   Stopped"]);
+    let [dishes] = numbers(guests)[..] else { panic!("{guests}") };
+    assert!(dishes > 0, "{guests}");
+    assert_eq!(numbers(report), [dishes, 0, 0, 0], "{report}");
+    assert_eq!(second, "report    1 completed, 0 failed, 0 shed, 1 aborted");
+}
