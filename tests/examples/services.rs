@@ -1,6 +1,6 @@
 //! The examples of services: what they print is what their comments promise.
 
-use crate::program::{run, text};
+use crate::program::{prints, run, text};
 
 /// The lines that an example prints.
 #[track_caller]
@@ -27,4 +27,32 @@ fn shut_down_cleanly_accounts_for_every_request() {
     assert!(dishes > 0, "{guests}");
     assert_eq!(numbers(report), [dishes, 0, 0, 0], "{report}");
     assert_eq!(second, "report    1 completed, 0 failed, 0 shed, 1 aborted");
+}
+
+#[test]
+fn stream_replies_ends_by_itself_with_an_error_and_by_its_caller() {
+    prints(
+        "stream_replies",
+        &[
+            "hill",
+            "caller    12.5 °C",
+            "caller    13.0 °C",
+            "caller    13.5 °C",
+            "caller    that was all",
+            "service   the thermometer of hill is put away",
+            "harbour",
+            "caller    12.5 °C",
+            "caller    13.0 °C",
+            "caller    the thermometer of harbour is broken",
+            "caller    that was all",
+            "service   the thermometer of harbour is put away",
+            "valley",
+            "caller    12.5 °C",
+            "caller    13.0 °C",
+            "caller    13.5 °C",
+            "caller    14.0 °C",
+            "service   the thermometer of valley is put away",
+            "report    2 completed, 1 failed",
+        ],
+    );
 }
