@@ -56,3 +56,18 @@ fn stream_replies_ends_by_itself_with_an_error_and_by_its_caller() {
         ],
     );
 }
+
+#[test]
+fn work_through_a_job_queue_does_every_job_once_and_refuses_what_is_too_much() {
+    let told = told("work_through_a_job_queue");
+    let [done, refused, completed, shed, failed, unanswered] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(done, "60 jobs were done by ann and bob");
+    let [refused] = numbers(refused)[..] else { panic!("{refused}") };
+    assert!(refused > 0, "{told:?}");
+    assert_eq!(completed, "63 jobs were completed");
+    assert_eq!(shed, &format!("{refused} were refused"));
+    assert_eq!(failed, "0 failed");
+    assert_eq!(unanswered, "3 asked for no answer");
+}
