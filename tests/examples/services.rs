@@ -1,6 +1,8 @@
 //! The examples of services: what they print is what their comments promise.
 
-use crate::program::{prints, run, text};
+use natsws_tests::Server;
+
+use crate::program::{example, prints, run, text};
 
 /// The lines that an example prints.
 #[track_caller]
@@ -70,4 +72,25 @@ fn work_through_a_job_queue_does_every_job_once_and_refuses_what_is_too_much() {
     assert_eq!(shed, &format!("{refused} were refused"));
     assert_eq!(failed, "0 failed");
     assert_eq!(unanswered, "3 asked for no answer");
+}
+
+const QUEUE_GROUPS: [&str; 4] = [
+    "echo     60 requests, answered by echo-1, echo-2, echo-3",
+    "other    60 requests, answered by other-1, other-2",
+    "alone    60 requests, answered by alone",
+    "readers  60 requests, shared: true",
+];
+
+#[test]
+fn queue_groups_share_and_everyone_else_gets_all() {
+    prints("queue_groups", &QUEUE_GROUPS);
+}
+
+#[test]
+fn queue_groups_share_on_a_real_server_too() {
+    let server = Server::start();
+    let output = example("queue_groups", &[]).env("NATS_URL", server.ws_url()).output();
+    let output = output.expect("it runs");
+    assert_eq!(text(&output.stdout).lines().collect::<Vec<_>>(), QUEUE_GROUPS);
+    assert!(output.status.success(), "{}", text(&output.stderr));
 }
