@@ -94,3 +94,37 @@ fn queue_groups_share_on_a_real_server_too() {
     assert_eq!(text(&output.stdout).lines().collect::<Vec<_>>(), QUEUE_GROUPS);
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
+
+/// The lines of `discover_services`, with the ids left out.
+fn discovered(told: &str) -> Vec<String> {
+    told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn discover_services_shows_who_is_there_and_what_they_have_done() {
+    let server = Server::start();
+    for url in [None, Some(server.ws_url())] {
+        let mut command = example("discover_services", &[]);
+        command.envs(url.map(|url| ("NATS_URL", url)));
+        let output = command.output().expect("it runs");
+        let told = discovered(&text(&output.stdout));
+        assert!(output.status.success(), "{told:?}{}", text(&output.stderr));
+        let [head, mailer, prices, _, rest @ ..] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(head, "service version id");
+        for (line, start) in [(mailer, "mailer 1.0.0 "), (prices, "prices 2.1.0 ")] {
+            let id = line.strip_prefix(start).expect("an id follows");
+            assert_eq!(id.len(), 22, "{id}");
+        }
+        assert_eq!(
+            rest,
+            [
+                r#"prices: what things cost {"team": "sales"}"#,
+                "prices-item-get takes prices.*.get as q",
+                "",
+                "endpoint requests errors last error data",
+                "prices-item-get 3 1 404:it is not for sale -",
+                r#"send 1 0 - {"bytes":15}"#,
+            ]
+        );
+    }
+}
