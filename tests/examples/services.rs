@@ -128,3 +128,19 @@ fn discover_services_shows_who_is_there_and_what_they_have_done() {
         );
     }
 }
+
+#[test]
+fn add_tower_layers_shows_what_each_does() {
+    prints(
+        "add_tower_layers",
+        &[
+            "timeout      408 the request took too long",
+            "concurrency  6 answers, at the busiest: done, 2 at work",
+            "rate         3 answers, one of them had to wait: true",
+            "load shed    503 the service is overloaded",
+            "load shed    503 the service is overloaded",
+            "load shed    done, 1 at work",
+            "builder      Served-By: Some(\"workshop\")",
+        ],
+    );
+}
