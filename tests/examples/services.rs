@@ -144,3 +144,26 @@ fn add_tower_layers_shows_what_each_does() {
         ],
     );
 }
+
+#[test]
+fn authorise_callers_lets_in_who_may_and_tells_no_secret() {
+    let output = example("authorise_callers", &[]).env("JWT_SECRET", "a secret").output();
+    let output = output.expect("it runs");
+    let (told, warned) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{told}{warned}");
+    assert!(!told.contains("a secret") && !warned.contains("a secret"));
+    assert_eq!(
+        told.lines().collect::<Vec<_>>(),
+        [
+            "nobody   the service answered 401: \"a valid token is needed\"",
+            "ann      the account of ann",
+            "ann      is told 403",
+            "root     the account of root",
+            "root     root has frozen the account of bob",
+            "late     the service answered 401: \"a valid token is needed\"",
+            "late     is told 401",
+            "forged   the service answered 401: \"a valid token is needed\"",
+            "forged   is told 401",
+        ]
+    );
+}
