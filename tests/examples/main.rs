@@ -4,6 +4,7 @@ mod bench;
 mod cli;
 mod program;
 mod quickstart;
+mod report_health;
 mod serve_requests;
 mod services;
 mod test_without_a_server;
