@@ -11,7 +11,6 @@ use natsws::embedded::Broker;
 use natsws::{Replies, RequestError, Subject, TypedReplyStream};
 use natsws_service::{Router, State, serve};
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 
 /// How many of an article are on the shelf?
 #[derive(Debug, Serialize, Deserialize, Subject)]
@@ -45,11 +44,8 @@ async fn open(broker: &Broker, shop: &'static str, articles: u32) -> Result<(), 
     let router = Router::new("shop", "1.0.0")
         .endpoint_with(count, |endpoint| endpoint.queue(shop))
         .with_state((shop, articles));
-    let (ready, is_ready) = oneshot::channel();
-    let service =
-        serve(broker.connect().await?, router).on_ready(move || ready.send(()).unwrap_or_default());
-    tokio::spawn(service.into_future());
-    Ok(is_ready.await?)
+    serve(broker.connect().await?, router).start().await?;
+    Ok(())
 }
 
 /// All answers in the order of the alphabet, and whether they are all that were asked for.

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use natsws::{Client, ConnectOptions, RequestError};
-use natsws_service::{DrainReport, Router, ServeError, State, serve};
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use natsws_service::{DrainReport, Router, ServiceHandle, State, serve};
+use tokio::sync::watch;
 use tower::timeout::TimeoutLayer;
 
 use crate::messages::{GetMeaning, GetOrder, GetWeather, Order, OrderCreated, OrderError};
@@ -39,17 +38,11 @@ async fn get_meaning(State(shop): State<Shop>, _ask: GetMeaning) -> u64 {
     42
 }
 
-/// A service that runs, and how to stop it.
-struct Replica {
-    stop: oneshot::Sender<()>,
-    served: JoinHandle<Result<DrainReport, ServeError>>,
-}
-
 async fn start(
     url: &str,
     replica: &'static str,
     thoughts: &watch::Sender<u32>,
-) -> Result<Replica, Box<dyn Error>> {
+) -> Result<ServiceHandle, Box<dyn Error>> {
     let client = ConnectOptions::new().name(replica).connect(url).await?;
     let orders = Arc::new(BTreeMap::from([(7, 9.5), (8, 12.0)]));
     let app = Router::new("orders", "1.0.0")
@@ -57,16 +50,7 @@ async fn start(
         .endpoint(get_meaning)
         .layer(TimeoutLayer::new(Duration::from_secs(2)))
         .with_state(Shop { replica, orders, thoughts: thoughts.clone() });
-    let (stop, stopped) = oneshot::channel();
-    let (ready, is_ready) = oneshot::channel();
-    let served = tokio::spawn(async move {
-        serve(client, app)
-            .on_ready(move || ready.send(()).unwrap_or_default())
-            .with_graceful_shutdown(async { stopped.await.unwrap_or_default() })
-            .await
-    });
-    is_ready.await?;
-    Ok(Replica { stop, served })
+    Ok(serve(client, app).start().await?)
 }
 
 pub(crate) async fn tell(url: &str, out: &mut impl Write) -> Result<(), Box<dyn Error>> {
@@ -85,7 +69,7 @@ pub(crate) async fn tell(url: &str, out: &mut impl Write) -> Result<(), Box<dyn 
     begun.mark_unchanged();
     let stop_meanwhile = async {
         begun.changed().await?;
-        stop(replicas).await
+        Ok::<_, watch::error::RecvError>(stop(replicas).await)
     };
     let (answer, reports) = tokio::join!(client.request(&GetMeaning).into_future(), stop_meanwhile);
     writeln!(out, "the request was answered all the same: {}", answer?)?;
@@ -149,11 +133,7 @@ async fn requests(client: &Client, out: &mut impl Write) -> Result<(), Box<dyn E
 }
 
 /// Stops the replicas in good order and collects their reports.
-async fn stop(replicas: [Replica; 2]) -> Result<Vec<DrainReport>, Box<dyn Error>> {
-    let mut reports = Vec::new();
-    for replica in replicas {
-        drop(replica.stop);
-        reports.push(replica.served.await??);
-    }
-    Ok(reports)
+async fn stop([first, second]: [ServiceHandle; 2]) -> [DrainReport; 2] {
+    let (first, second) = tokio::join!(first.drain(), second.drain());
+    [first, second]
 }

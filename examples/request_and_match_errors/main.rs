@@ -11,7 +11,6 @@ use natsws::embedded::Broker;
 use natsws::{Client, RequestError, ServiceError, Subject};
 use natsws_service::{Router, serve};
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 
 /// A transfer: its reply and its error are declared with it, for both sides.
 #[derive(Debug, Serialize, Deserialize, Subject)]
@@ -75,12 +74,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = broker.connect().await?;
     println!("before      {}", send(&client, "ann", 100, "").await);
 
-    let (ready, is_ready) = oneshot::channel();
-    let service =
-        serve(broker.connect().await?, Router::new("accounts", "1.0.0").endpoint(transfer))
-            .on_ready(move || ready.send(()).unwrap_or_default());
-    let service = tokio::spawn(service.into_future());
-    is_ready.await?;
+    let app = Router::new("accounts", "1.0.0").endpoint(transfer);
+    let service = serve(broker.connect().await?, app).start().await?;
 
     println!("ann 100     {}", send(&client, "ann", 100, "").await);
     println!("ann 900     {}", send(&client, "ann", 900, "").await);
@@ -95,6 +90,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let reply = client.connection().request("accounts.bob.transfer", ask).await?;
     let error = ServiceError::from_reply(reply.headers(), &reply.payload_bytes());
     println!("untyped     {}", error.ok_or("it is an error")?);
-    service.abort();
+    service.stop();
     Ok(())
 }

@@ -9,7 +9,6 @@ use natsws::embedded::Broker;
 use natsws::{Client, Subject};
 use natsws_service::{Router, serve};
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, Subject)]
 #[subject("prices.{item}.get", reply = u64)]
@@ -41,11 +40,8 @@ async fn serve_prices(broker: &Broker) -> Result<(), Box<dyn Error>> {
     }
     let client = broker.connect().await?;
     let app = Router::new("prices", "1.0.0").endpoint(price);
-    let (ready, is_ready) = oneshot::channel();
-    tokio::spawn(async move {
-        serve(client, app).on_ready(move || ready.send(()).unwrap_or_default()).await
-    });
-    Ok(is_ready.await?)
+    serve(client, app).start().await?;
+    Ok(())
 }
 
 #[cfg_attr(test, tokio::test)]
