@@ -71,7 +71,8 @@ async fn bare(client: Client) {
 }
 
 async fn route(client: Client, router: impl IntoApp) {
-    serve(client, router).start().await.expect("served");
+    // What the broker does for subjects that nobody asks is not the service's.
+    serve(client, router).undiscovered().start().await.expect("served");
 }
 
 /// How many requests are under way at a time.

@@ -6,11 +6,10 @@ use std::pin::Pin;
 use std::task::Poll;
 
 use futures_util::{FutureExt, Stream, StreamExt};
-use natsws::{Client, Deadline, Headers, Msg, Publish, PublishError, ServiceError, Subscription};
+use natsws::{Client, Headers, Msg, Publish, PublishError, ServiceError, Subscription};
 
-use crate::recover::{panicked, recover};
+use crate::recover::panicked;
 use crate::response::{Body, Parts, Response};
-use crate::route::ResponseFuture;
 
 /// How a request ended.
 pub(crate) struct Ended {
@@ -20,93 +19,48 @@ pub(crate) struct Ended {
     pub(crate) unanswered: bool,
 }
 
-/// Sees a request through. Dropped before it has ended, it tells the caller so: nobody should wait
-/// for what will not come.
-pub(crate) async fn attend(
-    msg: Msg,
-    client: Option<&Client>,
-    response: Result<ResponseFuture, Response>,
-    deadline: Option<Deadline>,
-) -> Ended {
-    let mut unfinished = Unfinished { msg: Some(&msg), in_parts: false };
-    let response = response_to(response, deadline).await;
-    unfinished.in_parts = response.is_stream();
-    let ended = answer(&msg, client, response).await;
-    unfinished.msg = None;
-    ended
-}
-
-struct Unfinished<'m> {
-    msg: Option<&'m Msg>,
-    in_parts: bool,
-}
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        let Some(msg) = self.msg else { return };
-        give_up(msg);
-        if self.in_parts {
-            let _ = msg.respond("").try_send();
-        }
-    }
-}
-
 /// Tells a caller that its request is given up, where the connection still takes that.
 pub(crate) fn give_up(msg: &Msg) {
     let stopped = Response::error(&ServiceError::new(503, "the service has stopped"));
     let _ = msg.respond(stopped.payload()).headers(stopped.headers()).try_send();
 }
 
-/// What a service answers, within the deadline of its caller. An error or a panic is an error reply.
-pub(crate) async fn response_to(
-    response: Result<ResponseFuture, Response>,
-    deadline: Option<Deadline>,
-) -> Response {
-    match (response, deadline) {
-        (Ok(response), Some(deadline)) => deadline.scope(finished(response)).await,
-        (Ok(response), None) => finished(response).await,
-        (Err(response), _) => response,
-    }
-}
-
-async fn finished(response: ResponseFuture) -> Response {
-    match AssertUnwindSafe(response).catch_unwind().await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => recover(&error),
-        Err(panic) => panicked(&*panic),
-    }
-}
-
-/// Answers a request. Without a client an answer in parts cannot be stopped by its caller.
-pub(crate) async fn answer(msg: &Msg, client: Option<&Client>, response: Response) -> Ended {
+/// Answers a request where that needs no waiting; otherwise the answer comes back.
+pub(crate) fn answer_now(msg: &Msg, response: Response) -> Result<Ended, Response> {
     let unanswered = msg.reply().is_none();
-    let (headers, body, error) = response.into_parts();
-    if unanswered {
-        return Ended { error, unanswered };
+    if !unanswered {
+        if response.is_stream() {
+            return Err(response);
+        }
+        let reply = reply(msg, response.headers(), response.payload(), None);
+        if reply.try_send().is_err() {
+            return Err(response);
+        }
     }
+    let (_, _, error) = response.into_parts();
+    Ok(Ended { error, unanswered })
+}
+
+/// Answers a request that has a reply subject. Without a client an answer in parts cannot be stopped by its caller.
+pub(crate) async fn answer(msg: &Msg, client: Option<&Client>, response: Response) -> Ended {
+    let (headers, body, error) = response.into_parts();
     let error = match body {
         Body::Whole(payload) => send(msg, &headers, &payload, None).await.or(error),
-        Body::Parts(parts) => Box::pin(send_parts(msg, client, &headers, parts)).await,
+        Body::Parts(parts) => send_parts(msg, client, &headers, parts).await,
     };
-    Ended { error, unanswered }
+    Ended { error, unanswered: false }
 }
 
 /// Sends a reply. One that cannot be sent is an error reply, so that the caller need not wait.
-///
-/// What is rare is boxed here and above: the task of every request has room for all of it.
 async fn send(
     msg: &Msg,
     headers: &Headers,
     payload: &[u8],
     stop_at: Option<&str>,
 ) -> Option<ServiceError> {
-    let sent = match reply(msg, headers, payload, stop_at).try_send() {
-        Err(PublishError::WouldBlock) => Box::pin(reply(msg, headers, payload, stop_at)).await,
-        sent => sent,
-    };
-    match sent {
+    match reply(msg, headers, payload, stop_at).await {
         Ok(()) => None,
-        Err(error) => Some(Box::pin(send_error(msg, error)).await),
+        Err(error) => Some(send_error(msg, error).await),
     }
 }
 

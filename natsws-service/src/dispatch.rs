@@ -1,11 +1,11 @@
 //! The dispatcher of an endpoint: owns its service and feeds it.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::{FutureExt, Stream};
 use natsws::{Deadline, Msg, PublishError, ServiceError, Subscription};
@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use crate::answer::{Ended, answer, attend, give_up};
+use crate::answer::{Ended, answer, give_up};
+use crate::attend::Attend;
 use crate::error::BoxError;
 use crate::incoming::Incoming;
 use crate::limits::{Limits, WhenFull};
@@ -155,13 +156,13 @@ impl Dispatcher {
         match Pin::new(subscription).poll_next(cx) {
             Poll::Pending => return Received::Nothing,
             Poll::Ready(None) => return Received::Over,
-            Poll::Ready(Some(Ok(msg))) => self.take(msg),
+            Poll::Ready(Some(Ok(msg))) => self.take(msg, cx),
             Poll::Ready(Some(Err(error))) => self.counts.could_not_receive(&self.place, &error),
         }
         Received::One
     }
 
-    fn take(&mut self, msg: Msg) {
+    fn take(&mut self, msg: Msg, cx: &mut Context<'_>) {
         if self.others.as_ref().is_some_and(|others| others.takes(msg.subject())) {
             return;
         }
@@ -176,7 +177,17 @@ impl Dispatcher {
             // The key is the user's code.
             catch_unwind(AssertUnwindSafe(|| key(&incoming))).unwrap_or_default()
         });
+        // Mostly nothing waits, and nothing need be put away.
+        if key.is_none() && self.waiting.len() == 0 && self.has_room() {
+            if let Poll::Ready(readiness) = poll_ready(&mut self.route, cx) {
+                return self.start(incoming, None, readiness);
+            }
+        }
         self.waiting.push(incoming, key, size);
+    }
+
+    fn has_room(&self) -> bool {
+        self.running.len() < self.limits.concurrency && self.refusing.is_none()
     }
 
     fn is_full(&self, size: usize) -> bool {
@@ -197,7 +208,7 @@ impl Dispatcher {
     /// load shedding would judge by a load that is long gone, and a limit that several endpoints
     /// share would give its room to one that has nothing to do.
     fn begin(&mut self, cx: &mut Context<'_>) {
-        while self.running.len() < self.limits.concurrency && self.refusing.is_none() {
+        while self.has_room() {
             match self.waiting.next_ready() {
                 None => return,
                 Some(next) if next.deadline().is_some_and(Deadline::has_passed) => {
@@ -235,17 +246,12 @@ impl Dispatcher {
     fn start(&mut self, incoming: Incoming, key: Option<u64>, readiness: Result<(), BoxError>) {
         let (msg, deadline) = (incoming.msg().clone(), incoming.deadline());
         let (place, counts) = (Arc::clone(&self.place), Arc::clone(&self.counts));
-        let begun = Instant::now();
         let response = match readiness {
             Ok(()) => called(&mut self.route, incoming, deadline),
-            Err(error) => Err(recover(&error)),
+            Err(error) => Box::pin(ready(Ok(recover(&error)))),
         };
-        self.running.spawn(key, |running| async move {
-            // Moved in, so that it goes when the task does, also where that never ran.
-            let _running = running;
-            let ended = attend(msg, place.client.as_ref(), response, deadline).await;
-            counts.ended(begun.elapsed(), &ended);
-        });
+        self.running
+            .spawn(key, |running| Attend::new(msg, response, deadline, place, counts, running));
     }
 }
 

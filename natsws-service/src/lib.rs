@@ -42,6 +42,7 @@
 
 mod answer;
 mod app;
+mod attend;
 pub mod caller;
 mod core;
 mod discovery;

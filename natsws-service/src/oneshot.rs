@@ -8,8 +8,8 @@ use futures_util::StreamExt;
 use natsws::{Msg, Request, RequestError, subject_matches};
 use tower_service::Service;
 
-use crate::answer::response_to;
 use crate::app::App;
+use crate::attend::poll_response;
 use crate::endpoint::Built;
 use crate::incoming::Incoming;
 use crate::place::Place;
@@ -119,11 +119,11 @@ impl App {
             }),
         );
         let deadline = incoming.deadline();
-        let response = match poll_fn(|cx| route.poll_ready(cx)).await {
-            Ok(()) => called(route, incoming, deadline),
-            Err(error) => Err(recover(&error)),
-        };
-        Some(response_to(response, deadline).await)
+        if let Err(error) = poll_fn(|cx| route.poll_ready(cx)).await {
+            return Some(recover(&error));
+        }
+        let mut response = called(route, incoming, deadline);
+        Some(poll_fn(|cx| poll_response(&mut response, deadline, cx)).await)
     }
 }
 

@@ -111,13 +111,13 @@ pub(crate) fn called(
     route: &mut Route,
     incoming: Incoming,
     deadline: Option<Deadline>,
-) -> Result<ResponseFuture, Response> {
+) -> ResponseFuture {
     let call = || route.call(incoming);
     let called = catch_unwind(AssertUnwindSafe(|| match deadline {
         Some(deadline) => deadline.scope_sync(call),
         None => call(),
     }));
-    called.map_err(|panic| panicked(&*panic))
+    called.unwrap_or_else(|panic| Box::pin(ready(Ok(panicked(&*panic)))))
 }
 
 /// A tower service of typed requests as one of messages.
