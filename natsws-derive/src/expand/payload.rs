@@ -33,6 +33,9 @@ fn encode_impl(model: &Model<'_>) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #impl_generics #krate::EncodeMessage for #name #type_generics #where_clause {
+            const CONTENT_TYPE: ::core::option::Option<&'static str> =
+                ::core::option::Option::Some(<#codec as #krate::codec::ContentType>::CONTENT_TYPE);
+
             fn content_type(&self) -> &'static str {
                 <#codec as #krate::codec::ContentType>::CONTENT_TYPE
             }
