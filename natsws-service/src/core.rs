@@ -157,7 +157,7 @@ impl Core {
     }
 
     fn spawn(self: &Arc<Self>, built: Built, served: &Served, subscription: Subscription) {
-        let Built { description, template, prefix_tokens, limits, route } = built;
+        let Built { description, template, prefix_tokens, limits, route, .. } = built;
         let place = Place {
             client: Some(self.client.clone()),
             handle: Some(ServiceHandle::new(Arc::clone(self))),

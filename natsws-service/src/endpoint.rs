@@ -18,6 +18,8 @@ use crate::pattern::Pattern;
 use crate::registry::{Data, Description};
 use crate::response::Response;
 use crate::route::Route;
+#[cfg(feature = "schema")]
+use crate::schema::Schemas;
 
 /// The queue group of endpoints where nothing else is said (ADR-32).
 const QUEUE: &str = "q";
@@ -42,12 +44,14 @@ impl QueueGroup {
         if let Self::Unsaid = self { other.clone() } else { self }
     }
 
-    fn resolve(self) -> Option<String> {
-        match self {
-            Self::Unsaid => Some(QUEUE.to_owned()),
-            Self::Named(name) => Some(name),
-            Self::None => None,
-        }
+    fn resolve(self, is_fallback: bool) -> Option<String> {
+        let name = match self {
+            Self::Unsaid => QUEUE.to_owned(),
+            Self::Named(name) => name,
+            Self::None => return None,
+        };
+        // What others leave over is shared among those that take it, and not with the others.
+        Some(if is_fallback { format!("{name}-fallback") } else { name })
     }
 }
 
@@ -75,6 +79,8 @@ pub(crate) struct Plan<S> {
     fallback: bool,
     make: Make<S>,
     layers: Vec<SharedLayer>,
+    #[cfg(feature = "schema")]
+    pub(crate) schemas: Schemas,
 }
 
 impl<S, M: Request> Endpoint<S, M> {
@@ -220,6 +226,8 @@ impl<S> Plan<S> {
             fallback: false,
             make: Box::new(make),
             layers: Vec::new(),
+            #[cfg(feature = "schema")]
+            schemas: Schemas::default(),
         }
     }
 
@@ -233,32 +241,43 @@ impl<S> Plan<S> {
         if !prefix.filter.is_empty() {
             self.prefix_tokens += prefix.filter.split('.').count();
         }
-        self.inherit(queue_group);
-    }
-
-    pub(crate) fn inherit(&mut self, queue_group: &QueueGroup) {
         self.queue_group = std::mem::take(&mut self.queue_group).or(queue_group);
     }
 
-    /// Makes the service, with its layers around it.
-    pub(crate) fn build(self, state: &Arc<S>) -> Built {
-        let route = self.layers.into_iter().fold((self.make)(state), |route, layer| layer(route));
-        let queue_group = self.queue_group.resolve();
-        // What others leave over is shared among those that take it, and not with the others.
-        let queue_group = match queue_group {
-            Some(group) if self.fallback => Some(format!("{group}-fallback")),
-            group => group,
-        };
-        let description = Description {
-            name: self.name.unwrap_or_else(|| self.pattern.name()),
-            subject: self.pattern.filter,
-            queue_group,
-            metadata: self.metadata,
-            data: self.data,
+    /// What is told of the endpoint, in a service with this queue group.
+    pub(crate) fn describe(&self, queue_group: &QueueGroup) -> Description {
+        let metadata = self.metadata.clone();
+        #[cfg(feature = "schema")]
+        let metadata = self.schemas.added_to(metadata);
+        Description {
+            name: self.name.clone().unwrap_or_else(|| self.pattern.name()),
+            subject: self.pattern.filter.clone(),
+            queue_group: self.queue_group.clone().or(queue_group).resolve(self.fallback),
+            metadata,
+            data: self.data.clone(),
             fallback: self.fallback,
-        };
-        let (template, prefix_tokens) = (self.pattern.template, self.prefix_tokens);
-        Built { description, template, prefix_tokens, limits: self.limits, route }
+        }
+    }
+
+    /// Makes the service, with its layers around it.
+    pub(crate) fn build(self, queue_group: &QueueGroup, state: &Arc<S>) -> Built {
+        let description = self.describe(queue_group);
+        let route = self.layers.into_iter().fold((self.make)(state), |route, layer| layer(route));
+        Built {
+            description,
+            template: self.pattern.template,
+            prefix_tokens: self.prefix_tokens,
+            limits: self.limits,
+            route,
+            #[cfg(feature = "schema")]
+            schemas: self.schemas,
+        }
+    }
+
+    /// The subject with the names of its placeholders.
+    #[cfg(feature = "schema")]
+    pub(crate) fn template(&self) -> (&str, usize) {
+        (&self.pattern.template, self.prefix_tokens)
     }
 }
 
@@ -269,6 +288,8 @@ pub(crate) struct Built {
     pub(crate) prefix_tokens: usize,
     pub(crate) limits: Limits,
     pub(crate) route: Route,
+    #[cfg(feature = "schema")]
+    pub(crate) schemas: Schemas,
 }
 
 /// A layer without its type.

@@ -43,6 +43,8 @@
 mod answer;
 mod app;
 mod attend;
+#[cfg(feature = "schema")]
+mod asyncapi;
 pub mod caller;
 mod core;
 mod discovery;
@@ -68,6 +70,8 @@ mod response;
 mod route;
 mod router;
 mod running;
+#[cfg(feature = "schema")]
+mod schema;
 mod serve;
 mod shutdown;
 mod stats;
@@ -75,6 +79,8 @@ mod version;
 mod waiting;
 
 pub use app::{App, IntoApp};
+#[cfg(feature = "schema")]
+pub use asyncapi::AsyncApi;
 pub use discovery::{
     Answer, Answers, Discover, Discovery, DiscoveryError, EndpointInfo, EndpointStats, ServiceInfo,
     ServicePing, ServiceStats, Services,

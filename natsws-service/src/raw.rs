@@ -106,6 +106,8 @@ impl IntoReply<Untyped, Plain> for () {
 impl<R: IntoReply<Untyped, K>, K, E: Into<ServiceError>> IntoReply<Untyped, Tried<K>>
     for Result<R, E>
 {
+    const IS_STREAM: bool = R::IS_STREAM;
+
     fn into_reply(self) -> Response {
         match self {
             Ok(reply) => reply.into_reply(),

@@ -14,6 +14,9 @@ use crate::response::Response;
     note = "answer with its `reply` type, `Result<reply, error>`, `(Headers, reply)` or a stream of them"
 )]
 pub trait IntoReply<M, K> {
+    /// Whether it is a stream, as far as its type says: a [`Response`] may be one and does not say.
+    const IS_STREAM: bool = false;
+
     /// Encodes it.
     fn into_reply(self) -> Response;
 }
@@ -41,6 +44,8 @@ impl<M: Request> IntoReply<M, Plain> for M::Reply {
 }
 
 impl<M: Request, R: IntoReply<M, K>, K> IntoReply<M, Tried<K>> for Result<R, M::Error> {
+    const IS_STREAM: bool = R::IS_STREAM;
+
     fn into_reply(self) -> Response {
         match self {
             Ok(reply) => reply.into_reply(),
@@ -50,6 +55,8 @@ impl<M: Request, R: IntoReply<M, K>, K> IntoReply<M, Tried<K>> for Result<R, M::
 }
 
 impl<M, R: IntoReply<M, K>, K> IntoReply<M, With<K>> for (Headers, R) {
+    const IS_STREAM: bool = R::IS_STREAM;
+
     fn into_reply(self) -> Response {
         let (headers, reply) = self;
         let mut response = reply.into_reply();
@@ -63,6 +70,8 @@ where
     T: Stream + Send + 'static,
     T::Item: IntoReply<M, K>,
 {
+    const IS_STREAM: bool = true;
+
     fn into_reply(self) -> Response {
         Response::stream(self.map(IntoReply::<M, K>::into_reply))
     }

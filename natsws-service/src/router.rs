@@ -42,10 +42,10 @@ use crate::route::{Route, Typed};
 /// ```
 #[must_use = "a router does nothing until it is served"]
 pub struct Router<S = ()> {
-    about: About,
-    queue_group: QueueGroup,
+    pub(crate) about: About,
+    pub(crate) queue_group: QueueGroup,
     may_overlap: bool,
-    endpoints: Vec<Plan<S>>,
+    pub(crate) endpoints: Vec<Plan<S>>,
 }
 
 impl<S: Send + Sync + 'static> Router<S> {
@@ -128,6 +128,8 @@ impl<S: Send + Sync + 'static> Router<S> {
         let endpoint = Endpoint::typed(move |state| {
             Route::boxed(HandlerService::<H, A, S, K>::new(handler, Arc::clone(state)))
         });
+        #[cfg(feature = "schema")]
+        let endpoint = endpoint.streamed(H::Output::IS_STREAM);
         self.endpoints.push(more(endpoint).plan);
         self
     }
@@ -238,6 +240,8 @@ impl<S: Send + Sync + 'static> Router<S> {
         let endpoint = Endpoint::raw(subject, fallback, move |state| {
             Route::boxed(RawService::<H, A, S, K>::new(handler, Arc::clone(state)))
         });
+        #[cfg(feature = "schema")]
+        let endpoint = endpoint.streamed(H::Output::IS_STREAM);
         self.endpoints.push(more(endpoint).plan);
         self
     }
@@ -293,11 +297,9 @@ impl<S: Send + Sync + 'static> Router<S> {
     pub fn with_state(self, state: S) -> App {
         let state = Arc::new(state);
         let Self { about, queue_group, may_overlap, endpoints } = self;
-        let endpoints = endpoints.into_iter().map(|mut endpoint| {
-            endpoint.inherit(&queue_group);
-            endpoint.build(&state)
-        });
-        App::new(about, may_overlap, endpoints.collect())
+        let build = |endpoint: Plan<S>| endpoint.build(&queue_group, &state);
+        let endpoints = endpoints.into_iter().map(build).collect();
+        App::new(about, may_overlap, endpoints)
     }
 }
 

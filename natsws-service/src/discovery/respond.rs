@@ -54,7 +54,16 @@ async fn answer(core: &Core, verb: Verb, msg: &Msg) {
         Verb::Stats => json(&core.stats()),
     };
     let Some(answer) = answer else { return };
-    match msg.respond(answer).await {
+    let answered = msg.respond(answer).await;
+    #[cfg(feature = "schema")]
+    let answered = match (verb, answered) {
+        (Verb::Info, Err(PublishError::PayloadTooLarge { .. })) => {
+            let Some(answer) = json(&crate::schema::without_schemas(core.info())) else { return };
+            msg.respond(answer).await
+        }
+        (_, answered) => answered,
+    };
+    match answered {
         Ok(()) | Err(PublishError::NoReplySubject) => {}
         Err(error) => tracing::warn!(%error, "a question for discovery could not be answered"),
     }
