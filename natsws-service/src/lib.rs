@@ -42,9 +42,9 @@
 
 mod answer;
 mod app;
-mod attend;
 #[cfg(feature = "schema")]
 mod asyncapi;
+mod attend;
 pub mod caller;
 mod core;
 mod discovery;
