@@ -24,7 +24,9 @@ pub struct DrainReport {
     /// Messages that came and could not be taken: dropped because the process did not keep up, or
     /// malformed. They are in none of the other numbers.
     pub lost: u64,
-    /// Whether the server has confirmed the last answers.
+    /// Whether the server has confirmed the answers. `false` where it could not be asked, and where
+    /// a connection that was lost at some time before took something with it that nobody has
+    /// confirmed since.
     pub flushed: bool,
     /// How long draining took.
     pub took: Duration,

@@ -7,3 +7,4 @@ mod callers;
 mod messages;
 mod process;
 mod replicas;
+mod servers;
