@@ -1,12 +1,14 @@
 //! From what a service answers to what its caller gets.
 
 use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 
 use futures_util::{FutureExt, Stream, StreamExt};
 use natsws::{Client, Headers, Msg, Publish, PublishError, ServiceError, Subscription};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
+use natsws::{Client, Deadline, Headers, Msg, PublishError, ServiceError, Subscription};
 
 use crate::recover::panicked;
 use crate::response::{Body, Parts, Response};
@@ -36,6 +38,14 @@ pub(crate) fn answer_now(msg: &Msg, response: Response) -> Result<Ended, Respons
         if reply.try_send().is_err() {
             return Err(response);
         }
+    let (headers, body, error) = response.into_parts();
+    if unanswered {
+        let panicked = match body {
+            Body::Whole(_) => None,
+            Body::Parts(mut parts) => over(&mut parts).err(),
+        };
+        let error = error.or_else(|| panicked?.service_error().cloned());
+        return Ended { error, unanswered };
     }
     let (_, _, error) = response.into_parts();
     Ok(Ended { error, unanswered })
@@ -115,8 +125,11 @@ async fn send_parts(
     loop {
         let part = match next_part(&mut parts, &mut gone).await {
             Next::Part(part) => part,
-            Next::End => break,
-            Next::Unwanted => return None,
+            Next::End => match over(&mut parts) {
+                Ok(()) => break,
+                Err(panicked) => panicked,
+            },
+            Next::Unwanted => return over(&mut parts).err()?.service_error().cloned(),
         };
         let (own, body, error) = part.into_parts();
         let Body::Whole(payload) = body else {
@@ -128,11 +141,19 @@ async fn send_parts(
         let error = send(msg, &all, &payload, stop_at).await.or(error);
         if error.is_some() {
             end(msg).await;
+            // One error is enough.
+            let _ = over(&mut parts);
             return error;
         }
     }
     end(msg).await;
     None
+}
+
+/// Drops what makes the parts. That is the user's code as well: a panic is an error reply.
+fn over(parts: &mut Parts) -> Result<(), Response> {
+    let parts = std::mem::replace(parts, Box::pin(stream::empty()));
+    catch_unwind(AssertUnwindSafe(|| drop(parts))).map_err(|panic| panicked(&*panic))
 }
 
 /// The mark that there are no more parts.

@@ -19,7 +19,7 @@ use crate::error::BoxError;
 use crate::incoming::Incoming;
 use crate::limits::{Limits, WhenFull};
 use crate::place::Place;
-use crate::recover::{panicked, recover};
+use crate::recover::{panicked, recover, unknown};
 use crate::registry::Registry;
 use crate::response::Response;
 use crate::route::{Route, called};
@@ -184,6 +184,16 @@ impl Dispatcher {
             }
         }
         self.waiting.push(incoming, key, size);
+        // The key is the user's code. Without it nobody knows what the request must wait for.
+        let key = self.limits.key.as_ref();
+        let key = key.map(|key| catch_unwind(AssertUnwindSafe(|| key(&incoming)))).transpose();
+        match key {
+            Ok(key) => self.waiting.push(incoming, key, size),
+            Err(panic) => {
+                let _: Response = panicked(&*panic);
+                self.refuse(incoming.msg(), &unknown());
+            }
+        }
     }
 
     fn has_room(&self) -> bool {

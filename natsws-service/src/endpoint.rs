@@ -151,7 +151,7 @@ impl<S, M> Endpoint<S, M> {
     }
 
     /// Lets requests with the same key run one after the other, in the order in which they came,
-    /// while those of other keys run beside them.
+    /// while those of other keys run beside them. A request whose key panics is answered 500.
     ///
     /// ```
     /// # use natsws::Subject;

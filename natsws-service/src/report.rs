@@ -13,8 +13,8 @@ pub struct DrainReport {
     /// Requests that ended in an error, the caller's as well as the service's, or whose reply could
     /// not be sent.
     pub failed: u64,
-    /// Requests that were answered without being begun: with 503 because too many waited, or with
-    /// 408 because their caller's time was up.
+    /// Requests that were answered without being begun: with 503 because too many waited, with 408
+    /// because their caller's time was up, or with 500 because what says their order panicked.
     pub shed: u64,
     /// Requests that had come and were not finished when the drain's time was up, or the service was
     /// stopped. Their callers are told 503, as long as there is a connection.
