@@ -15,6 +15,7 @@ mod limits;
 mod memory;
 mod oneshot;
 mod order;
+mod overload;
 mod panics;
 mod routing;
 mod running;
