@@ -49,6 +49,10 @@ pub trait Args<S>: Sized + Send + 'static {
     ) -> impl Future<Output = Result<Self, ServiceError>> + Send;
 }
 
+/// What a caller is told of a payload that does not decode, in bytes at most: the text may quote
+/// the payload, however long that is.
+const LONGEST_TEXT: usize = 1024;
+
 /// Decodes the request. What does not decode is the caller's fault.
 pub(crate) fn decode<M: DecodeOwned>(incoming: &Incoming) -> Result<M, ServiceError> {
     incoming.decode::<M>().map_err(|error| {
@@ -57,6 +61,11 @@ pub(crate) fn decode<M: DecodeOwned>(incoming: &Incoming) -> Result<M, ServiceEr
         while let Some(cause) = source {
             text = format!("{text}: {cause}");
             source = cause.source();
+        }
+        if text.len() > LONGEST_TEXT {
+            let cut = (0..=LONGEST_TEXT).rev().find(|at| text.is_char_boundary(*at));
+            text.truncate(cut.unwrap_or_default());
+            text.push('…');
         }
         ServiceError::new(400, text)
     })

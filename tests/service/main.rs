@@ -10,6 +10,7 @@ mod discovering;
 mod drain;
 mod failures;
 mod handlers;
+mod hostile;
 mod layers;
 mod limits;
 mod memory;
