@@ -14,6 +14,7 @@ mod hostile;
 mod layers;
 mod limits;
 mod memory;
+mod neighbours;
 mod oneshot;
 mod order;
 mod overload;
