@@ -49,8 +49,8 @@ impl Replica {
         let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let mut replica = Self { child, lines, id: String::new() };
         let ready = replica.line().await;
-        let id = ready.strip_prefix("ready ").unwrap_or_else(|| panic!("it says {ready:?}"));
-        replica.id = id.to_owned();
+        let id = ready.strip_prefix("ready ");
+        replica.id.push_str(id.unwrap_or_else(|| panic!("it says {ready:?}")));
         replica
     }
 

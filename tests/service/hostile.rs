@@ -74,7 +74,7 @@ async fn an_error_text_with_line_breaks_is_one_header() {
 }
 
 #[tokio::test]
-async fn huge_headers_are_read_or_refused_and_nothing_else() {
+async fn huge_headers_are_read_and_nothing_else_suffers() {
     let large = "x".repeat(500_000);
     let name = "N".repeat(50_000);
     let many: Vec<_> = (0..20_000).map(|number| format!("Name-{number}")).collect();
@@ -85,7 +85,7 @@ async fn huge_headers_are_read_or_refused_and_nothing_else() {
             (&[("Large", large.as_str())][..], 1),
             (&[(name.as_str(), "")][..], 1),
             (&many[..], 20_000),
-            (&[("Same", "value"); 10_000][..], 10_000),
+            (&vec![("Same", "value"); 10_000][..], 10_000),
         ] {
             let (code, text) = ask(&client, "read", "", headers).await;
             let expected = format!("{count} headers, deadline: false, trace: false");

@@ -287,7 +287,10 @@ async fn parts_that_panic_end_with_an_error_and_are_counted_once() {
             if fails {
                 match error {
                     Some(RequestError::Service(error)) => {
-                        assert_eq!((error.code(), error.description()), (500, "the service failed"))
+                        assert_eq!(
+                            (error.code(), error.description()),
+                            (500, "the service failed")
+                        );
                     }
                     other => panic!("{other:?}"),
                 }
