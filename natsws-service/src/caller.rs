@@ -9,6 +9,10 @@ use tokio::time::{Sleep, sleep};
 use tower::retry::Policy;
 use tower::retry::budget::{Budget, TpsBudget};
 
+mod trace;
+
+pub use trace::{TraceFuture, TraceLayer, Traced};
+
 /// The wait before the first retry.
 const WAIT: Duration = Duration::from_millis(100);
 /// No wait is longer.

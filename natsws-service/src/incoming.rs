@@ -101,6 +101,11 @@ impl Incoming {
         self.place.queue_group.as_deref()
     }
 
+    /// What all requests of the endpoint have in common.
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
     /// Adds a value for those that are further inside, in place of another of its type.
     pub fn insert<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
         self.extensions.get_or_insert_default().insert(value);

@@ -8,6 +8,7 @@
 //! | [`MapErrorLayer`] | changes what errors say on their way out, or hides it |
 //! | [`DeadLetterLayer`] | publishes requests that failed to a subject of their own |
 //! | [`IdempotencyLayer`] | runs a request once, however often it comes |
+//! | [`TraceLayer`] | runs requests within a span, as a part of their caller's trace |
 //! | `MetricsLayer` (feature `metrics`) | counts requests and measures how long they take |
 //!
 //! What goes around a caller is in [`caller`](crate::caller).
@@ -23,7 +24,8 @@
 //!
 //! use natsws::ServiceError;
 //! use natsws_service::layers::{
-//!     CatchPanicLayer, DeadLetterLayer, DeadlineLayer, IdempotencyLayer, MapErrorLayer, Next, from_fn,
+//!     CatchPanicLayer, DeadLetterLayer, DeadlineLayer, IdempotencyLayer, MapErrorLayer, Next,
+//!     TraceLayer, from_fn,
 //! };
 //! use natsws_service::{BoxError, Incoming, Response, Router};
 //! use tower::load_shed::LoadShedLayer;
@@ -49,13 +51,14 @@
 //!     .layer(DeadlineLayer::new().at_most(Duration::from_secs(30)))
 //!     .layer(CatchPanicLayer::new())
 //!     .layer(DeadLetterLayer::new("dead.orders"))
-//!     .layer(MapErrorLayer::redact());
-//! // and around all of them what counts and traces
+//!     .layer(MapErrorLayer::redact())
+//!     // here what counts
+//!     .layer(TraceLayer::new());
 //! ```
 //!
 //! | from the outermost in | why it stands there |
 //! |---|---|
-//! | traces | everything that happens to a request is within its span, what other layers log too |
+//! | [`TraceLayer`] | everything that happens to a request is within its span, what other layers log too |
 //! | metrics | they count what callers get, and the time that the other layers take |
 //! | [`MapErrorLayer`] | no error gets past it to the caller; traces and metrics further out need only its code |
 //! | [`DeadLetterLayer`] | it keeps the whole text of an error, which is not hidden yet, and sees every failure further in |
@@ -99,6 +102,7 @@ mod metrics;
 mod shared;
 #[cfg(test)]
 mod testing;
+mod trace;
 
 pub use catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicLayer};
 pub use dead_letter::{
@@ -111,3 +115,4 @@ pub use idempotency::{IdempotencyLayer, Idempotent};
 pub use map_error::{MapError, MapErrorFuture, MapErrorLayer};
 #[cfg(feature = "metrics")]
 pub use metrics::{Measured, MetricsFuture, MetricsLayer};
+pub use trace::{TraceFuture, TraceLayer, Traced};

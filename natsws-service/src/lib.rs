@@ -62,6 +62,8 @@ mod params;
 mod pattern;
 mod place;
 mod raw;
+#[cfg(test)]
+mod recording;
 mod recover;
 mod registry;
 mod reply;
@@ -74,6 +76,7 @@ mod running;
 mod schema;
 mod serve;
 mod shutdown;
+mod span;
 mod stats;
 mod version;
 mod waiting;
