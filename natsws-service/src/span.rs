@@ -149,3 +149,6 @@ fn exported(span: &Span, parent: &Parent) -> Option<TraceContext> {
         None
     }
 }
+
+#[cfg(all(test, feature = "otel"))]
+mod tests;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use natsws::{Request, RequestError, subject_matches};
+use natsws::{Request, RequestError, Subject, subject_matches};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -106,7 +106,7 @@ impl Default for TraceLayer {
 }
 
 /// The subject as it is declared: of a type with several the one that the message has.
-fn template<M: Request>(message: &M) -> &'static str {
+fn template<M: Subject>(message: &M) -> &'static str {
     if let [only] = M::TEMPLATES {
         return only;
     }
@@ -232,3 +232,6 @@ impl<F, M: Request> fmt::Debug for TraceFuture<F, M> {
         f.debug_struct("TraceFuture").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
