@@ -24,4 +24,5 @@ mod running;
 mod stage;
 mod streams;
 mod tower_layers;
+mod trace;
 mod ui;
