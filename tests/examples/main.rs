@@ -8,5 +8,6 @@ mod report_health;
 mod serve_requests;
 mod services;
 mod test_without_a_server;
+mod trace_across_services;
 mod typed;
 mod write_a_codec;
