@@ -110,6 +110,18 @@ impl Response {
         }
     }
 
+    /// Puts something around the parts of an answer; a whole one stays as it is.
+    pub(crate) fn around_parts<P>(mut self, around: impl FnOnce(Parts) -> P) -> Self
+    where
+        P: Stream<Item = Self> + Send + 'static,
+    {
+        self.body = match self.body {
+            Body::Parts(parts) => Body::Parts(Box::pin(around(parts))),
+            whole @ Body::Whole(_) => whole,
+        };
+        self
+    }
+
     /// The answers as they are sent: the parts with the headers of the whole, or the answer itself.
     pub fn into_stream(self) -> impl Stream<Item = Self> + Send {
         let Self { headers, body, error } = self;

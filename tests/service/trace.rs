@@ -44,7 +44,10 @@ async fn contexts(
 
 /// What the spans of all services say.
 #[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Vec<Vec<(&'static str, String)>>>>);
+struct Spans(Arc<Mutex<Vec<Span>>>);
+
+/// The fields of a span.
+type Span = Vec<(&'static str, String)>;
 
 impl Spans {
     fn field(&self, at: usize, name: &str) -> Option<String> {
@@ -62,7 +65,7 @@ impl Spans {
     }
 }
 
-struct Fields<'f>(&'f mut Vec<(&'static str, String)>);
+struct Fields<'f>(&'f mut Span);
 
 impl Visit for Fields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {

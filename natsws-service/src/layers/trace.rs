@@ -16,7 +16,7 @@ use crate::error::BoxError;
 use crate::incoming::Incoming;
 use crate::place::Place;
 use crate::recover::known;
-use crate::response::{Body, Response};
+use crate::response::Response;
 use crate::span::{Parent, TARGET, Within, request_span};
 
 mod parts;
@@ -72,7 +72,8 @@ use parts::TracedParts;
 /// and the spans of services further on.
 ///
 /// # Where to put it
-/// Outermost: what other layers do and log is then within the span. The other side is
+/// Outermost: what other layers do and log is then within the span. What a request waits for until
+/// the layers inside are ready is not, nor is a request that never gets that far. The other side is
 /// [`caller::TraceLayer`](crate::caller::TraceLayer).
 ///
 /// ```no_run
@@ -262,9 +263,12 @@ where
         };
         let result = ready!(request.within.run(|| inner.poll(cx))).map_err(Into::into);
         request.within.run(|| this.inner.set(None));
-        let Some(request) = this.request.take() else { return Poll::Pending };
+        let Some(mut request) = this.request.take() else { return Poll::Pending };
         Poll::Ready(match result {
-            Ok(response) if response.is_stream() => Ok(in_parts(response, request)),
+            Ok(response) if response.is_stream() => {
+                request.left = Left::Enough;
+                Ok(response.around_parts(|parts| TracedParts::new(parts, request)))
+            }
             Ok(response) => {
                 request.end(response.service_error().map(natsws::ServiceError::code));
                 Ok(response)
@@ -276,19 +280,6 @@ where
             }
         })
     }
-}
-
-/// The same answer, whose parts come within the span.
-fn in_parts(response: Response, mut request: Traceable) -> Response {
-    request.left = Left::Enough;
-    let (headers, body, error) = response.into_parts();
-    let Body::Parts(parts) = body else {
-        // Only answers in parts get here.
-        return error.map_or_else(|| Response::new(""), |error| Response::error(&error));
-    };
-    let mut response = Response::stream(TracedParts::new(parts, request));
-    *response.headers_mut() = headers;
-    response
 }
 
 impl<F> fmt::Debug for TraceFuture<F> {

@@ -18,11 +18,11 @@ struct GetOrder {
 
 #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 #[error("missing")]
-struct Missing;
+struct Missing(u16);
 
 impl Missing {
     fn code(&self) -> u16 {
-        404
+        self.0
     }
 }
 
@@ -95,7 +95,7 @@ async fn a_request_outside_of_a_trace_begins_one() {
 #[tokio::test]
 async fn every_error_is_a_failure_and_told_by_a_word_or_a_code() {
     let cases: [(RequestError<Missing>, &str); 8] = [
-        (RequestError::Remote(Missing), "404"),
+        (RequestError::Remote(Missing(404)), "404"),
         (RequestError::Service(ServiceError::new(503, "a secret")), "503"),
         (RequestError::NoResponders, "no_responders"),
         (RequestError::TimedOut { after: Duration::ZERO }, "timed_out"),

@@ -10,6 +10,7 @@ use super::*;
 use crate::layers::CatchPanicLayer;
 use crate::layers::testing::{Stage, failed};
 use crate::recording::{Recorded, Recorder};
+use crate::response::Body;
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
