@@ -5,10 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::Poll;
 
-use futures_util::{FutureExt, Stream, StreamExt};
-use natsws::{Client, Headers, Msg, Publish, PublishError, ServiceError, Subscription};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use natsws::{Client, Deadline, Headers, Msg, PublishError, ServiceError, Subscription};
+use natsws::{Client, Headers, Msg, Publish, PublishError, ServiceError, Subscription};
 
 use crate::recover::panicked;
 use crate::response::{Body, Parts, Response};
@@ -38,16 +36,13 @@ pub(crate) fn answer_now(msg: &Msg, response: Response) -> Result<Ended, Respons
         if reply.try_send().is_err() {
             return Err(response);
         }
-    let (headers, body, error) = response.into_parts();
-    if unanswered {
-        let panicked = match body {
-            Body::Whole(_) => None,
-            Body::Parts(mut parts) => over(&mut parts).err(),
-        };
-        let error = error.or_else(|| panicked?.service_error().cloned());
-        return Ended { error, unanswered };
     }
-    let (_, _, error) = response.into_parts();
+    let (_, body, error) = response.into_parts();
+    let panicked = match body {
+        Body::Whole(_) => None,
+        Body::Parts(mut parts) => over(&mut parts).err(),
+    };
+    let error = error.or_else(|| panicked?.service_error().cloned());
     Ok(Ended { error, unanswered })
 }
 

@@ -173,10 +173,16 @@ impl Dispatcher {
             return self.refuse(&msg, &full);
         }
         let incoming = Incoming::new(msg, Arc::clone(&self.place));
-        let key = self.limits.key.as_ref().map(|key| {
-            // The key is the user's code.
-            catch_unwind(AssertUnwindSafe(|| key(&incoming))).unwrap_or_default()
-        });
+        // The key is the user's code. Without it nobody knows what the request must wait for.
+        let key = self.limits.key.as_ref();
+        let key = key.map(|key| catch_unwind(AssertUnwindSafe(|| key(&incoming)))).transpose();
+        let key = match key {
+            Ok(key) => key,
+            Err(panic) => {
+                let _: Response = panicked(&*panic);
+                return self.refuse(incoming.msg(), &unknown());
+            }
+        };
         // Mostly nothing waits, and nothing need be put away.
         if key.is_none() && self.waiting.len() == 0 && self.has_room() {
             if let Poll::Ready(readiness) = poll_ready(&mut self.route, cx) {
@@ -184,16 +190,6 @@ impl Dispatcher {
             }
         }
         self.waiting.push(incoming, key, size);
-        // The key is the user's code. Without it nobody knows what the request must wait for.
-        let key = self.limits.key.as_ref();
-        let key = key.map(|key| catch_unwind(AssertUnwindSafe(|| key(&incoming)))).transpose();
-        match key {
-            Ok(key) => self.waiting.push(incoming, key, size),
-            Err(panic) => {
-                let _: Response = panicked(&*panic);
-                self.refuse(incoming.msg(), &unknown());
-            }
-        }
     }
 
     fn has_room(&self) -> bool {
