@@ -77,10 +77,12 @@ impl App {
             if !is_name(name) {
                 return Err(ServeError::EndpointName { name: name.clone() });
             }
-            natsws::private::check_filter(&description.subject).map_err(|source| {
-                let (name, subject) = (name.clone(), description.subject.clone());
-                ServeError::Subject { name, subject, source }
-            })?;
+            for subject in &description.subjects {
+                natsws::private::check_filter(subject).map_err(|source| {
+                    let (name, subject) = (name.clone(), subject.clone());
+                    ServeError::Subject { name, subject, source }
+                })?;
+            }
             if let Some(group) = &description.queue_group {
                 natsws::private::check_queue_group(group).map_err(|source| {
                     let (name, queue_group) = (name.clone(), group.clone());

@@ -14,7 +14,11 @@ use serde_json::Value;
 
 use self::document::Outline;
 use crate::app::App;
+use crate::endpoint::Built;
+use crate::pattern::Pattern;
+use crate::registry::Description;
 use crate::router::Router;
+use crate::schema::Schemas;
 
 /// What a service offers, as a document of AsyncAPI 3.0.0: for code generators, catalogues, and
 /// pages that people read. Made by [`Router::asyncapi`] and [`App::asyncapi`]. Needs the feature
@@ -83,20 +87,31 @@ impl Serialize for AsyncApi {
     }
 }
 
+/// An endpoint has a channel for each of its subjects, which of most is one.
+fn outlines<'a>(
+    description: Description,
+    patterns: &'a [Pattern],
+    prefix_tokens: usize,
+    schemas: &'a Schemas,
+) -> impl Iterator<Item = Outline<'a>> {
+    patterns.iter().map(move |pattern| {
+        let mut description = description.clone();
+        if patterns.len() > 1 {
+            description.name = format!("{}.{}", description.name, pattern.name());
+        }
+        Outline { description, pattern, prefix_tokens, schemas }
+    })
+}
+
 impl<S: Send + Sync + 'static> Router<S> {
     /// Describes the service as [AsyncAPI](AsyncApi) does, without serving it. Needs the feature
     /// `schema`.
     ///
     /// What [`App::check`] would find is not looked for.
     pub fn asyncapi(&self) -> AsyncApi {
-        let outlines = self.endpoints.iter().map(|plan| {
-            let (template, prefix_tokens) = plan.template();
-            Outline {
-                description: plan.describe(&self.queue_group),
-                template,
-                prefix_tokens,
-                schemas: &plan.schemas,
-            }
+        let outlines = self.endpoints.iter().flat_map(|plan| {
+            let (patterns, prefix_tokens) = plan.patterns();
+            outlines(plan.describe(&self.queue_group), patterns, prefix_tokens, &plan.schemas)
         });
         AsyncApi(document::of(&self.about, &outlines.collect::<Vec<_>>()))
     }
@@ -106,11 +121,9 @@ impl App {
     /// Describes the service as [AsyncAPI](AsyncApi) does, without serving it. Needs the feature
     /// `schema`.
     pub fn asyncapi(&self) -> AsyncApi {
-        let outlines = self.endpoints.iter().map(|built| Outline {
-            description: built.description.clone(),
-            template: &built.template,
-            prefix_tokens: built.prefix_tokens,
-            schemas: &built.schemas,
+        let outlines = self.endpoints.iter().flat_map(|built| {
+            let Built { description, patterns, prefix_tokens, schemas, .. } = built;
+            outlines(description.clone(), patterns, *prefix_tokens, schemas)
         });
         AsyncApi(document::of(&self.about, &outlines.collect::<Vec<_>>()))
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::try_join_all;
-use natsws::{Client, State, Subscription};
+use natsws::{Client, State, Subscribe, Subscription};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -148,22 +148,24 @@ impl Core {
     }
 
     async fn subscribe(&self, served: &Served) -> Result<Subscription, ServeError> {
-        let subject = &served.description.subject;
-        let mut subscribe = self.client.connection().subscribe(subject);
+        let mut subjects = served.description.subjects.iter();
+        let subject = subjects.next().cloned().unwrap_or_default();
+        let subscribe = self.client.connection().subscribe(&subject);
+        let mut subscribe = subjects.fold(subscribe, Subscribe::and);
         if let Some(group) = &served.description.queue_group {
             subscribe = subscribe.queue(group);
         }
-        subscribe.await.map_err(|source| ServeError::Subscribe { subject: subject.clone(), source })
+        subscribe.await.map_err(|source| ServeError::Subscribe { subject, source })
     }
 
     fn spawn(self: &Arc<Self>, built: Built, served: &Served, subscription: Subscription) {
-        let Built { description, template, prefix_tokens, limits, route, .. } = built;
+        let Built { description, patterns, prefix_tokens, limits, route, .. } = built;
         let place = Place {
             client: Some(self.client.clone()),
             handle: Some(ServiceHandle::new(Arc::clone(self))),
             service: self.about.name.clone(),
             endpoint: description.name,
-            template,
+            patterns,
             queue_group: description.queue_group,
             prefix_tokens,
         };

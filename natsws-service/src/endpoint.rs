@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use natsws::Request;
+use natsws::Subject;
 use serde::Serialize;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -70,27 +70,38 @@ pub struct Endpoint<S, M = Untyped> {
 /// An endpoint until its state is known.
 pub(crate) struct Plan<S> {
     name: Option<String>,
-    pattern: Pattern,
+    /// One; of a family of events one for each variant.
+    patterns: Vec<Pattern>,
     prefix_tokens: usize,
     queue_group: QueueGroup,
     limits: Limits,
     metadata: BTreeMap<String, String>,
     data: Option<Data>,
     fallback: bool,
+    is_event: bool,
     make: Make<S>,
     layers: Vec<SharedLayer>,
     #[cfg(feature = "schema")]
     pub(crate) schemas: Schemas,
 }
 
-impl<S, M: Request> Endpoint<S, M> {
+impl<S, M: Subject> Endpoint<S, M> {
     pub(crate) fn typed(make: impl FnOnce(&Arc<S>) -> Route + Send + 'static) -> Self {
-        let first = |of: &[&'static str]| of.first().copied().unwrap_or_default();
-        let mut plan = Plan::new(Pattern::declared(first(M::TEMPLATES), first(M::FILTERS)), make);
+        let subjects = M::TEMPLATES.iter().zip(M::FILTERS);
+        let patterns = subjects.map(|(template, filter)| Pattern::declared(template, filter));
+        let mut plan = Plan::new(patterns.collect(), make);
         if let Some(queue) = M::QUEUE {
             plan.queue_group = QueueGroup::Named(queue.to_owned());
         }
         Self { plan, message: PhantomData }
+    }
+}
+
+impl<S, M: Subject> Endpoint<S, M> {
+    pub(crate) fn event(make: impl FnOnce(&Arc<S>) -> Route + Send + 'static) -> Self {
+        let mut endpoint = Self::typed(make);
+        endpoint.plan.is_event = true;
+        endpoint
     }
 }
 
@@ -100,7 +111,7 @@ impl<S> Endpoint<S> {
         fallback: bool,
         make: impl FnOnce(&Arc<S>) -> Route + Send + 'static,
     ) -> Self {
-        let mut plan = Plan::new(Pattern::new(subject), make);
+        let mut plan = Plan::new(vec![Pattern::new(subject)], make);
         plan.fallback = fallback;
         Self { plan, message: PhantomData }
     }
@@ -151,7 +162,8 @@ impl<S, M> Endpoint<S, M> {
     }
 
     /// Lets requests with the same key run one after the other, in the order in which they came,
-    /// while those of other keys run beside them. A request whose key panics is answered 500.
+    /// while those of other keys run beside them. That holds within one replica: those of a queue
+    /// group know nothing of each other. A request whose key panics is answered 500.
     ///
     /// ```
     /// # use natsws::Subject;
@@ -162,7 +174,7 @@ impl<S, M> Endpoint<S, M> {
     /// # struct Deposit { id: u64, amount: i64 }
     /// # async fn deposit(ask: Deposit) -> i64 { ask.amount }
     /// let router: Router = Router::new("bank", "1.0.0").endpoint_with(deposit, |endpoint| {
-    ///     endpoint.ordered_by(|incoming| incoming.subject().to_owned()) // one account at a time
+    ///     endpoint.ordered_by(|incoming| incoming.params().get("id").map(str::to_owned))
     /// });
     /// ```
     pub fn ordered_by<K: Hash>(
@@ -174,7 +186,7 @@ impl<S, M> Endpoint<S, M> {
     }
 
     /// What becomes of a request that comes while as many run as may. Default:
-    /// [`WhenFull::Wait`].
+    /// [`WhenFull::Wait`]. Of an event that is shed nobody hears but the statistics.
     pub fn when_full(mut self, when_full: WhenFull) -> Self {
         self.plan.limits.when_full = when_full;
         self
@@ -214,16 +226,17 @@ impl<S, M> Endpoint<S, M> {
 }
 
 impl<S> Plan<S> {
-    fn new(pattern: Pattern, make: impl FnOnce(&Arc<S>) -> Route + Send + 'static) -> Self {
+    fn new(patterns: Vec<Pattern>, make: impl FnOnce(&Arc<S>) -> Route + Send + 'static) -> Self {
         Self {
             name: None,
-            pattern,
+            patterns,
             prefix_tokens: 0,
             queue_group: QueueGroup::default(),
             limits: Limits::default(),
             metadata: BTreeMap::new(),
             data: None,
             fallback: false,
+            is_event: false,
             make: Box::new(make),
             layers: Vec::new(),
             #[cfg(feature = "schema")]
@@ -237,7 +250,9 @@ impl<S> Plan<S> {
 
     /// Puts the endpoint into a group.
     pub(crate) fn put_into(&mut self, prefix: &Pattern, queue_group: &QueueGroup) {
-        self.pattern = self.pattern.under(prefix);
+        for pattern in &mut self.patterns {
+            *pattern = pattern.under(prefix);
+        }
         if !prefix.filter.is_empty() {
             self.prefix_tokens += prefix.filter.split('.').count();
         }
@@ -250,12 +265,16 @@ impl<S> Plan<S> {
         #[cfg(feature = "schema")]
         let metadata = self.schemas.added_to(metadata);
         Description {
-            name: self.name.clone().unwrap_or_else(|| self.pattern.name()),
-            subject: self.pattern.filter.clone(),
+            name: self.name.clone().unwrap_or_else(|| {
+                let names: Vec<_> = self.patterns.iter().map(Pattern::name).collect();
+                names.join("-or-")
+            }),
+            subjects: self.patterns.iter().map(|pattern| pattern.filter.clone()).collect(),
             queue_group: self.queue_group.clone().or(queue_group).resolve(self.fallback),
             metadata,
             data: self.data.clone(),
             fallback: self.fallback,
+            is_event: self.is_event,
         }
     }
 
@@ -265,7 +284,7 @@ impl<S> Plan<S> {
         let route = self.layers.into_iter().fold((self.make)(state), |route, layer| layer(route));
         Built {
             description,
-            template: self.pattern.template,
+            patterns: self.patterns.into(),
             prefix_tokens: self.prefix_tokens,
             limits: self.limits,
             route,
@@ -274,17 +293,17 @@ impl<S> Plan<S> {
         }
     }
 
-    /// The subject with the names of its placeholders.
+    /// The subjects with the names of their placeholders.
     #[cfg(feature = "schema")]
-    pub(crate) fn template(&self) -> (&str, usize) {
-        (&self.pattern.template, self.prefix_tokens)
+    pub(crate) fn patterns(&self) -> (&[Pattern], usize) {
+        (&self.patterns, self.prefix_tokens)
     }
 }
 
 /// An endpoint that can be served.
 pub(crate) struct Built {
     pub(crate) description: Description,
-    pub(crate) template: String,
+    pub(crate) patterns: Arc<[Pattern]>,
     pub(crate) prefix_tokens: usize,
     pub(crate) limits: Limits,
     pub(crate) route: Route,
@@ -307,7 +326,7 @@ impl<S> fmt::Debug for Plan<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
             .field("name", &self.name)
-            .field("subject", &self.pattern.template)
+            .field("subjects", &self.patterns)
             .field("queue_group", &self.queue_group)
             .field("limits", &self.limits)
             .finish_non_exhaustive()

@@ -9,6 +9,7 @@ use natsws::codec::Encoded;
 use natsws::{Client, Deadline, DecodeError, DecodeOwned, Headers, Msg};
 
 use crate::handle::ServiceHandle;
+use crate::params::SubjectParams;
 use crate::place::Place;
 
 /// A request on its way through the layers: the message, not decoded yet, and what layers have
@@ -91,9 +92,9 @@ impl Incoming {
 
     /// The subject of the endpoint as it was declared, with the names of its placeholders:
     /// `orders.{id}.get`. It is the same for all requests of an endpoint, so it is what to label a
-    /// metric or a span with.
+    /// metric or a span with; of a family of events each variant has its own.
     pub fn template(&self) -> &str {
-        &self.place.template
+        self.place.template(self.subject())
     }
 
     /// The queue group that the endpoint is in; `None` where every replica gets every request.
@@ -104,6 +105,11 @@ impl Incoming {
     /// What all requests of the endpoint have in common.
     pub(crate) fn place(&self) -> &Arc<Place> {
         &self.place
+    }
+
+    /// What stands in the subject where the template has placeholders.
+    pub fn params(&self) -> SubjectParams {
+        SubjectParams::new(self)
     }
 
     /// Adds a value for those that are further inside, in place of another of its type.

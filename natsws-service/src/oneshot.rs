@@ -1,11 +1,12 @@
 //! Calling a service without a broker, for tests.
 
-use std::future::poll_fn;
+use std::fmt;
+use std::future::{IntoFuture, poll_fn};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use natsws::{Msg, Request, RequestError, subject_matches};
+use natsws::{BoxFuture, HeaderError, Headers, Msg, Request, RequestError};
 use tower_service::Service;
 
 use crate::app::App;
@@ -18,7 +19,7 @@ use crate::response::{Body, Response};
 use crate::route::called;
 
 /// What a typed request comes to.
-type Answered<M> = Result<<M as Request>::Reply, RequestError<<M as Request>::Error>>;
+pub type Answered<M> = Result<<M as Request>::Reply, RequestError<<M as Request>::Error>>;
 
 impl App {
     /// Asks the service without a broker and without a connection: the request goes through codecs,
@@ -49,43 +50,11 @@ impl App {
     /// # }
     /// ```
     ///
-    /// Of an answer in parts it is the first; [`oneshot_many`](Self::oneshot_many) gives all.
-    /// Queue groups and limits on how many run at a time play no part, and a handler that takes a
-    /// [`Client`](natsws::Client) is answered 500: there is none.
-    ///
-    /// # Errors
-    /// [`RequestError`] as for [`Client::request`](natsws::Client::request):
-    /// [`NoResponders`](RequestError::NoResponders) where no endpoint takes the subject.
-    ///
-    /// # Cancel safety
-    /// Dropped early, the handler is dropped too.
-    pub async fn oneshot<M: Request>(&mut self, message: &M) -> Answered<M> {
-        let mut replies = self.replies(message, 1).await?;
-        replies.pop().unwrap_or(Err(RequestError::NoResponders))
-    }
-
-    /// As [`oneshot`](Self::oneshot), for an answer in parts: all of them.
-    ///
-    /// # Errors
-    /// As for [`oneshot`](Self::oneshot). What is wrong with one part stands in its place.
-    ///
-    /// # Cancel safety
-    /// Dropped early, the handler is dropped too.
-    pub async fn oneshot_many<M: Request>(
-        &mut self,
-        message: &M,
-    ) -> Result<Vec<Answered<M>>, RequestError<M::Error>> {
-        self.replies(message, usize::MAX).await
-    }
-
-    async fn replies<M: Request>(
-        &mut self,
-        message: &M,
-        max: usize,
-    ) -> Result<Vec<Answered<M>>, RequestError<M::Error>> {
-        let msg = natsws::private::local_request(message)?;
-        let response = self.oneshot_msg(msg).await.ok_or(RequestError::NoResponders)?;
-        Ok(response.into_stream().map(read::<M>).take(max).collect().await)
+    /// Of an answer in parts it is the first; [`Oneshot::all`] gives all. Queue groups and limits on
+    /// how many run at a time play no part, and a handler that takes a [`Client`](natsws::Client) is
+    /// answered 500: there is none.
+    pub fn oneshot<'a, M: Request>(&'a mut self, message: &'a M) -> Oneshot<'a, M> {
+        Oneshot { app: self, message, headers: Headers::new(), fault: None }
     }
 
     /// Gives the service a message as it could come from anywhere, and gives back the answer before
@@ -96,15 +65,9 @@ impl App {
     /// # Cancel safety
     /// Dropped early, the handler is dropped too.
     pub async fn oneshot_msg(&mut self, msg: Msg) -> Option<Response> {
-        let takes = |endpoint: &Built, fallback: bool| {
-            let description = &endpoint.description;
-            description.fallback == fallback && subject_matches(&description.subject, msg.subject())
-        };
-        let endpoints = &self.endpoints;
-        let find = |fallback| endpoints.iter().position(|endpoint| takes(endpoint, fallback));
-        let at = find(false).or_else(|| find(true))?;
+        let at = self.endpoint_for(msg.subject())?;
         let service = self.about.name.clone();
-        let Built { description, template, prefix_tokens, route, .. } =
+        let Built { description, patterns, prefix_tokens, route, .. } =
             self.endpoints.get_mut(at)?;
         let incoming = Incoming::new(
             msg,
@@ -113,7 +76,7 @@ impl App {
                 handle: None,
                 service,
                 endpoint: description.name.clone(),
-                template: template.clone(),
+                patterns: Arc::clone(patterns),
                 queue_group: description.queue_group.clone(),
                 prefix_tokens: *prefix_tokens,
             }),
@@ -124,6 +87,88 @@ impl App {
         }
         let mut response = called(route, incoming, deadline);
         Some(poll_fn(|cx| poll_response(&mut response, deadline, cx)).await)
+    }
+}
+
+impl App {
+    /// The place of the endpoint that takes a subject: a fallback only where no other does.
+    fn endpoint_for(&self, subject: &str) -> Option<usize> {
+        let takes = |built: &Built, fallback: bool| {
+            built.description.fallback == fallback && built.description.takes(subject)
+        };
+        let find = |fallback| self.endpoints.iter().position(|built| takes(built, fallback));
+        find(false).or_else(|| find(true))
+    }
+}
+
+/// A request without a broker that is about to be made: `.await` it, or say more first. Made by
+/// [`App::oneshot`].
+#[must_use = "nothing is asked until this is awaited"]
+pub struct Oneshot<'a, M: Request> {
+    app: &'a mut App,
+    message: &'a M,
+    headers: Headers,
+    fault: Option<HeaderError>,
+}
+
+impl<M: Request> Oneshot<'_, M> {
+    /// Adds a header. One that is not valid is the error of the request.
+    pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        if let Err(error) = self.headers.append(name, value.as_ref()) {
+            self.fault.get_or_insert(error);
+        }
+        self
+    }
+
+    /// All replies of an answer in parts, each a reply or an error.
+    ///
+    /// # Errors
+    /// [`RequestError`] where the request cannot be made, or no endpoint takes its subject.
+    ///
+    /// # Cancel safety
+    /// Dropped early, the handler is dropped too.
+    pub async fn all(self) -> Result<Vec<Answered<M>>, RequestError<M::Error>> {
+        self.replies(usize::MAX).await
+    }
+
+    async fn replies(self, max: usize) -> Result<Vec<Answered<M>>, RequestError<M::Error>> {
+        let Self { app, message, headers, fault } = self;
+        if let Some(fault) = fault {
+            return Err(fault.into());
+        }
+        let msg = natsws::private::local_request(message)?;
+        let mut all = headers;
+        all.extend(msg.headers());
+        let msg = Msg::local(msg.subject(), msg.reply(), all, msg.payload())?;
+        let response = app.oneshot_msg(msg).await.ok_or(RequestError::NoResponders)?;
+        Ok(response.into_stream().map(read::<M>).take(max).collect().await)
+    }
+}
+
+/// # Errors
+/// [`RequestError`] as for [`Client::request`](natsws::Client::request):
+/// [`NoResponders`](RequestError::NoResponders) where no endpoint takes the subject.
+///
+/// # Cancel safety
+/// Dropped early, the handler is dropped too.
+impl<'a, M: Request + Sync> IntoFuture for Oneshot<'a, M>
+where
+    M::Reply: Send,
+{
+    type Output = Answered<M>;
+    type IntoFuture = BoxFuture<'a, Answered<M>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let mut replies = self.replies(1).await?;
+            replies.pop().unwrap_or(Err(RequestError::NoResponders))
+        })
+    }
+}
+
+impl<M: Request> fmt::Debug for Oneshot<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Oneshot").field("headers", &self.headers).finish_non_exhaustive()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::pattern::captures;
 /// The parts of a subject where its template has placeholders or wildcards.
 ///
 /// A typed request has them in its fields; this is for handlers of messages as they are, and for
-/// layers.
+/// layers: [`Incoming::params`] has them.
 ///
 /// ```
 /// use natsws_service::{Router, SubjectParams};

@@ -1,10 +1,12 @@
 //! Where a request has come to: what all requests of an endpoint have in common.
 
 use std::fmt;
+use std::sync::Arc;
 
-use natsws::Client;
+use natsws::{Client, subject_matches};
 
 use crate::handle::ServiceHandle;
+use crate::pattern::Pattern;
 
 pub(crate) struct Place {
     /// `None` where the service is called without a connection.
@@ -13,14 +15,22 @@ pub(crate) struct Place {
     pub(crate) handle: Option<ServiceHandle>,
     pub(crate) service: String,
     pub(crate) endpoint: String,
-    /// The subject with the names of its placeholders.
-    pub(crate) template: String,
+    pub(crate) patterns: Arc<[Pattern]>,
     pub(crate) queue_group: Option<String>,
     /// How many tokens of the subject are the group's and not the request's.
     pub(crate) prefix_tokens: usize,
 }
 
 impl Place {
+    /// The template that a subject fits.
+    pub(crate) fn template(&self, subject: &str) -> &str {
+        let fitting = match &*self.patterns {
+            [only] => Some(only),
+            several => several.iter().find(|it| subject_matches(&it.filter, subject)),
+        };
+        fitting.map_or("", |pattern| &pattern.template)
+    }
+
     /// The subject as the request declares it.
     pub(crate) fn without_prefix<'s>(&self, subject: &'s str) -> &'s str {
         let mut rest = subject;

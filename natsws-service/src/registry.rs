@@ -20,12 +20,14 @@ use crate::stats::{Counts, Totals};
 #[derive(Clone)]
 pub(crate) struct Description {
     pub(crate) name: String,
-    /// The filter that is subscribed.
-    pub(crate) subject: String,
+    /// The filters that are subscribed, all in one subscription.
+    pub(crate) subjects: Vec<String>,
     pub(crate) queue_group: Option<String>,
     pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) data: Option<Data>,
     pub(crate) fallback: bool,
+    /// Whether nobody waits for an answer.
+    pub(crate) is_event: bool,
 }
 
 /// What an endpoint adds to its statistics.
@@ -37,7 +39,16 @@ impl Description {
     fn clashes_with(&self, other: &Self) -> bool {
         self.fallback == other.fallback
             && self.queue_group == other.queue_group
-            && overlap(&self.subject, &other.subject)
+            && self.subjects.iter().any(|one| other.subjects.iter().any(|two| overlap(one, two)))
+    }
+
+    pub(crate) fn takes(&self, subject: &str) -> bool {
+        self.subjects.iter().any(|filter| subject_matches(filter, subject))
+    }
+
+    /// The filters as text: of most there is one.
+    fn subject(&self) -> String {
+        self.subjects.join(", ")
     }
 }
 
@@ -52,12 +63,13 @@ pub(crate) fn check<'d>(
             if other.name == description.name {
                 return Err(ServeError::DuplicateName {
                     name: description.name.clone(),
-                    subjects: [other.subject.clone(), description.subject.clone()],
+                    subjects: [other.subject(), description.subject()],
                 });
             }
             if !may_overlap && other.clashes_with(description) {
-                let of =
-                    |endpoint: &Description| format!("`{}` ({})", endpoint.name, endpoint.subject);
+                let of = |endpoint: &Description| {
+                    format!("`{}` ({})", endpoint.name, endpoint.subject())
+                };
                 return Err(ServeError::Overlap {
                     endpoints: [of(other), of(description)],
                     queue_group: description.queue_group.clone(),
@@ -97,7 +109,8 @@ impl Served {
     }
 
     pub(crate) fn info(&self) -> EndpointInfo {
-        let Description { name, subject, queue_group, metadata, .. } = &self.description;
+        let Description { name, queue_group, metadata, .. } = &self.description;
+        let subject = self.description.subject();
         let mut info = EndpointInfo::new(name, subject, queue_group.as_deref().unwrap_or_default());
         info.metadata.clone_from(metadata);
         info
@@ -105,9 +118,9 @@ impl Served {
 
     /// What the endpoint has done since its statistics were last reset.
     pub(crate) fn stats(&self) -> EndpointStats {
-        let Description { name, subject, queue_group, data, .. } = &self.description;
+        let Description { name, queue_group, data, .. } = &self.description;
         let queue_group = queue_group.as_deref().unwrap_or_default();
-        let mut stats = EndpointStats::new(name, subject, queue_group);
+        let mut stats = EndpointStats::new(name, self.description.subject(), queue_group);
         // First, since it may fail, and is the last error then.
         stats.data = data.as_ref().and_then(|data| self.data(data));
         let before = *self.reset_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -200,10 +213,9 @@ impl Registry {
 
     /// Whether an endpoint that is no fallback takes this subject.
     pub(crate) fn takes(&self, subject: &str) -> bool {
-        self.lock().iter().any(|served| {
-            let Description { subject: filter, fallback, .. } = &served.description;
-            !fallback && subject_matches(filter, subject)
-        })
+        self.lock()
+            .iter()
+            .any(|served| !served.description.fallback && served.description.takes(subject))
     }
 
     /// What all endpoints did, those that were removed included.
@@ -221,7 +233,7 @@ impl fmt::Debug for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Description")
             .field("name", &self.name)
-            .field("subject", &self.subject)
+            .field("subjects", &self.subjects)
             .field("queue_group", &self.queue_group)
             .finish_non_exhaustive()
     }

@@ -1,7 +1,7 @@
 //! What a handler can answer with.
 
 use futures_util::{Stream, StreamExt};
-use natsws::{ErrorCodec, Headers, Request};
+use natsws::{ErrorCodec, Headers, Request, RequestError, ServiceError};
 
 use crate::response::Response;
 
@@ -50,6 +50,73 @@ impl<M: Request, R: IntoReply<M, K>, K> IntoReply<M, Tried<K>> for Result<R, M::
         match self {
             Ok(reply) => reply.into_reply(),
             Err(error) => failed::<M>(&error),
+        }
+    }
+}
+
+/// The error of a handler that may fail with the error that its request declares, or with one of
+/// the service: what `?` makes of a [`ServiceError`], and of a request of the handler's own that
+/// failed.
+///
+/// ```
+/// use natsws::{Client, ServiceError, Subject};
+/// use natsws_service::{Failure, Router};
+/// use serde::{Deserialize, Serialize};
+///
+/// # #[derive(Debug, Serialize, Deserialize, Subject)]
+/// # #[subject("stock.{id}", reply = u32)]
+/// # struct Stock { id: u64 }
+/// #[derive(Serialize, Deserialize, Subject)]
+/// #[subject("orders.{id}.place", reply = u32, error = OrderError)]
+/// struct Place { id: u64 }
+///
+/// #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
+/// #[error("it is sold out")]
+/// struct OrderError;
+///
+/// async fn place(client: Client, ask: Place) -> Result<u32, Failure<OrderError>> {
+///     match client.request(&Stock { id: ask.id }).await? { // 503, 504 … where that fails
+///         0 => Err(Failure::Declared(OrderError)),
+///         left => Ok(left),
+///     }
+/// }
+///
+/// let router: Router = Router::new("orders", "1.0.0").endpoint(place);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure<E> {
+    /// The error that the request declares.
+    #[error(transparent)]
+    Declared(E),
+    /// An error of the service, which the request does not declare.
+    #[error(transparent)]
+    Service(ServiceError),
+}
+
+impl<E> From<ServiceError> for Failure<E> {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(error)
+    }
+}
+
+impl<E, N> From<RequestError<N>> for Failure<E> {
+    fn from(error: RequestError<N>) -> Self {
+        Self::Service(error.into())
+    }
+}
+
+/// The kind of answer that is a `Result` of another with a [`Failure`].
+#[derive(Debug)]
+pub struct Failing<K>(K);
+
+impl<M: Request, R: IntoReply<M, K>, K> IntoReply<M, Failing<K>> for Result<R, Failure<M::Error>> {
+    const IS_STREAM: bool = R::IS_STREAM;
+
+    fn into_reply(self) -> Response {
+        match self {
+            Ok(reply) => reply.into_reply(),
+            Err(Failure::Declared(error)) => failed::<M>(&error),
+            Err(Failure::Service(error)) => Response::error(&error),
         }
     }
 }

@@ -10,6 +10,7 @@ use tower_service::Service;
 use crate::app::{About, App};
 use crate::endpoint::{Endpoint, Plan, QueueGroup, Untyped, shared};
 use crate::error::BoxError;
+use crate::event::{EventArgs, EventService, Outcome};
 use crate::handler::{Args, Handler, HandlerService};
 use crate::incoming::Incoming;
 use crate::pattern::Pattern;
@@ -134,6 +135,62 @@ impl<S: Send + Sync + 'static> Router<S> {
         self
     }
 
+    /// Adds an async function that handles events: messages that are published and not answered. Its
+    /// last argument is the event, a struct or an enum that is a family of events, by value.
+    ///
+    /// It is an endpoint as any other, with a queue group, so that each event goes to one replica;
+    /// say [`no_queue`](Endpoint::no_queue) in [`event_with`](Self::event_with) where every replica
+    /// is to have it. The function returns nothing, or a `Result` of nothing, whose error is for
+    /// statistics and layers, such as one that keeps dead letters. To who publishes an event nothing
+    /// is said, also where it is shed because too many wait. A message with a reply subject is
+    /// answered, with nothing or with the error.
+    ///
+    /// ```
+    /// use natsws::Subject;
+    /// use natsws_service::Router;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Subject)]
+    /// #[subject("orders.{region}.created")]
+    /// struct OrderCreated { region: String, id: u64 }
+    ///
+    /// async fn pack(order: OrderCreated) {
+    ///     println!("order {} of {} is packed", order.id, order.region);
+    /// }
+    ///
+    /// let router: Router = Router::new("packing", "1.0.0").event(pack);
+    /// ```
+    pub fn event<H, A, K>(self, handler: H) -> Self
+    where
+        H: Handler<A>,
+        A: EventArgs<S>,
+        H::Output: Outcome<K>,
+        H::Future: Send + 'static,
+        K: 'static,
+    {
+        self.event_with(handler, |endpoint| endpoint)
+    }
+
+    /// As [`event`](Self::event), and says more about the endpoint.
+    pub fn event_with<H, A, K>(
+        mut self,
+        handler: H,
+        more: impl FnOnce(Endpoint<S, A::Event>) -> Endpoint<S, A::Event>,
+    ) -> Self
+    where
+        H: Handler<A>,
+        A: EventArgs<S>,
+        H::Output: Outcome<K>,
+        H::Future: Send + 'static,
+        K: 'static,
+    {
+        let endpoint = Endpoint::event(move |state| {
+            Route::boxed(EventService::<H, A, S, K>::new(handler, Arc::clone(state)))
+        });
+        self.endpoints.push(more(endpoint).plan);
+        self
+    }
+
     /// Adds a tower service of requests as an endpoint: `.endpoint_service::<GetQuote, _>(quotes)`.
     ///
     /// Where it fails with the error that the request declares, the caller gets that error.
@@ -250,7 +307,8 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// layers. Groups may be in groups.
     ///
     /// The prefix goes before what the requests declare, so callers ask with
-    /// [`request_to`](natsws::Client::request_to). An empty one leaves the subjects as they are.
+    /// [`request_to`](natsws::Client::request_to). An empty one leaves the subjects as they are, and
+    /// so suits requests that declare all of their subject.
     ///
     /// ```
     /// # use natsws_service::Router;

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use natsws::Request;
 use natsws::codec::ContentType;
+use natsws::{EncodeMessage, Request};
 use schemars::generate::{Contract, SchemaSettings};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -200,6 +200,17 @@ impl<S> Endpoint<S, Untyped> {
     /// Needs the feature `schema`.
     pub fn reply_schema<T: JsonSchema>(mut self) -> Self {
         self.plan.schemas.reply = Some(Shape::of::<T>(Some(JSON)));
+        self
+    }
+}
+
+impl<S, M: EncodeMessage + JsonSchema> Endpoint<S, M> {
+    /// Describes an event by the JSON Schema of its type, as [`schema`](Self::schema) does a request.
+    /// Needs the feature `schema`.
+    ///
+    /// A family of events has one schema for all of its variants.
+    pub fn event_schema(mut self) -> Self {
+        self.plan.schemas.request = Some(Shape::of::<M>(M::CONTENT_TYPE));
         self
     }
 }

@@ -1,6 +1,9 @@
 //! When to stop: what the system says.
 
+use std::future::Future;
 use std::io;
+
+use tokio::runtime::Handle;
 
 /// Waits until the process is told to stop: by `SIGTERM` where there is such a thing, or by ctrl-c.
 /// A second one ends the process at once, with the exit status that the signal has by custom (143
@@ -20,10 +23,17 @@ use std::io;
 /// Where the system does not let signals be waited for, it waits for ever, and says so in the log.
 ///
 /// # Cancel safety
-/// Signals that came before it is polled for the first time have their usual effect. Once it has
-/// been polled, they no longer end the process, also when it is dropped.
-pub async fn shutdown_signal() {
-    let mut signals = match Signals::new() {
+/// It listens from when it is called, so call it before anything that takes its time, such as
+/// connecting. From then on signals no longer end the process by themselves, also when it is
+/// dropped.
+pub fn shutdown_signal() -> impl Future<Output = ()> + Send {
+    // Outside of a runtime it has to wait for the first poll.
+    let listening = Handle::try_current().is_ok().then(Signals::new);
+    wait(listening)
+}
+
+async fn wait(listening: Option<io::Result<Signals>>) {
+    let mut signals = match listening.unwrap_or_else(Signals::new) {
         Ok(signals) => signals,
         Err(error) => {
             tracing::error!(%error, "signals cannot be waited for");

@@ -8,6 +8,7 @@
 mod callers;
 mod discovering;
 mod drain;
+mod events;
 mod failures;
 mod handlers;
 mod hostile;

@@ -1,5 +1,6 @@
 //! Services that are called without a broker.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use futures_util::stream;
@@ -45,7 +46,8 @@ async fn layers_and_deadlines_hold() {
 
     let mut app = Router::new("left", "1.0.0").endpoint(left).into_app();
     assert_eq!(app.oneshot(&Left).await.expect("a reply"), 0);
-    let within = Deadline::after(Duration::from_secs(5)).scope(app.oneshot(&Left)).await;
+    let within =
+        Deadline::after(Duration::from_secs(5)).scope(app.oneshot(&Left).into_future()).await;
     assert_eq!(within.expect("a reply"), 5);
 }
 
@@ -62,7 +64,7 @@ async fn all_parts_of_an_answer_can_be_had_or_the_first() {
     }
     let mut app = Router::new("count", "1.0.0").endpoint(count).into_app();
     assert_eq!(app.oneshot(&Count { to: 3 }).await.expect("a reply"), 1);
-    let mut parts = app.oneshot_many(&Count { to: 3 }).await.expect("taken");
+    let mut parts = app.oneshot(&Count { to: 3 }).all().await.expect("taken");
     let last = parts.pop().expect("the error").expect_err("the error");
     assert!(matches!(last, RequestError::Service(error) if error.code() == 416));
     let parts: Result<Vec<_>, _> = parts.into_iter().collect();

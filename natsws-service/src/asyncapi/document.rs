@@ -10,6 +10,7 @@ use super::address::{Address, Parameter};
 use super::definitions::Definitions;
 use super::names::Names;
 use crate::app::About;
+use crate::pattern::Pattern;
 use crate::registry::Description;
 use crate::schema::{Schemas, Shape};
 
@@ -17,7 +18,7 @@ use crate::schema::{Schemas, Shape};
 #[derive(Debug)]
 pub(super) struct Outline<'a> {
     pub(super) description: Description,
-    pub(super) template: &'a str,
+    pub(super) pattern: &'a Pattern,
     pub(super) prefix_tokens: usize,
     pub(super) schemas: &'a Schemas,
 }
@@ -37,8 +38,12 @@ pub(super) fn of(about: &About, outlines: &[Outline<'_>]) -> Value {
         let name = names.take(&outline.description.name);
         let inbox = format!("{name}.reply");
         channels.insert(name.clone(), channel(outline, &mut definitions));
-        channels.insert(inbox.clone(), replies(outline, &mut definitions));
-        operations.insert(name.clone(), operation(outline, &name, &inbox));
+        let mut operation = operation(outline, &name);
+        if !outline.description.is_event {
+            operation["reply"] = reply(&inbox);
+            channels.insert(inbox, replies(outline, &mut definitions));
+        }
+        operations.insert(name, operation);
     }
     let mut info = json!({ "title": about.name, "version": about.version });
     if !about.description.is_empty() {
@@ -62,10 +67,10 @@ fn channel(outline: &Outline<'_>, definitions: &mut Definitions) -> Value {
     let payload = shape.map(|shape| definitions.request(shape));
     let mut request = message(shape, payload);
     request["traits"] = json!([{ "$ref": "#/components/messageTraits/request" }]);
-    let address = Address::new(outline.template, outline.prefix_tokens);
+    let address = Address::new(&outline.pattern.template, outline.prefix_tokens);
     let mut channel = json!({ "address": address.text, "messages": { "request": request } });
     if address.parameters.iter().any(|parameter| parameter.is_tail) {
-        let filter = &outline.description.subject;
+        let filter = &outline.pattern.filter;
         channel["description"] = json!(format!("All subjects that `{filter}` matches."));
     }
     if !address.parameters.is_empty() {
@@ -126,17 +131,23 @@ fn message(shape: Option<&Shape>, payload: Option<Value>) -> Value {
     message
 }
 
-fn operation(outline: &Outline<'_>, name: &str, inbox: &str) -> Value {
+fn message_of(channel: &str, message: &str) -> Value {
+    json!({ "$ref": format!("#/channels/{channel}/messages/{message}") })
+}
+
+fn reply(inbox: &str) -> Value {
+    json!({
+        "channel": { "$ref": format!("#/channels/{inbox}") },
+        "messages": [message_of(inbox, "reply"), message_of(inbox, "error")],
+    })
+}
+
+fn operation(outline: &Outline<'_>, name: &str) -> Value {
     let Description { queue_group, metadata, fallback, .. } = &outline.description;
-    let message = |channel: &str, message: &str| json!({ "$ref": format!("#/channels/{channel}/messages/{message}") });
     let mut operation = json!({
         "action": "receive",
         "channel": { "$ref": format!("#/channels/{name}") },
-        "messages": [message(name, "request")],
-        "reply": {
-            "channel": { "$ref": format!("#/channels/{inbox}") },
-            "messages": [message(inbox, "reply"), message(inbox, "error")],
-        },
+        "messages": [message_of(name, "request")],
     });
     let fallback = fallback.then_some(FALLBACK);
     if let Some(description) = metadata.get("description").map(String::as_str).or(fallback) {

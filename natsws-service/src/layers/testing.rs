@@ -6,6 +6,7 @@ use natsws::embedded::Broker;
 use natsws::{Client, Headers, ServiceError};
 
 use crate::incoming::Incoming;
+use crate::pattern::Pattern;
 use crate::place::Place;
 use crate::response::Response;
 
@@ -44,7 +45,7 @@ impl Stage {
                 client: Some(self.client.clone()),
                 service: "shop".to_owned(),
                 endpoint: "get".to_owned(),
-                template: "orders.{id}.get".to_owned(),
+                patterns: [Pattern::new("orders.{id}.get")].into(),
                 queue_group: Some("q".to_owned()),
                 prefix_tokens: 0,
             }),

@@ -162,7 +162,7 @@ async fn what_a_handler_carries_is_the_exported_span() {
     // What OpenTelemetry cannot read of a tracestate is left out.
     let context = TraceContext::parse(PARENT).expect("valid").with_tracestate("no list");
     let mut app = app.with_state(());
-    let carried = context.scope(app.oneshot(&ask)).await.expect("a reply");
+    let carried = context.scope(app.oneshot(&ask).into_future()).await.expect("a reply");
     let spans = stage.spans().await;
     assert_eq!(spans.len(), 1);
     assert_eq!(spans[0].span_context.span_id(), SpanId::from_bytes(carried.to_be_bytes()));

@@ -1,0 +1,129 @@
+//! Handlers of events: messages that are not answered.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use natsws::{DecodeOwned, ServiceError};
+use tower_service::Service;
+
+use crate::error::BoxError;
+use crate::extract::Extract;
+use crate::handler::{Handler, decode};
+use crate::incoming::Incoming;
+use crate::reply::{Plain, Tried};
+use crate::response::Response;
+use crate::route::ResponseFuture;
+
+/// The arguments of a handler of events: up to four extractors, and the event last.
+#[diagnostic::on_unimplemented(
+    message = "these are not the arguments of a handler of events: `{Self}`",
+    note = "it takes `State<T>`, `Headers` or what implements `Extract`, and last a type with `#[derive(Subject)]`, by value"
+)]
+pub trait EventArgs<S>: Sized + Send + 'static {
+    /// The event.
+    type Event: DecodeOwned;
+
+    /// Takes them from a message.
+    ///
+    /// # Errors
+    /// A [`ServiceError`] counts as the failure of the event then, and the handler is not called.
+    fn from_incoming(
+        incoming: &Incoming,
+        state: &S,
+    ) -> impl Future<Output = Result<Self, ServiceError>> + Send;
+}
+
+macro_rules! event_args {
+    ($(($($extractor:ident),*)),*) => {$(
+        #[allow(non_snake_case, reason = "arguments are named by their types")]
+        impl<S, $($extractor,)* M> EventArgs<S> for ($($extractor,)* M,)
+        where
+            S: Sync,
+            $($extractor: Extract<S> + Send + 'static,)*
+            M: DecodeOwned + Send + 'static,
+        {
+            type Event = M;
+
+            async fn from_incoming(incoming: &Incoming, _state: &S) -> Result<Self, ServiceError> {
+                $(let $extractor = $extractor::extract(incoming, _state).await?;)*
+                Ok(($($extractor,)* decode(incoming)?,))
+            }
+        }
+    )*};
+}
+
+event_args!((), (T1), (T1, T2), (T1, T2, T3), (T1, T2, T3, T4));
+
+/// What a handler of events comes to: nothing, or a `Result` of nothing.
+///
+/// `K` is found by the compiler.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is nothing that a handler of events can come to",
+    note = "it is not answered: return nothing, or a `Result<(), E>` whose error becomes a `ServiceError`"
+)]
+pub trait Outcome<K> {
+    /// What it comes to.
+    ///
+    /// # Errors
+    /// The error that it is, where it is one.
+    fn into_outcome(self) -> Result<(), ServiceError>;
+}
+
+impl Outcome<Plain> for () {
+    fn into_outcome(self) -> Result<(), ServiceError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<ServiceError>> Outcome<Tried<Plain>> for Result<(), E> {
+    fn into_outcome(self) -> Result<(), ServiceError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// A handler of events as a tower service of messages.
+pub(crate) struct EventService<H, A, S, K> {
+    handler: H,
+    state: Arc<S>,
+    kind: PhantomData<fn() -> (A, K)>,
+}
+
+impl<H, A, S, K> EventService<H, A, S, K> {
+    pub(crate) fn new(handler: H, state: Arc<S>) -> Self {
+        Self { handler, state, kind: PhantomData }
+    }
+}
+
+impl<H, A, S, K> Service<Incoming> for EventService<H, A, S, K>
+where
+    H: Handler<A>,
+    A: EventArgs<S>,
+    S: Send + Sync + 'static,
+    H::Output: Outcome<K>,
+    H::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = BoxError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, incoming: Incoming) -> ResponseFuture {
+        let (handler, state) = (self.handler.clone(), Arc::clone(&self.state));
+        Box::pin(async move {
+            let outcome = match A::from_incoming(&incoming, &state).await {
+                Ok(args) => handler.call(args).await.into_outcome(),
+                Err(error) => Err(error),
+            };
+            Ok(match outcome {
+                Ok(()) => Response::new(Bytes::new()),
+                Err(error) => Response::error(&error),
+            })
+        })
+    }
+}
