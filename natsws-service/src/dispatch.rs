@@ -184,7 +184,8 @@ impl Dispatcher {
             }
         };
         // Mostly nothing waits, and nothing need be put away.
-        if key.is_none() && self.waiting.len() == 0 && self.has_room() {
+        let is_late = incoming.deadline().is_some_and(Deadline::has_passed);
+        if key.is_none() && !is_late && self.waiting.len() == 0 && self.has_room() {
             if let Poll::Ready(readiness) = poll_ready(&mut self.route, cx) {
                 return self.start(incoming, None, readiness);
             }

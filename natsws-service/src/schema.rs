@@ -154,7 +154,7 @@ impl<S, M: Request> Endpoint<S, M> {
         M: JsonSchema,
         M::Reply: JsonSchema,
     {
-        self.plan.schemas.request = Some(Shape::of::<M>(M::CONTENT_TYPE));
+        self.plan.schemas.request = Some(Shape::of::<M>(M::PAYLOAD_CONTENT_TYPE));
         self.plan.schemas.reply = Some(Shape::encoded::<M::ReplyCodec, M::Reply>());
         self
     }
@@ -210,7 +210,7 @@ impl<S, M: EncodeMessage + JsonSchema> Endpoint<S, M> {
     ///
     /// A family of events has one schema for all of its variants.
     pub fn event_schema(mut self) -> Self {
-        self.plan.schemas.request = Some(Shape::of::<M>(M::CONTENT_TYPE));
+        self.plan.schemas.request = Some(Shape::of::<M>(M::PAYLOAD_CONTENT_TYPE));
         self
     }
 }

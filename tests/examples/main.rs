@@ -1,5 +1,6 @@
 //! The examples, run as a user would run them.
 
+mod asyncapi;
 mod bench;
 mod cli;
 mod program;

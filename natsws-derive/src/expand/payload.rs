@@ -33,7 +33,7 @@ fn encode_impl(model: &Model<'_>) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #impl_generics #krate::EncodeMessage for #name #type_generics #where_clause {
-            const CONTENT_TYPE: ::core::option::Option<&'static str> =
+            const PAYLOAD_CONTENT_TYPE: ::core::option::Option<&'static str> =
                 ::core::option::Option::Some(<#codec as #krate::codec::ContentType>::CONTENT_TYPE);
 
             fn content_type(&self) -> &'static str {

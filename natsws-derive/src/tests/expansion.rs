@@ -89,7 +89,7 @@ fn a_request_with_everything_declared() {
     where
         for<'natsws> ::natsws::codec::MsgPack: ::natsws::codec::Encoder<Self>,
     {
-        const CONTENT_TYPE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
+        const PAYLOAD_CONTENT_TYPE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
             <::natsws::codec::MsgPack as ::natsws::codec::ContentType>::CONTENT_TYPE,
         );
         fn content_type(&self) -> &'static str {
@@ -172,7 +172,7 @@ fn a_unit_struct_with_defaults_only() {
     where
         for<'natsws> ::natsws::codec::Json: ::natsws::codec::Encoder<Self>,
     {
-        const CONTENT_TYPE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
+        const PAYLOAD_CONTENT_TYPE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
             <::natsws::codec::Json as ::natsws::codec::ContentType>::CONTENT_TYPE,
         );
         fn content_type(&self) -> &'static str {
@@ -317,7 +317,7 @@ fn a_generic_request_from_another_crate_path() {
         T: Clone,
         for<'natsws> crate::wire::codec::Json: crate::wire::codec::Encoder<Self>,
     {
-        const CONTENT_TYPE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
+        const PAYLOAD_CONTENT_TYPE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
             <crate::wire::codec::Json as crate::wire::codec::ContentType>::CONTENT_TYPE,
         );
         fn content_type(&self) -> &'static str {
@@ -484,7 +484,7 @@ fn a_tuple_struct_with_every_kind_of_placeholder() {
     where
         for<'natsws> ::natsws::codec::Raw: ::natsws::codec::Encoder<Self>,
     {
-        const CONTENT_TYPE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
+        const PAYLOAD_CONTENT_TYPE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
             <::natsws::codec::Raw as ::natsws::codec::ContentType>::CONTENT_TYPE,
         );
         fn content_type(&self) -> &'static str {
@@ -615,7 +615,7 @@ fn an_enum_is_a_family_of_subjects() {
             ::natsws::private::Contents<'natsws, Self>,
         >,
     {
-        const CONTENT_TYPE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
+        const PAYLOAD_CONTENT_TYPE: ::core::option::Option<&'static str> = ::core::option::Option::Some(
             <::natsws::codec::Json as ::natsws::codec::ContentType>::CONTENT_TYPE,
         );
         fn content_type(&self) -> &'static str {

@@ -28,6 +28,8 @@ const TAIL: &str = "One or more tokens of the subject, with dots between them.";
 const INBOX: &str = "The subject that the caller waits on, which its request names.";
 const STREAM: &str = "There are any number of replies, and behind the last one an empty message \
                       without `Content-Type`.";
+const ERROR: &str = "The error that the request declares. Errors of the service itself, as 400 and \
+                     503, have an empty payload.";
 const FALLBACK: &str = "Answers what no other endpoint of the service takes.";
 
 pub(super) fn of(about: &About, outlines: &[Outline<'_>]) -> Value {
@@ -106,7 +108,11 @@ fn replies(outline: &Outline<'_>, definitions: &mut Definitions) -> Value {
     let payload = reply.as_ref().map(|shape| definitions.reply(shape));
     let reply = message(reply.as_ref(), payload);
     let payload = error.as_ref().map(|shape| definitions.reply(shape));
+    let declares = error.is_some();
     let mut error = message(error.as_ref(), payload);
+    if declares {
+        error["description"] = json!(ERROR);
+    }
     error["traits"] = json!([{ "$ref": "#/components/messageTraits/error" }]);
     let description = if *is_stream { format!("{INBOX} {STREAM}") } else { INBOX.to_owned() };
     json!({

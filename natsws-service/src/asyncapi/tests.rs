@@ -209,6 +209,8 @@ fn replies_and_errors_come_to_an_inbox() {
             },
             "error": {
                 "name": "NoOrder",
+                "description": "The error that the request declares. Errors of the service itself, \
+                                as 400 and 503, have an empty payload.",
                 "contentType": "application/x-packed",
                 "payload": reference("NoOrder"),
                 "headers": packed,

@@ -62,7 +62,7 @@ pub enum DecodeError {
 pub trait EncodeMessage: Subject {
     /// What [`content_type`](Self::content_type) says of every value, for who has none: of a type
     /// that is described. `None` where that is not known before.
-    const CONTENT_TYPE: Option<&'static str> = None;
+    const PAYLOAD_CONTENT_TYPE: Option<&'static str> = None;
 
     /// What the `Content-Type` header says of the payload.
     fn content_type(&self) -> &'static str;
