@@ -124,6 +124,11 @@ impl Within {
         })
     }
 
+    /// Lets go of what has ended, which may log as it goes and sends nothing any more.
+    pub(crate) fn leave(&self, let_go: impl FnOnce()) {
+        self.span.in_scope(let_go);
+    }
+
     /// How it ended. A failure is one of whoever the span belongs to.
     pub(crate) fn ended(&self, outcome: impl Display, is_failure: bool) {
         self.span.record("outcome", display(&outcome));

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use natsws::{ServiceError, Subject};
 use natsws_service::layers::{
-    CatchPanicLayer, DeadLetterLayer, DeadlineLayer, IdempotencyLayer, MapErrorLayer, Next, from_fn,
+    CatchPanicLayer, DeadLetterLayer, DeadlineLayer, IdempotencyLayer, MapErrorLayer, Next,
+    TraceLayer, from_fn,
 };
 use natsws_service::{BoxError, Incoming, Response, Router, State};
 use serde::{Deserialize, Serialize};
@@ -285,9 +286,11 @@ fn both_ways() -> [Router<Runs>; 2] {
         .layer(deadline())
         .layer(CatchPanicLayer::new())
         .layer(DeadLetterLayer::new("dead"))
-        .layer(MapErrorLayer::redact());
+        .layer(MapErrorLayer::redact())
+        .layer(TraceLayer::new());
     // A builder begins with the outermost.
     let stack = ServiceBuilder::new()
+        .layer(TraceLayer::new())
         .layer(MapErrorLayer::redact())
         .layer(DeadLetterLayer::new("dead"))
         .layer(CatchPanicLayer::new())

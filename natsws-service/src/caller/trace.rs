@@ -217,7 +217,7 @@ where
             return Poll::Pending;
         };
         let result = ready!(within.run(|| inner.poll(cx)));
-        within.run(|| this.inner.set(None));
+        within.leave(|| this.inner.set(None));
         match &result {
             Ok(_) => within.ended("ok", false),
             Err(error) => within.ended((this.outcome)(error), true),

@@ -262,7 +262,7 @@ where
             return Poll::Pending;
         };
         let result = ready!(request.within.run(|| inner.poll(cx))).map_err(Into::into);
-        request.within.run(|| this.inner.set(None));
+        request.within.leave(|| this.inner.set(None));
         let Some(mut request) = this.request.take() else { return Poll::Pending };
         Poll::Ready(match result {
             Ok(response) if response.is_stream() => {
