@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::DefaultGuard;
+use tracing::subscriber::{DefaultGuard, Interest};
 use tracing::{Dispatch, Level, Metadata, Subscriber};
 
 type Fields = Vec<(&'static str, String)>;
@@ -107,6 +107,11 @@ impl Visit for Into<'_> {
 }
 
 impl Subscriber for Recorder {
+    /// Asked each time: otherwise a place would be traced in threads too that record nothing.
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }
