@@ -54,7 +54,7 @@ async fn three_replicas_are_replaced_one_by_one_and_no_request_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute"]
+#[ignore = "takes minutes"]
 async fn three_replicas_are_replaced_for_a_minute_and_no_request_fails() {
     let end = Instant::now() + Duration::from_secs(60);
     rolling_restart(|_| Instant::now() < end).await;

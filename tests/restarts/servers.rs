@@ -56,7 +56,7 @@ async fn replica(cluster: &Cluster, first: usize) -> ServiceHandle {
 /// Replaces all nodes, one after the other, under load.
 async fn rolling_restart(going: Going) {
     let mut cluster =
-        Cluster::with(3, |node| node.lame_duck(Duration::from_secs(30), Duration::from_secs(1)));
+        Cluster::with(3, |node| node.lame_duck(Duration::from_secs(30), Duration::from_secs(2)));
     let mut replicas = Vec::new();
     for node in 0..3 {
         replicas.push(replica(&cluster, node).await);
