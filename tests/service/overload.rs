@@ -114,10 +114,9 @@ async fn flood(client: &Client, requests: u64, outcomes: &mut Outcomes) {
         if number % AT_ONCE == 0 {
             ticks.tick().await;
         }
-        if asked.len() >= IN_FLIGHT {
-            if let Some(outcome) = within("an outcome", asked.join_next()).await {
-                outcomes.add(outcome.expect("no panic"));
-            }
+        while asked.len() >= IN_FLIGHT {
+            let outcome = within("an outcome", asked.join_next()).await.expect("there are some");
+            outcomes.add(outcome.expect("no panic"));
         }
         asked.spawn(ask(client.clone(), number));
         while let Some(outcome) = asked.try_join_next() {
