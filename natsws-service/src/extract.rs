@@ -28,7 +28,7 @@ use crate::incoming::Incoming;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be taken from a request",
     label = "not an extractor",
-    note = "a handler takes `State<T>`, `Headers`, `Client`, `Connection` or what implements `Extract`, and the request last"
+    note = "a handler takes `State<T>`, `Extension<T>`, `Headers`, `Deadline`, `Client`, `ServiceHandle` or what implements `Extract`, and then the request as its last argument"
 )]
 pub trait Extract<S>: Sized {
     /// Takes it.

@@ -18,7 +18,7 @@ use crate::route::ResponseFuture;
 /// An async function that can be an endpoint: up to four extractors, and the request last.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
-    note = "a handler is an async function with up to four extractors, and the request as its last argument"
+    note = "a handler is an `async fn` with up to four extractors, and the request by value as its last argument"
 )]
 pub trait Handler<A>: Clone + Send + Sync + 'static {
     /// What it answers.
