@@ -27,6 +27,7 @@ pub(crate) struct Description {
     pub(crate) data: Option<Data>,
     pub(crate) fallback: bool,
     /// Whether nobody waits for an answer.
+    #[cfg_attr(not(feature = "schema"), expect(dead_code, reason = "only documents tell it"))]
     pub(crate) is_event: bool,
 }
 

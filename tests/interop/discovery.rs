@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use natsws::Client;
+use natsws::{Client, Msg, ServiceError};
 use natsws_service::{
-    DiscoveryError, EndpointInfo, EndpointStats, ServiceInfo, ServiceStats, Services,
+    DiscoveryError, EndpointInfo, EndpointStats, Router, ServiceInfo, ServiceStats, Services, serve,
 };
-use natsws_tests::{Server, Transport, within};
+use natsws_tests::{Server, Transport, eventually, within};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -201,4 +201,96 @@ async fn the_javascript_client_reads_what_this_library_writes() {
     let whom = Whom { name: Some("orders"), id: Some("A1"), prefix: Some("hello.service") };
     assert_eq!(javascript.discover("stats", whom).await.expect("heard"), [stats]);
     javascript.end().await;
+}
+
+async fn ours_is_discovered_over(transport: Transport) {
+    let server = Server::start();
+    let url = server.url(transport);
+    let mut javascript = JavaScript::connect(&url).await;
+    let router = Router::new("orders", "1.2.3-beta.1")
+        .description("takes orders")
+        .metadata("region", "eu")
+        .raw_with(
+            "echo",
+            async |msg: Msg| msg.payload().to_vec(),
+            |endpoint| {
+                endpoint.metadata("format", "bytes").stats_data(|| json!({ "open": [7, null] }))
+            },
+        )
+        .group("admin", |admin| {
+            admin.queue("operators").raw_with(
+                "fail.*",
+                async || Err::<(), _>(ServiceError::new(422, "it always fails")),
+                |endpoint| endpoint.name("fail"),
+            )
+        })
+        .raw_with("all", async || "here", |endpoint| endpoint.no_queue());
+    let service = serve(connect(&url).await, router).start().await.expect("served");
+
+    let echo = javascript.request("echo", "hello").await;
+    assert_eq!(echo, json!({ "payload": "hello", "headers": {} }));
+    for _ in 0..2 {
+        let failed = javascript.request("admin.fail.now", "").await;
+        assert_eq!(
+            failed["headers"],
+            json!({
+                "Nats-Service-Error": ["it always fails"],
+                "Nats-Service-Error-Code": ["422"],
+            })
+        );
+    }
+    let stats = eventually("the statistics", async || {
+        let stats = service.stats();
+        let done: u64 = stats.endpoints.iter().map(|endpoint| endpoint.num_requests).sum();
+        (done == 3).then_some(stats)
+    })
+    .await;
+
+    let (id, about) = (service.id(), json!({ "region": "eu" }));
+    let ping = json!({
+        "type": "io.nats.micro.v1.ping_response",
+        "name": "orders", "id": id, "version": "1.2.3-beta.1", "metadata": about,
+    });
+    let info = json!({
+        "type": "io.nats.micro.v1.info_response",
+        "name": "orders", "id": id, "version": "1.2.3-beta.1", "metadata": about,
+        "description": "takes orders",
+        "endpoints": [
+            {
+                "name": "echo", "subject": "echo", "queue_group": "q",
+                "metadata": { "format": "bytes" },
+            },
+            { "name": "fail", "subject": "admin.fail.*", "queue_group": "operators" },
+            { "name": "all", "subject": "all", "queue_group": "" },
+        ],
+    });
+    for (name, id) in [(None, None), (Some("orders"), None), (Some("orders"), Some(id))] {
+        let whom = || Whom { name, id, ..Whom::default() };
+        assert_eq!(javascript.discover("ping", whom()).await.expect("heard"), [ping.clone()]);
+        assert_eq!(javascript.discover("info", whom()).await.expect("heard"), [info.clone()]);
+        assert_eq!(javascript.discover("stats", whom()).await.expect("heard"), [json_of(&stats)]);
+    }
+    let [echo, fail, all] = &stats.endpoints[..] else { panic!("{stats:?}") };
+    assert_eq!((echo.num_requests, echo.num_errors, all.num_requests), (1, 0, 0));
+    assert_eq!(echo.data, Some(json!({ "open": [7, null] })));
+    assert_eq!((fail.num_requests, fail.num_errors), (2, 2));
+    assert_eq!(fail.last_error.as_deref(), Some("422:it always fails"));
+
+    within("the drain", service.drain()).await;
+    let whom = Whom { name: Some("orders"), ..Whom::default() };
+    let gone = javascript.discover("ping", whom).await.expect_err("it is gone");
+    assert_eq!(gone.name, "NoResponders");
+    javascript.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
+async fn the_javascript_client_discovers_our_service_over_websocket() {
+    ours_is_discovered_over(Transport::Ws).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
+async fn the_javascript_client_discovers_our_service_over_tcp() {
+    ours_is_discovered_over(Transport::Tcp).await;
 }

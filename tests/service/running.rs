@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use natsws::{Client, Msg, RequestError};
-use natsws_service::{Health, Router, ServeError, ServiceHandle, Services, serve};
+use natsws_service::{Discovery, Health, Router, ServeError, ServiceHandle, Services, serve};
 use natsws_tests::{Server, eventually, within};
 
 use crate::stage::{Calculate, Gate, Slow, Stage, calculate, slow};
@@ -233,4 +233,27 @@ async fn a_handler_may_stop_its_own_service_and_is_still_answered() {
     let reply = client.connection().request("desk.drain", "").await.expect("a reply");
     assert_eq!(reply.text(), Ok("soon"));
     assert_eq!(within("the drain", service.stopped()).await.completed, 1);
+}
+
+#[tokio::test]
+async fn discovery_is_below_another_prefix_or_off_where_that_is_said() {
+    let stage = Stage::new().await;
+    let client = stage.client().await;
+    let router = || Router::new("nAMe", "1.0.0").endpoint(calculate);
+    let prefixed = serve(client.clone(), router()).control_prefix("hello.service");
+    let service = prefixed.start().await.expect("served");
+    let below = Discovery::new(&client).prefix("hello.service");
+    for ping in [
+        below.ping().await,
+        below.ping().name("nAMe").await,
+        below.ping().name("nAMe").id(service.id()).await,
+    ] {
+        assert_eq!(ping.expect("an answer").remove(0).name, "nAMe");
+    }
+    assert!(below.ping().name("name").await.expect_err("another name").is_no_responders());
+    assert!(client.services().ping().await.expect_err("another prefix").is_no_responders());
+
+    let hidden = serve(client.clone(), router()).undiscovered().start().await.expect("served");
+    assert!(client.services().ping().await.expect_err("it is hidden").is_no_responders());
+    assert!(hidden.health().is_ready());
 }
