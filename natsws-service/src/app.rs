@@ -78,6 +78,10 @@ impl App {
                 return Err(ServeError::EndpointName { name: name.clone() });
             }
             for subject in &description.subjects {
+                if let Some(token) = subject.split('.').find(|token| token.contains(['{', '}'])) {
+                    let (name, token) = (name.clone(), token.to_owned());
+                    return Err(ServeError::Placeholder { name, token });
+                }
                 natsws::private::check_filter(subject).map_err(|source| {
                     let (name, subject) = (name.clone(), subject.clone());
                     ServeError::Subject { name, subject, source }
@@ -91,7 +95,7 @@ impl App {
             }
         }
         let descriptions = self.endpoints.iter().map(|endpoint| &endpoint.description);
-        registry::check(descriptions, self.may_overlap)
+        registry::check([], descriptions, self.may_overlap)
     }
 }
 

@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use natsws::{Deadline, Msg};
+use tokio::time::Instant;
 
 use crate::answer::{Ended, answer, answer_now, give_up};
 use crate::place::Place;

@@ -4,15 +4,15 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use natsws::{Client, State, Subscribe, Subscription};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::app::{About, App};
 use crate::discovery::{self, ServiceInfo, ServicePing, ServiceStats};
-use crate::dispatch::{Dispatcher, Phase};
+use crate::dispatch::{Dispatcher, GIVING_UP, Phase, advance, turn_away};
 use crate::endpoint::Built;
 use crate::error::ServeError;
 use crate::handle::{Health, ServiceHandle};
@@ -20,6 +20,7 @@ use crate::place::Place;
 use crate::registry::{Registry, Served};
 use crate::report::DrainReport;
 use crate::running::Running;
+use crate::stats::Counts;
 use crate::waiting::Waiting;
 
 pub(crate) struct Core {
@@ -46,20 +47,47 @@ struct Discovery {
 }
 
 /// Counts a dispatcher while it runs, however it ends.
-struct Active(Arc<Core>);
+struct Active {
+    core: Arc<Core>,
+    counts: Arc<Counts>,
+}
 
 impl Active {
-    fn new(core: &Arc<Core>) -> Self {
+    fn new(core: &Arc<Core>, counts: &Arc<Counts>) -> Self {
         core.active.send_modify(|active| *active += 1);
-        Self(Arc::clone(core))
+        Self { core: Arc::clone(core), counts: Arc::clone(counts) }
     }
 }
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.active.send_modify(|active| *active -= 1);
+        if std::thread::panicking() {
+            self.counts.fail("its dispatcher panicked".to_owned());
+        }
+        self.core.active.send_modify(|active| *active -= 1);
     }
 }
+
+/// Endpoints that are registered and not served yet. What is in it when it is dropped is forgotten.
+struct Unserved<'r> {
+    registry: &'r Registry,
+    served: Vec<Arc<Served>>,
+}
+
+impl Drop for Unserved<'_> {
+    fn drop(&mut self) {
+        self.served.iter().for_each(|served| self.registry.forget(served));
+    }
+}
+
+fn turn_all_away(subscriptions: impl IntoIterator<Item = Subscription>) {
+    for subscription in subscriptions {
+        tokio::spawn(turn_away(subscription));
+    }
+}
+
+/// In place of a time beyond all clocks.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
 impl Core {
     pub(crate) fn new(
@@ -98,19 +126,23 @@ impl Core {
             })
             .unzip();
         self.registry.add(&served, self.may_overlap || app.may_overlap)?;
-        let subscribing = served.iter().map(|served| self.subscribe(served));
-        let subscriptions = match try_join_all(subscribing).await {
-            Ok(subscriptions) => subscriptions,
-            Err(error) => {
-                self.forget(&served);
-                return Err(error);
-            }
-        };
+        // Given up early, or where one fails, they are forgotten again.
+        let mut unserved = Unserved { registry: &self.registry, served };
+        let subscribing = unserved.served.iter().map(|served| self.subscribe(served));
+        let (subscriptions, failed): (Vec<_>, Vec<_>) =
+            join_all(subscribing).await.into_iter().partition(Result::is_ok);
+        let subscriptions: Vec<_> = subscriptions.into_iter().flatten().collect();
+        if let Some(Err(error)) = failed.into_iter().next() {
+            turn_all_away(subscriptions);
+            return Err(error);
+        }
+        let mut subscriptions = Some(subscriptions);
         // The lock on the phase is held, so that a drain sees either all of them or none.
         let mut started = false;
         self.phase.send_if_modified(|phase| {
             started = *phase == Phase::Serving;
             if started {
+                let subscriptions = subscriptions.take().into_iter().flatten();
                 for ((built, served), subscription) in built.into_iter().zip(subscriptions) {
                     self.spawn(built, &served, subscription);
                 }
@@ -118,9 +150,10 @@ impl Core {
             false
         });
         if started {
+            unserved.served.clear();
             return Ok(());
         }
-        self.forget(&served);
+        turn_all_away(subscriptions.into_iter().flatten());
         Err(ServeError::Stopped)
     }
 
@@ -128,7 +161,7 @@ impl Core {
     pub(crate) async fn be_discovered(self: &Arc<Self>, prefix: String) -> Result<(), ServeError> {
         let subscription = discovery::subscribe(self, &prefix)
             .await
-            .map_err(|source| ServeError::Subscribe { subject: prefix.clone(), source })?;
+            .map_err(|source| ServeError::Discovery { prefix: prefix.clone(), source })?;
         let (stop, stopped) = oneshot::channel();
         let responding = discovery::respond(Arc::clone(self), subscription, prefix, stopped);
         let discovery = Discovery { _stop: stop, task: tokio::spawn(responding) };
@@ -139,12 +172,6 @@ impl Core {
     fn end_discovery(&self) -> Option<JoinHandle<()>> {
         let mut discovery = self.discovery.lock().unwrap_or_else(PoisonError::into_inner);
         discovery.take().map(|discovery| discovery.task)
-    }
-
-    fn forget(&self, served: &[Arc<Served>]) {
-        for served in served {
-            let _: Option<Arc<Served>> = self.registry.remove(&served.description.name);
-        }
     }
 
     async fn subscribe(&self, served: &Served) -> Result<Subscription, ServeError> {
@@ -176,10 +203,11 @@ impl Core {
             counts: Arc::clone(&served.counts),
             others: description.fallback.then(|| Arc::clone(&self.registry)),
             running: Running::default(),
+            asked: false,
             waiting: Waiting::default(),
             refusing: None,
         };
-        let (active, phase) = (Active::new(self), served.phase.subscribe());
+        let (active, phase) = (Active::new(self, &served.counts), served.phase.subscribe());
         tokio::spawn(async move {
             let _active = active;
             dispatcher.run(subscription, phase).await;
@@ -194,11 +222,7 @@ impl Core {
 
     /// Goes on to a later phase.
     pub(crate) fn advance(&self, to: Phase) {
-        self.phase.send_if_modified(|phase| {
-            let later = *phase < to;
-            *phase = to.max(*phase);
-            later
-        });
+        advance(&self.phase, to);
     }
 
     /// Gives up what is left, with nobody waiting for it.
@@ -262,7 +286,7 @@ impl Core {
             _ = closed => self.advance(Phase::Draining),
         }
         let start = Instant::now();
-        let deadline = start + self.drain_timeout;
+        let deadline = start.checked_add(self.drain_timeout).unwrap_or(start + FAR);
         tracing::info!(service = self.about.name, "draining");
         self.advance_endpoints(Phase::Draining);
         let in_time = tokio::select! {
@@ -271,11 +295,12 @@ impl Core {
         };
         if !in_time {
             self.advance_endpoints(Phase::Over);
-            self.finished().await;
+            // They have a limit of their own.
+            let _ = timeout(2 * GIVING_UP, self.finished()).await;
         }
         // Read before anything else: a handler that is stopped may still end meanwhile, and no
         // request counts twice.
-        let totals = self.registry.totals();
+        let mut report = self.report_so_far();
         // Flushing gets its chance even where the deadline has passed: it is a round trip.
         let deadline = deadline.max(Instant::now() + Duration::from_secs(1));
         let flush = timeout_at(deadline, self.client.flush());
@@ -288,6 +313,13 @@ impl Core {
             };
             let _ = timeout_at(deadline, unsubscribed).await;
         }
+        (report.flushed, report.took) = (flushed, start.elapsed());
+        report
+    }
+
+    /// What has been done until now, as if nothing were finished any more.
+    pub(crate) fn report_so_far(&self) -> DrainReport {
+        let totals = self.registry.totals();
         DrainReport {
             completed: totals.completed,
             failed: totals.failed,
@@ -295,8 +327,8 @@ impl Core {
             aborted: totals.open(),
             unanswered: totals.unanswered,
             lost: totals.lost,
-            flushed,
-            took: start.elapsed(),
+            flushed: false,
+            took: Duration::ZERO,
         }
     }
 

@@ -16,7 +16,7 @@ use tower_service::Service;
 use crate::answer::{Ended, answer, give_up};
 use crate::attend::Attend;
 use crate::error::BoxError;
-use crate::incoming::Incoming;
+use crate::incoming::{Incoming, waited_too_long};
 use crate::limits::{Limits, WhenFull};
 use crate::place::Place;
 use crate::recover::{panicked, recover, unknown};
@@ -31,7 +31,7 @@ use crate::waiting::Waiting;
 const TURN: usize = 128;
 
 /// How long handlers that are given up have to be dropped.
-const GIVING_UP: Duration = Duration::from_secs(1);
+pub(crate) const GIVING_UP: Duration = Duration::from_secs(1);
 
 /// How far a service or one of its endpoints has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +52,9 @@ pub(crate) struct Dispatcher {
     pub(crate) others: Option<Arc<Registry>>,
     pub(crate) running: Running,
     pub(crate) waiting: Waiting<Incoming>,
+    /// Whether the layers were asked for room and have not said yet. What they hand over then must be
+    /// used, or it is lost to others who share the limit.
+    pub(crate) asked: bool,
     /// An answer to a request that is not begun, where the connection has no room for it.
     pub(crate) refusing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
@@ -92,21 +95,26 @@ impl Dispatcher {
         }
     }
 
-    /// Tells every caller that waits that it waits in vain.
+    /// Tells every caller that waits that it waits in vain, also those whose requests are still on
+    /// their way here.
     async fn give_up(mut self, subscription: &mut Subscription) {
-        subscription.unsubscribe();
-        while let Some(Some(next)) = subscription.next().now_or_never() {
-            if let Ok(msg) = next {
-                self.counts.received(1);
-                give_up(&msg);
-            }
-        }
+        let _ = subscription.drain().now_or_never();
         self.waiting.drain().for_each(|incoming| give_up(incoming.msg()));
         self.running.abort();
         let ended = poll_fn(|cx| {
+            while let Poll::Ready(Some(next)) = Pin::new(&mut *subscription).poll_next(cx) {
+                match next {
+                    Ok(msg) if self.is_for_others(&msg) => {}
+                    Ok(msg) => {
+                        self.counts.received(1);
+                        give_up(&msg);
+                    }
+                    Err(error) => self.counts.could_not_receive(&self.place, &error),
+                }
+            }
             loop {
                 self.running.reap(|_| ());
-                if self.running.len() == 0 {
+                if self.running.len() == 0 && subscription.is_closed() {
                     return Poll::Ready(());
                 }
                 if self.running.wake_at_end(cx) {
@@ -114,10 +122,15 @@ impl Dispatcher {
                 }
             }
         });
-        // One that never yields cannot be ended.
+        // A handler that never yields cannot be ended, and a server that is gone says no more.
         if timeout(GIVING_UP, ended).await.is_err() {
-            tracing::error!(endpoint = self.place.endpoint, "a handler blocks its thread");
+            tracing::error!(endpoint = self.place.endpoint, "not everything could be given up");
         }
+    }
+
+    /// Whether this is a fallback and another endpoint takes the message.
+    fn is_for_others(&self, msg: &Msg) -> bool {
+        self.others.as_ref().is_some_and(|others| others.takes(msg.subject()))
     }
 
     fn poll(&mut self, subscription: &mut Subscription, cx: &mut Context<'_>) -> Poll<()> {
@@ -163,7 +176,7 @@ impl Dispatcher {
     }
 
     fn take(&mut self, msg: Msg, cx: &mut Context<'_>) {
-        if self.others.as_ref().is_some_and(|others| others.takes(msg.subject())) {
+        if self.is_for_others(&msg) {
             return;
         }
         self.counts.received(1);
@@ -184,9 +197,8 @@ impl Dispatcher {
             }
         };
         // Mostly nothing waits, and nothing need be put away.
-        let is_late = incoming.deadline().is_some_and(Deadline::has_passed);
-        if key.is_none() && !is_late && self.waiting.len() == 0 && self.has_room() {
-            if let Poll::Ready(readiness) = poll_ready(&mut self.route, cx) {
+        if key.is_none() && !is_late(&incoming) && self.waiting.len() == 0 && self.has_room() {
+            if let Poll::Ready(readiness) = self.poll_ready(cx) {
                 return self.start(incoming, None, readiness);
             }
         }
@@ -218,15 +230,16 @@ impl Dispatcher {
         while self.has_room() {
             match self.waiting.next_ready() {
                 None => return,
-                Some(next) if next.deadline().is_some_and(Deadline::has_passed) => {
+                Some(next) if !self.asked && is_late(next) => {
                     let Some(waiter) = self.waiting.pop() else { return };
                     waiter.key.into_iter().for_each(|key| self.waiting.ended(key));
-                    let late = ServiceError::new(408, "the request waited for too long");
+                    let late = waited_too_long();
                     self.refuse(waiter.request.msg(), &late);
                 }
                 Some(_) => {
-                    let Poll::Ready(readiness) = poll_ready(&mut self.route, cx) else { return };
-                    let Some(waiter) = self.waiting.pop() else { return };
+                    let Poll::Ready(readiness) = self.poll_ready(cx) else { return };
+                    let Some(mut waiter) = self.waiting.pop() else { return };
+                    waiter.request.is_late = is_late(&waiter.request);
                     self.start(waiter.request, waiter.key, readiness);
                 }
             }
@@ -260,12 +273,40 @@ impl Dispatcher {
         self.running
             .spawn(key, |running| Attend::new(msg, response, deadline, place, counts, running));
     }
+
+    /// Asks the service whether it is ready. A panic counts as an error.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        let route = &mut self.route;
+        let ready = catch_unwind(AssertUnwindSafe(|| route.poll_ready(cx)));
+        let ready = ready.unwrap_or_else(|panic| {
+            let _: Response = panicked(&*panic);
+            Poll::Ready(Err("a layer panicked".into()))
+        });
+        self.asked = ready.is_pending();
+        ready
+    }
 }
 
-/// Asks the service whether it is ready. A panic counts as an error.
-fn poll_ready(route: &mut Route, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-    catch_unwind(AssertUnwindSafe(|| route.poll_ready(cx))).unwrap_or_else(|panic| {
-        let _: Response = panicked(&*panic);
-        Poll::Ready(Err("a layer panicked".into()))
-    })
+fn is_late(incoming: &Incoming) -> bool {
+    incoming.deadline().is_some_and(Deadline::has_passed)
+}
+
+/// Goes on to a later phase, and never back.
+pub(crate) fn advance(phase: &watch::Sender<Phase>, to: Phase) {
+    phase.send_if_modified(|phase| {
+        let later = *phase < to;
+        *phase = to.max(*phase);
+        later
+    });
+}
+
+/// Answers 503 to what comes to a subscription that is not served after all.
+pub(crate) async fn turn_away(mut subscription: Subscription) {
+    let _ = subscription.drain().now_or_never();
+    let rest = async {
+        while let Some(next) = subscription.next().await {
+            next.iter().for_each(give_up);
+        }
+    };
+    let _ = timeout(GIVING_UP, rest).await;
 }

@@ -193,7 +193,8 @@ impl<S, M> Endpoint<S, M> {
     }
 
     /// How many requests may wait for their turn, and how many bytes they may have together. What
-    /// comes beyond is answered 503 at once. Default: 8 192 requests and 64 MiB.
+    /// comes beyond is answered 503 at once. Default: 8 192 requests and 64 MiB. One may always wait,
+    /// however large it is.
     pub fn waiting(mut self, requests: usize, bytes: usize) -> Self {
         self.plan.limits.waiting = requests;
         self.plan.limits.waiting_bytes = bytes;

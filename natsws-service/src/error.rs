@@ -38,6 +38,16 @@ pub enum ServeError {
         /// What is wrong with it.
         source: SubjectError,
     },
+    /// A token of a raw endpoint's subject is neither text nor one placeholder.
+    #[error(
+        "the endpoint `{name}` has the token {token:?} in its subject: a placeholder is a whole token, `{{name}}`, or the last, `{{name..}}`"
+    )]
+    Placeholder {
+        /// The endpoint.
+        name: String,
+        /// The token.
+        token: String,
+    },
     /// An endpoint's queue group has no valid name.
     #[error("the endpoint `{name}` has the queue group {queue_group:?}, which is no valid name")]
     QueueGroup {
@@ -74,6 +84,15 @@ pub enum ServeError {
     Subscribe {
         /// The subject of the endpoint.
         subject: String,
+        /// Why.
+        source: SubscribeError,
+    },
+    /// The subjects on which a service says who it is could not be subscribed. Where they are not
+    /// permitted, [`Serve::undiscovered`](crate::Serve::undiscovered) does without them.
+    #[error("the subjects of discovery, below {prefix:?}, could not be subscribed")]
+    Discovery {
+        /// What they begin with.
+        prefix: String,
         /// Why.
         source: SubscribeError,
     },

@@ -114,6 +114,9 @@ where
     }
 
     fn call(&mut self, incoming: Incoming) -> ResponseFuture {
+        if let Some(late) = incoming.too_late() {
+            return Box::pin(std::future::ready(Ok(late)));
+        }
         let (handler, state) = (self.handler.clone(), Arc::clone(&self.state));
         Box::pin(async move {
             let outcome = match A::from_incoming(&incoming, &state).await {

@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
 use http::Extensions;
 use natsws::codec::Encoded;
-use natsws::{Client, Deadline, DecodeError, DecodeOwned, Headers, Msg};
+use natsws::{Client, Deadline, DecodeError, DecodeOwned, Headers, Msg, ServiceError};
+use tokio::time::Instant;
 
 use crate::handle::ServiceHandle;
 use crate::params::SubjectParams;
 use crate::place::Place;
+use crate::response::Response;
 
 /// A request on its way through the layers: the message, not decoded yet, and what layers have
 /// learned of it.
@@ -23,6 +24,8 @@ pub struct Incoming {
     place: Arc<Place>,
     arrived: Instant,
     deadline: Option<Deadline>,
+    /// Whether it waited for too long, and is only to give back the room that layers have for it.
+    pub(crate) is_late: bool,
     /// Made by the first that is inserted: most requests have none.
     extensions: Option<Box<Extensions>>,
 }
@@ -30,7 +33,12 @@ pub struct Incoming {
 impl Incoming {
     pub(crate) fn new(msg: Msg, place: Arc<Place>) -> Self {
         let deadline = Deadline::from_headers(msg.headers());
-        Self { msg, place, arrived: Instant::now(), deadline, extensions: None }
+        Self { msg, place, arrived: Instant::now(), deadline, is_late: false, extensions: None }
+    }
+
+    /// The answer to a request that is not to be handled.
+    pub(crate) fn too_late(&self) -> Option<Response> {
+        self.is_late.then(|| Response::error(&waited_too_long()))
     }
 
     /// The message as it came.
@@ -133,6 +141,10 @@ impl Incoming {
         let subject = self.place.without_prefix(self.subject());
         M::decode(Encoded::from(&self.msg).with_subject(subject))
     }
+}
+
+pub(crate) fn waited_too_long() -> ServiceError {
+    ServiceError::new(408, "the request waited for too long")
 }
 
 /// The payload is not shown: it may be a secret, and it may be long.

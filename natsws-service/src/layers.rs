@@ -76,8 +76,9 @@
 //!
 //! # Readiness
 //! An endpoint takes a message, asks its outermost layer whether it is ready, which asks those
-//! further in, and calls it when it is. So a limit leaves messages in the queue of the subscription,
-//! and load shedding outside of it answers 503 instead.
+//! further in, and calls it when it is. So a limit lets requests wait, as many as
+//! [`Endpoint::waiting`](crate::Endpoint::waiting) says and beyond that 503 is the answer, and load
+//! shedding outside of it answers 503 to each.
 //!
 //! Layers that run what is inside later, more than once or not at all, are always ready, and ask
 //! only when they run it: [`from_fn`], [`IdempotencyLayer`] and tower's `Buffer`. Load shedding

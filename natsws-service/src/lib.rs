@@ -32,7 +32,7 @@
 //!
 //! # How one request travels
 //! ```text
-//! subscription ─▶ dispatcher: waits for room, takes a message, waits for the layers to be ready
+//! subscription ─▶ dispatcher: takes every message at once, lets it wait for room and for the layers
 //!              ─▶ layers ─▶ extractors and codec ─▶ your function ─▶ codec ─▶ layers
 //!              ─▶ recover: an error or a panic becomes an error reply ─▶ the caller
 //! ```

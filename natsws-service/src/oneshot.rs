@@ -54,7 +54,7 @@ impl App {
     /// how many run at a time play no part, and a handler that takes a [`Client`](natsws::Client) is
     /// answered 500: there is none.
     pub fn oneshot<'a, M: Request>(&'a mut self, message: &'a M) -> Oneshot<'a, M> {
-        Oneshot { app: self, message, headers: Headers::new(), fault: None }
+        Oneshot { app: self, message, subject: None, headers: Headers::new(), fault: None }
     }
 
     /// Gives the service a message as it could come from anywhere, and gives back the answer before
@@ -107,11 +107,19 @@ impl App {
 pub struct Oneshot<'a, M: Request> {
     app: &'a mut App,
     message: &'a M,
+    subject: Option<String>,
     headers: Headers,
     fault: Option<HeaderError>,
 }
 
 impl<M: Request> Oneshot<'_, M> {
+    /// Asks on another subject than the request's own, as
+    /// [`request_to`](natsws::Client::request_to) does: for an endpoint in a group.
+    pub fn to(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
     /// Adds a header. One that is not valid is the error of the request.
     pub fn header(mut self, name: &str, value: impl AsRef<str>) -> Self {
         if let Err(error) = self.headers.append(name, value.as_ref()) {
@@ -132,14 +140,15 @@ impl<M: Request> Oneshot<'_, M> {
     }
 
     async fn replies(self, max: usize) -> Result<Vec<Answered<M>>, RequestError<M::Error>> {
-        let Self { app, message, headers, fault } = self;
+        let Self { app, message, subject, headers, fault } = self;
         if let Some(fault) = fault {
             return Err(fault.into());
         }
         let msg = natsws::private::local_request(message)?;
         let mut all = headers;
         all.extend(msg.headers());
-        let msg = Msg::local(msg.subject(), msg.reply(), all, msg.payload())?;
+        let subject = subject.as_deref().unwrap_or_else(|| msg.subject());
+        let msg = Msg::local(subject, msg.reply(), all, msg.payload())?;
         let response = app.oneshot_msg(msg).await.ok_or(RequestError::NoResponders)?;
         Ok(response.into_stream().map(read::<M>).take(max).collect().await)
     }

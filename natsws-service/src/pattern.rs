@@ -26,7 +26,7 @@ impl Pattern {
         });
         let filter: Vec<_> = filter
             .into_iter()
-            .map(|token| if token.starts_with('{') && token.ends_with('}') { "*" } else { token })
+            .map(|token| if is_placeholder(token) { "*" } else { token })
             .collect();
         Self { template: template.to_owned(), filter: filter.join(".") }
     }
@@ -57,6 +57,12 @@ impl Pattern {
         });
         tokens.filter(|token| !token.is_empty()).collect::<Vec<_>>().join("-")
     }
+}
+
+/// A whole token with one name in braces.
+fn is_placeholder(token: &str) -> bool {
+    let name = token.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(|name| !name.is_empty() && !name.contains(['{', '}']))
 }
 
 /// What names of endpoints consist of (ADR-32).

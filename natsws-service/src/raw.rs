@@ -81,6 +81,9 @@ where
     }
 
     fn call(&mut self, incoming: Incoming) -> Self::Future {
+        if let Some(late) = incoming.too_late() {
+            return Box::pin(std::future::ready(Ok(late)));
+        }
         let (handler, state) = (self.handler.clone(), Arc::clone(&self.state));
         Box::pin(async move {
             Ok(match A::from_incoming(&incoming, &state).await {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::discovery::{EndpointInfo, EndpointStats};
-use crate::dispatch::Phase;
+use crate::dispatch::{Phase, advance};
 use crate::error::ServeError;
 use crate::pattern::overlap;
 use crate::stats::{Counts, Totals};
@@ -53,13 +53,14 @@ impl Description {
     }
 }
 
-/// Refuses endpoints that have the name or a subject of another.
+/// Refuses endpoints that have the name or a subject of another, or of one that is there already.
 pub(crate) fn check<'d>(
-    descriptions: impl IntoIterator<Item = &'d Description>,
+    there: impl IntoIterator<Item = &'d Description>,
+    more: impl IntoIterator<Item = &'d Description>,
     may_overlap: bool,
 ) -> Result<(), ServeError> {
-    let mut seen: Vec<&Description> = Vec::new();
-    for description in descriptions {
+    let mut seen: Vec<&Description> = there.into_iter().collect();
+    for description in more {
         for other in &seen {
             if other.name == description.name {
                 return Err(ServeError::DuplicateName {
@@ -102,11 +103,7 @@ impl Served {
     }
 
     pub(crate) fn advance(&self, to: Phase) {
-        self.phase.send_if_modified(|phase| {
-            let later = *phase < to;
-            *phase = to.max(*phase);
-            later
-        });
+        advance(&self.phase, to);
     }
 
     pub(crate) fn info(&self) -> EndpointInfo {
@@ -154,78 +151,80 @@ impl Served {
 }
 
 #[derive(Default)]
-pub(crate) struct Registry {
-    endpoints: Mutex<Vec<Arc<Served>>>,
-    /// What endpoints did that have been removed.
-    removed: Mutex<Removed>,
-}
+pub(crate) struct Registry(Mutex<Endpoints>);
 
-/// Endpoints that were removed and may not have finished, and what those did that have.
 #[derive(Default)]
-struct Removed {
-    endpoints: Vec<Arc<Served>>,
+struct Endpoints {
+    served: Vec<Arc<Served>>,
+    /// Those that were removed and may not have finished.
+    removed: Vec<Arc<Served>>,
+    /// What those did that were removed and have finished.
     finished: Totals,
 }
 
 impl Registry {
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Served>>> {
-        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Endpoints> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Served>> {
-        self.lock().clone()
+        self.lock().served.clone()
     }
 
     /// Adds endpoints, where they are different from those that are there.
     pub(crate) fn add(&self, more: &[Arc<Served>], may_overlap: bool) -> Result<(), ServeError> {
         let mut endpoints = self.lock();
-        let all = endpoints.iter().chain(more).map(|served| &served.description);
-        check(all, may_overlap)?;
-        endpoints.extend(more.iter().cloned());
+        let there = endpoints.served.iter().map(|served| &served.description);
+        check(there, more.iter().map(|served| &served.description), may_overlap)?;
+        endpoints.served.extend(more.iter().cloned());
         Ok(())
     }
 
     pub(crate) fn remove(&self, name: &str) -> Option<Arc<Served>> {
         let mut endpoints = self.lock();
-        let at = endpoints.iter().position(|served| served.description.name == name)?;
-        let removed = endpoints.remove(at);
-        drop(endpoints);
-        let mut before = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
-        let Removed { endpoints, finished } = &mut *before;
-        // Whose counts nobody else holds has finished, and need not be kept.
-        endpoints.retain(|served| {
-            let open = Arc::strong_count(&served.counts) > 1;
+        let at = endpoints.served.iter().position(|served| served.description.name == name)?;
+        let Endpoints { served, removed, finished } = &mut *endpoints;
+        // What nobody else holds has finished, and need not be kept.
+        removed.retain(|served| {
+            let open = Arc::strong_count(served) > 1 || Arc::strong_count(&served.counts) > 1;
             if !open {
                 finished.add(served.counts.totals());
             }
             open
         });
-        endpoints.push(Arc::clone(&removed));
-        Some(removed)
+        let endpoint = served.remove(at);
+        removed.push(Arc::clone(&endpoint));
+        Some(endpoint)
+    }
+
+    /// Takes out an endpoint that was never served.
+    pub(crate) fn forget(&self, endpoint: &Arc<Served>) {
+        let mut endpoints = self.lock();
+        endpoints.served.retain(|served| !Arc::ptr_eq(served, endpoint));
+        endpoints.removed.retain(|served| !Arc::ptr_eq(served, endpoint));
     }
 
     /// All endpoints that may have requests, those that were removed included.
     pub(crate) fn serving(&self) -> Vec<Arc<Served>> {
-        let mut all = self.all();
-        let removed = self.removed.lock().unwrap_or_else(PoisonError::into_inner);
-        all.extend(removed.endpoints.iter().cloned());
-        all
+        let endpoints = self.lock();
+        endpoints.served.iter().chain(&endpoints.removed).cloned().collect()
     }
 
     /// Whether an endpoint that is no fallback takes this subject.
     pub(crate) fn takes(&self, subject: &str) -> bool {
         self.lock()
+            .served
             .iter()
             .any(|served| !served.description.fallback && served.description.takes(subject))
     }
 
     /// What all endpoints did, those that were removed included.
     pub(crate) fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        for served in self.serving() {
+        let endpoints = self.lock();
+        let mut totals = endpoints.finished;
+        for served in endpoints.served.iter().chain(&endpoints.removed) {
             totals.add(served.counts.totals());
         }
-        totals.add(self.removed.lock().unwrap_or_else(PoisonError::into_inner).finished);
         totals
     }
 }

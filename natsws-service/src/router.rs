@@ -259,7 +259,9 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// [`raw`](Self::raw) would: a caller with a typing error hears of it at once.
     ///
     /// NATS knows no default of its own, so this subscribes to the subject in a queue group beside
-    /// the service's, `q-fallback` for `q`, and leaves alone what another endpoint takes.
+    /// the service's, `q-fallback` for `q`, and leaves alone what another endpoint takes. It knows
+    /// the endpoints of its own replica only: where replicas differ, as while a new endpoint is
+    /// rolled out, those that lack it answer in its place.
     ///
     /// ```
     /// use natsws::ServiceError;

@@ -133,6 +133,12 @@ struct Guard(Arc<Core>);
 impl Drop for Guard {
     fn drop(&mut self) {
         self.0.end();
+        // Whoever waits for it to stop need not wait for ever, however it ended.
+        self.0.report.send_if_modified(|report| {
+            let ended_early = report.is_none();
+            report.get_or_insert_with(|| self.0.report_so_far());
+            ended_early
+        });
     }
 }
 

@@ -9,6 +9,9 @@ use natsws::{ServiceError, SubscriptionError};
 use crate::answer::Ended;
 use crate::place::Place;
 
+/// How many bytes of an error the statistics keep.
+const LONGEST_ERROR: usize = 256;
+
 /// How many requests came and how they ended.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
@@ -122,7 +125,7 @@ impl Counts {
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }
             end => {
-                *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(end.to_string());
+                self.fail(end.to_string());
             }
         }
         self.keep(error.to_string());
@@ -134,12 +137,25 @@ impl Counts {
         self.keep(error);
     }
 
-    fn keep(&self, error: String) {
+    /// The endpoint gets no more requests.
+    pub(crate) fn fail(&self, why: String) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    /// Anybody may ask for it, and it is sent whenever somebody does, so it is short.
+    fn keep(&self, mut error: String) {
+        let end = (0..=LONGEST_ERROR).rev().find(|end| error.is_char_boundary(*end));
+        error.truncate(end.unwrap_or_default());
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
     fn keep_error(&self, error: &ServiceError) {
-        self.keep(format!("{}:{}", error.code(), error.description()));
+        // What does not decode is quoted behind the colon, and is not everybody's business.
+        let description = match error.description().split_once(": ") {
+            Some((outline, _)) if outline.ends_with(" does not fit the message") => outline,
+            _ => error.description(),
+        };
+        self.keep(format!("{}:{description}", error.code()));
     }
 
     pub(crate) fn last_error(&self) -> Option<String> {

@@ -2,15 +2,10 @@
 
 pub use crate::typed::variant::{Contents, Variant};
 
-use std::future::Future;
-
 use crate::codec::Encoded;
-use crate::deadline::Deadline;
 use crate::msg::Msg;
 use crate::request::RequestError;
-use crate::scope::Scope;
 use crate::subject::{self, SubjectError};
-use crate::trace_context::TraceContext;
 use crate::typed::{self, DecodeError, Request, Subject};
 
 /// The subject is one of no variant.
@@ -56,23 +51,4 @@ pub fn reply<M: Request>(msg: Msg) -> Result<M::Reply, RequestError<M::Error>> {
 /// [`RequestError`] where it cannot be encoded, or its deadline has passed.
 pub fn local_request<M: Request>(message: &M) -> Result<Msg, RequestError<M::Error>> {
     typed::local_request(message)
-}
-
-/// Runs a future within a deadline and a trace at once, which costs as much as one of them. What is
-/// `None` stays as it is.
-pub fn scope<F: Future>(
-    deadline: Option<Deadline>,
-    trace: Option<TraceContext>,
-    future: F,
-) -> impl Future<Output = F::Output> {
-    Scope { deadline, trace }.enter(future)
-}
-
-/// [`scope`] for a function.
-pub fn scope_sync<R>(
-    deadline: Option<Deadline>,
-    trace: Option<TraceContext>,
-    run: impl FnOnce() -> R,
-) -> R {
-    Scope { deadline, trace }.enter_sync(run)
 }

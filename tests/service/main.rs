@@ -23,6 +23,7 @@ mod panics;
 mod routing;
 mod running;
 mod stage;
+mod stopping;
 mod streams;
 mod tower_layers;
 mod trace;

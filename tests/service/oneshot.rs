@@ -21,6 +21,10 @@ async fn a_request_goes_through_codecs_and_handler_and_comes_back_as_a_caller_ge
     assert!(matches!(panicked, RequestError::Service(error) if error.code() == 500));
     let nobody = app.oneshot(&Slow { id: 1 }).await.expect_err("nobody takes it");
     assert!(matches!(nobody, RequestError::NoResponders));
+    let mut grouped =
+        Router::new("math", "1.0.0").group("eu", |eu| eu.endpoint(calculate)).into_app();
+    let ask = Calculate::new("add", 2, 3);
+    assert_eq!(grouped.oneshot(&ask).to("eu.math.add").await.expect("a reply"), 5);
     let garbage = Msg::local("math.add", None, Headers::new(), "garbage").expect("valid");
     let response = app.oneshot_msg(garbage).await.expect("taken");
     assert_eq!(response.service_error().expect("it does not decode").code(), 400);

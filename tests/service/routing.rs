@@ -222,6 +222,12 @@ fn names_and_subjects_that_are_not_valid_are_found_before_anything_is_served() {
     ] {
         assert_eq!(refused(raw(subject)).to_string(), text);
     }
+    for token in ["v{major}", "{}", "{a}{b}", "{id"] {
+        match refused(raw(&format!("files.{token}.x"))) {
+            ServeError::Placeholder { token: found, .. } => assert_eq!(found, token),
+            other => panic!("{other:?}"),
+        }
+    }
     let prefix = Router::new("a", "1.0.0").group("x >", |x| x.raw("b", async || ()));
     assert!(matches!(refused(prefix), ServeError::Subject { .. }));
     let name = Router::new("a", "1.0.0").raw_with("b", async || (), |e| e.name("a.b"));

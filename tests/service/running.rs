@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use natsws::{Client, Msg, RequestError};
+use natsws::{Client, Msg, RequestError, ServiceError};
 use natsws_service::{Discovery, Health, Router, ServeError, ServiceHandle, Services, serve};
 use natsws_tests::{Server, eventually, within};
 
@@ -23,6 +23,12 @@ async fn endpoints_come_and_go_while_the_service_runs() {
         service.add(more()).await.expect("added");
         assert_eq!(ask("more").await.expect("a reply"), "more");
         assert!(matches!(service.add(more()).await, Err(ServeError::DuplicateName { .. })));
+        let overlapping = Router::part().raw("x.{a}", async || ()).raw("x.b", async || ());
+        service.add(overlapping.allow_overlaps()).await.expect("allowed");
+        service.add(Router::part().raw("unrelated", async || ())).await.expect("it is not asked");
+        for name in ["x-a", "x-b", "unrelated"] {
+            assert!(service.remove(name), "{name}");
+        }
         let clash = Router::part().raw("math.{what}", async || ());
         assert!(matches!(service.add(clash).await, Err(ServeError::Overlap { .. })));
         let names = |service: &ServiceHandle| {
@@ -163,6 +169,27 @@ async fn discovery_says_what_the_service_is_and_has_done() {
 }
 
 #[tokio::test]
+async fn statistics_quote_no_payload_and_are_told_however_long_an_error_is() {
+    let stage = Stage::new().await;
+    let long = async || Err::<(), _>(ServiceError::new(404, "\u{1}".repeat(300_000)));
+    let router = Router::new("a", "1.0.0").endpoint(calculate).raw("long", long);
+    let service = serve(stage.client().await, router).start().await.expect("served");
+    let client = stage.client().await;
+    let connection = client.connection();
+    connection.request("math.add", r#"{"op":"add","left":"hunter2"}"#).await.expect("an answer");
+    connection.request("long", "").await.expect("an answer");
+    let stats = eventually("both are counted", async || {
+        let stats = client.services().stats().name("a").id(service.id()).await.expect("an answer");
+        let endpoints = stats.into_iter().next().expect("one").endpoints;
+        endpoints.iter().all(|endpoint| endpoint.num_errors == 1).then_some(endpoints)
+    })
+    .await;
+    let errors: Vec<_> = stats.into_iter().filter_map(|endpoint| endpoint.last_error).collect();
+    assert_eq!(errors[0], "400:the payload does not fit the message");
+    assert_eq!(errors[1].len(), 256);
+}
+
+#[tokio::test]
 async fn statistics_whose_data_fails_say_so_and_everything_else() {
     let stage = Stage::new().await;
     let router = Router::new("a", "1.0.0")
@@ -253,6 +280,8 @@ async fn discovery_is_below_another_prefix_or_off_where_that_is_said() {
     assert!(below.ping().name("name").await.expect_err("another name").is_no_responders());
     assert!(client.services().ping().await.expect_err("another prefix").is_no_responders());
 
+    let invalid = serve(client.clone(), router()).control_prefix("bad prefix").start().await;
+    assert!(matches!(invalid, Err(ServeError::Discovery { .. })), "{invalid:?}");
     let hidden = serve(client.clone(), router()).undiscovered().start().await.expect("served");
     assert!(client.services().ping().await.expect_err("it is hidden").is_no_responders());
     assert!(hidden.health().is_ready());

@@ -63,6 +63,16 @@ async fn answer(core: &Core, verb: Verb, msg: &Msg) {
         }
         (_, answered) => answered,
     };
+    let answered = match (verb, answered) {
+        // What users add is left out before nothing is said at all.
+        (Verb::Stats, Err(PublishError::PayloadTooLarge { .. })) => {
+            let mut stats = core.stats();
+            stats.endpoints.iter_mut().for_each(|endpoint| endpoint.data = None);
+            let Some(answer) = json(&stats) else { return };
+            msg.respond(answer).await
+        }
+        (_, answered) => answered,
+    };
     match answered {
         Ok(()) | Err(PublishError::NoReplySubject) => {}
         Err(error) => tracing::warn!(%error, "a question for discovery could not be answered"),

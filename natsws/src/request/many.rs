@@ -194,8 +194,8 @@ impl Future for RequestMany<'_> {
 ///
 /// Dropping it early tells the server at once that no more are wanted. Where the last reply that came
 /// has a reply subject, it tells whoever sent that as well, by an empty message to it, so that a
-/// service which answers in parts can stop. Subjects that begin with `$` are the server's own, and
-/// are not told. Nor is anybody while there is no connection or much waits to be sent; a service
+/// service which answers in parts can stop. Only inboxes are told: subjects below `_INBOX` or below
+/// this connection's own prefix. Nor is anybody while there is no connection or much waits to be sent; a service
 /// hears of that from the server, which says "no responders" to each further reply that has a reply
 /// subject. A stream that has ended by itself tells nobody anything.
 ///
@@ -303,8 +303,13 @@ impl Drop for ReplyStream {
                 self.came(&delivery);
             }
         }
-        // An empty message to the server may mean something: to JetStream it acknowledges.
-        if self.replier.starts_with('$') || check_subject(&self.replier).is_err() {
+        // Whoever replies names the subject, and an empty message may mean something there: to
+        // JetStream it acknowledges. To an inbox it does not.
+        let own = &self.exchange.connection.shared().options.inbox_prefix;
+        let is_below = |prefix: &str| {
+            self.replier.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'))
+        };
+        if !(is_below("_INBOX") || is_below(own)) || check_subject(&self.replier).is_err() {
             return;
         }
         self.exchange.connection.shared().outbox.offer(&self.replier);
