@@ -8,6 +8,9 @@ use natsws::{Deadline, Request, RequestError};
 use tokio::time::{Sleep, sleep};
 use tower::retry::Policy;
 use tower::retry::budget::{Budget, TpsBudget};
+use tower::timeout::error::Elapsed;
+
+use crate::error::BoxError;
 
 mod trace;
 
@@ -115,6 +118,23 @@ fn may_help<E>(error: &RequestError<E>, is_idempotent: bool) -> bool {
     }
 }
 
+impl Retry {
+    /// Waits before the next attempt, where there is to be one.
+    fn again(&mut self, may_help: bool) -> Option<Sleep> {
+        if self.left == 0 || !may_help {
+            return None;
+        }
+        let wait = self.next_wait();
+        let is_late = Deadline::current().is_some_and(|deadline| deadline.remaining() <= wait);
+        if is_late || !self.budget.withdraw() {
+            return None;
+        }
+        self.left -= 1;
+        Some(sleep(wait))
+    }
+}
+
+/// The request must be `Clone`: it is sent again.
 impl<M: Request + Clone> Policy<M, M::Reply, RequestError<M::Error>> for Retry {
     type Future = Sleep;
 
@@ -127,17 +147,34 @@ impl<M: Request + Clone> Policy<M, M::Reply, RequestError<M::Error>> for Retry {
             self.budget.deposit();
             return None;
         };
+        self.again(may_help(error, self.idempotent || M::IDEMPOTENT))
+    }
+
+    fn clone_request(&mut self, request: &M) -> Option<M> {
+        (self.left > 0).then(|| request.clone())
+    }
+}
+
+/// Around tower's `Timeout` and other layers whose error is any: their own `Elapsed` is a time-out.
+impl<M: Request + Clone> Policy<M, M::Reply, BoxError> for Retry {
+    type Future = Sleep;
+
+    fn retry(
+        &mut self,
+        _request: &mut M,
+        result: &mut Result<M::Reply, BoxError>,
+    ) -> Option<Sleep> {
+        let Err(error) = result else {
+            self.budget.deposit();
+            return None;
+        };
         let is_idempotent = self.idempotent || M::IDEMPOTENT;
-        if self.left == 0 || !may_help(error, is_idempotent) {
-            return None;
-        }
-        let wait = self.next_wait();
-        let is_late = Deadline::current().is_some_and(|deadline| deadline.remaining() <= wait);
-        if is_late || !self.budget.withdraw() {
-            return None;
-        }
-        self.left -= 1;
-        Some(sleep(wait))
+        let of_request = error.downcast_ref::<RequestError<M::Error>>();
+        let may_help = of_request.map_or_else(
+            || is_idempotent && error.is::<Elapsed>(),
+            |error| may_help(error, is_idempotent),
+        );
+        self.again(may_help)
     }
 
     fn clone_request(&mut self, request: &M) -> Option<M> {
@@ -220,6 +257,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_timeout_of_tower_s_inside_counts_as_one() {
+        let again = |mut policy: Retry, error: BoxError| {
+            policy.retry(&mut CountOrders, &mut Err(error)).is_some()
+        };
+        let elapsed = || BoxError::from(Elapsed::new());
+        assert!(!again(Retry::new(2), elapsed()));
+        assert!(again(Retry::new(2).idempotent(), elapsed()));
+        let nobody = || BoxError::from(RequestError::<Away>::NoResponders);
+        assert!(again(Retry::new(2), nobody()));
+        assert!(!again(Retry::new(2).idempotent(), "another".into()));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn attempts_are_counted_with_the_first() {
         for (attempts, retries) in [(0, 0), (1, 0), (2, 1), (5, 4)] {
             let mut policy = Retry::new(attempts);
@@ -228,7 +278,10 @@ mod tests {
                 made += 1;
             }
             assert_eq!(made, retries, "{attempts}");
-            assert!(policy.clone_request(&CountOrders).is_none());
+            assert!(
+                Policy::<_, u64, RequestError<Away>>::clone_request(&mut policy, &CountOrders)
+                    .is_none()
+            );
         }
     }
 
@@ -241,7 +294,8 @@ mod tests {
         assert!(wait(&mut first, failed()).is_some());
         assert!(wait(&mut second, failed()).is_some());
         assert!(wait(&mut first, failed()).is_none());
-        assert!(first.retry(&mut CountOrders, &mut Ok(7)).is_none());
+        let mut counted = Ok::<u64, RequestError<Away>>(7);
+        assert!(first.retry(&mut CountOrders, &mut counted).is_none());
         assert!(wait(&mut second, failed()).is_some(), "what succeeds makes room");
         assert!(wait(&mut first, failed()).is_none());
     }

@@ -96,7 +96,11 @@ impl<S: Sync, T: Clone + Send + Sync + 'static> Extract<S> for Extension<T> {
     fn extract(incoming: &Incoming, _state: &S) -> impl Future<Output = Extracted<Self>> + Send {
         ready(incoming.extension::<T>().cloned().map(Self).ok_or_else(|| {
             let kind = std::any::type_name::<T>();
-            tracing::error!(endpoint = incoming.endpoint_name(), kind, "no layer has inserted it");
+            tracing::error!(
+                endpoint = incoming.endpoint_name(),
+                kind,
+                "no layer has inserted what the handler takes as `Extension`"
+            );
             ServiceError::new(500, "the service failed")
         }))
     }

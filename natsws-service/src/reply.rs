@@ -11,7 +11,7 @@ use crate::response::Response;
 /// `K` is found by the compiler; it keeps apart a reply and a result that is one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an answer to `{M}`",
-    note = "answer with its `reply` type, `Result<reply, error>`, `(Headers, reply)` or a stream of them"
+    note = "answer with its `reply` type, `Result<reply, error>`, `(Headers, reply)` or a stream of them; `Result<reply, Failure<error>>` where `?` is to take other errors"
 )]
 pub trait IntoReply<M, K> {
     /// Whether it is a stream, as far as its type says: a [`Response`] may be one and does not say.
@@ -146,5 +146,5 @@ where
 
 /// The error reply of a request's own error.
 pub(crate) fn failed<M: Request>(error: &M::Error) -> Response {
-    Response::error(&M::ErrorCodec::encode_error(error, M::error_code(error)))
+    Response::error(&M::ErrorCodec::encode_error(error, M::error_code(error))).declared()
 }

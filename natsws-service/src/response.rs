@@ -12,6 +12,8 @@ pub struct Response {
     headers: Headers,
     body: Body,
     error: Option<ServiceError>,
+    /// Whether the error is one that the request declares.
+    is_declared: bool,
 }
 
 pub(crate) enum Body {
@@ -28,19 +30,29 @@ const FIRST: usize = 256;
 impl Response {
     /// An answer with this payload and no headers.
     pub fn new(payload: impl Into<Bytes>) -> Self {
-        Self { headers: Headers::new(), body: Body::Whole(payload.into()), error: None }
+        Self {
+            headers: Headers::new(),
+            body: Body::Whole(payload.into()),
+            error: None,
+            is_declared: false,
+        }
     }
 
     /// An error reply: the headers of ADR-32, and the error's body as the payload.
     pub fn error(error: &ServiceError) -> Self {
         let body = Body::Whole(error.body().clone());
-        Self { headers: error.to_headers(), body, error: Some(error.clone()) }
+        Self { headers: error.to_headers(), body, error: Some(error.clone()), is_declared: false }
     }
 
     /// An answer in parts: each is sent as a reply of its own, and behind the last a mark that there
     /// are no more, which `request_many` knows. An error is the last part.
     pub fn stream(parts: impl Stream<Item = Self> + Send + 'static) -> Self {
-        Self { headers: Headers::new(), body: Body::Parts(Box::pin(parts)), error: None }
+        Self {
+            headers: Headers::new(),
+            body: Body::Parts(Box::pin(parts)),
+            error: None,
+            is_declared: false,
+        }
     }
 
     /// Encodes a reply, and says in its `Content-Type` how.
@@ -49,7 +61,12 @@ impl Response {
         match C::encode(value, &mut payload) {
             Ok(()) => {
                 let headers = content(C::CONTENT_TYPE, C::CONTENT_ENCODING);
-                Self { headers, body: Body::Whole(payload.freeze()), error: None }
+                Self {
+                    headers,
+                    body: Body::Whole(payload.freeze()),
+                    error: None,
+                    is_declared: false,
+                }
             }
             Err(error) => {
                 tracing::error!(%error, "a reply could not be encoded");
@@ -86,6 +103,17 @@ impl Response {
         self.error.is_some()
     }
 
+    /// Whether this is the error that the request declares, which callers are meant to see.
+    pub fn is_declared_error(&self) -> bool {
+        self.is_declared
+    }
+
+    /// The same as the error that the request declares.
+    pub(crate) fn declared(mut self) -> Self {
+        self.is_declared = true;
+        self
+    }
+
     /// The error, where this is an error reply.
     pub fn service_error(&self) -> Option<&ServiceError> {
         self.error.as_ref()
@@ -95,7 +123,12 @@ impl Response {
     pub fn try_clone(&self) -> Option<Self> {
         let Body::Whole(payload) = &self.body else { return None };
         let (headers, error) = (self.headers.clone(), self.error.clone());
-        Some(Self { headers, body: Body::Whole(payload.clone()), error })
+        Some(Self {
+            headers,
+            body: Body::Whole(payload.clone()),
+            error,
+            is_declared: self.is_declared,
+        })
     }
 
     /// Does this with every part of an answer, and with the answer itself where it is whole.
@@ -105,7 +138,12 @@ impl Response {
             Body::Whole(_) => map(self),
             Body::Parts(parts) => {
                 let body = Body::Parts(Box::pin(parts.map(map)));
-                Self { headers: self.headers, body, error: self.error }
+                Self {
+                    headers: self.headers,
+                    body,
+                    error: self.error,
+                    is_declared: self.is_declared,
+                }
             }
         }
     }
@@ -124,11 +162,17 @@ impl Response {
 
     /// The answers as they are sent: the parts with the headers of the whole, or the answer itself.
     pub fn into_stream(self) -> impl Stream<Item = Self> + Send {
-        let Self { headers, body, error } = self;
+        let Self { headers, body, error, is_declared } = self;
         let (whole, parts) = match body {
-            Body::Whole(payload) => {
-                (Some(Self { headers: Headers::new(), body: Body::Whole(payload), error }), None)
-            }
+            Body::Whole(payload) => (
+                Some(Self {
+                    headers: Headers::new(),
+                    body: Body::Whole(payload),
+                    error,
+                    is_declared,
+                }),
+                None,
+            ),
             Body::Parts(parts) => (None, Some(parts)),
         };
         stream::iter(whole).chain(stream::iter(parts).flatten()).map(move |mut part| {

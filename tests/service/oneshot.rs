@@ -56,6 +56,14 @@ async fn layers_and_deadlines_hold() {
 }
 
 #[tokio::test]
+async fn what_is_redacted_is_never_the_error_that_a_request_declares() {
+    let redact = natsws_service::layers::MapErrorLayer::redact();
+    let mut app = Router::new("math", "1.0.0").endpoint(calculate).layer(redact).into_app();
+    let failed = app.oneshot(&Calculate::new("div", 2, 0)).await.expect_err("by zero");
+    assert!(matches!(failed, RequestError::Remote(MathError::DivisionByZero { left: 2 })));
+}
+
+#[tokio::test]
 async fn all_parts_of_an_answer_can_be_had_or_the_first() {
     #[derive(Serialize, Deserialize, Subject)]
     #[subject("count.{to}", reply = u8)]

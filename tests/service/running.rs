@@ -119,8 +119,18 @@ async fn an_endpoint_that_the_server_does_not_permit_is_an_error_and_nothing_is_
         Err(ServeError::Subscribe { subject, .. }) => assert_eq!(subject, "math.*"),
         other => panic!("{other:?}"),
     }
-    let free = client.connection().request("free", "").await;
-    assert!(matches!(free, Err(RequestError::NoResponders)), "{free:?}");
+    // What comes in the meantime is told so.
+    eventually("the other is unsubscribed", async || {
+        match client.connection().request("free", "").await {
+            Err(RequestError::NoResponders) => Some(()),
+            Ok(told) => {
+                assert_eq!(told.headers().get("Nats-Service-Error-Code"), Some("503"));
+                None
+            }
+            other => panic!("{other:?}"),
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

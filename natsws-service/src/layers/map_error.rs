@@ -17,7 +17,7 @@ use crate::incoming::Incoming;
 use crate::recover::recover;
 use crate::response::Response;
 
-type Map = Arc<dyn Fn(ServiceError) -> ServiceError + Send + Sync>;
+type Map = Arc<dyn Fn(ServiceError, bool) -> ServiceError + Send + Sync>;
 
 /// Changes every error on its way out: one place for what errors say.
 ///
@@ -54,22 +54,21 @@ pub struct MapErrorLayer {
 impl MapErrorLayer {
     /// Does this with every error. It is called by many requests at once.
     pub fn new(map: impl Fn(ServiceError) -> ServiceError + Send + Sync + 'static) -> Self {
-        Self { map: Arc::new(map) }
+        Self { map: Arc::new(move |error, _| map(error)) }
     }
 
     /// Keeps what errors of the service itself, those of code 500 and more, say: they keep their
     /// code, and get the description `the service failed` and no body. What callers did wrong they
-    /// are told in full.
-    ///
-    /// A caller cannot decode the error that its request declares from such a reply; it gets the
-    /// code.
+    /// are told in full, and so they are the error that their request declares, whatever its code:
+    /// they are meant to match on it.
     pub fn redact() -> Self {
-        Self::new(|error| {
-            if error.code() < 500 {
+        let map = |error: ServiceError, is_declared| {
+            if is_declared || error.code() < 500 {
                 return error;
             }
             ServiceError::new(error.code(), "the service failed")
-        })
+        };
+        Self { map: Arc::new(map) }
     }
 }
 
@@ -149,7 +148,7 @@ where
 /// The reply with its error changed, where it has one.
 fn mapped(response: Response, map: &Map) -> Response {
     let Some(error) = response.service_error() else { return response };
-    let new = map(error.clone());
+    let new = map(error.clone(), response.is_declared_error());
     if new == *error {
         return response;
     }

@@ -83,6 +83,11 @@ pub(crate) struct Millis {
 impl Millis {
     const LONGEST: usize = 20;
 
+    /// Rounded up: whoever hears it must not give up before who says it.
+    pub(crate) fn at_least(duration: Duration) -> Self {
+        Self::new(duration.saturating_add(Duration::from_nanos(999_999)))
+    }
+
     pub(crate) fn new(duration: Duration) -> Self {
         let mut number = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let (mut digits, mut len) = ([b'0'; Self::LONGEST], 0);

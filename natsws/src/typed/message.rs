@@ -235,7 +235,8 @@ impl<M: EncodeMessage + DecodeOwned> Message for M {}
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no reply, so it can be published but neither requested nor served",
-    note = "say what it answers: `#[subject(\"…\", reply = TheReply)]` on `{Self}`"
+    note = "say what it answers: `#[subject(\"…\", reply = TheReply)]` on `{Self}`",
+    note = "a handler takes its request by value and as its last argument; a handler of what is not answered is added with `.event(…)`"
 )]
 pub trait Request: EncodeMessage {
     /// What a service answers.

@@ -79,7 +79,7 @@ pub(super) fn encoded<M: EncodeMessage, T>(
     };
     let typed = Typed {
         content_type: unsaid("Content-Type").then(|| message.content_type()),
-        timeout: envelope.timeout.filter(|_| unsaid(TIMEOUT_HEADER)).map(Millis::new),
+        timeout: envelope.timeout.filter(|_| unsaid(TIMEOUT_HEADER)).map(Millis::at_least),
         rare,
     };
     let head = PublishHead {
