@@ -299,7 +299,11 @@ struct Relay {
 
 /// How many milliseconds each of the services has left.
 async fn relay(client: Client, headers: Headers, ask: Relay) -> Vec<u64> {
-    let left = |deadline: Deadline| u64::try_from(deadline.remaining().as_millis()).expect("small");
+    // Rounded up, as it is said.
+    let left = |deadline: Deadline| {
+        let micros = u64::try_from(deadline.remaining().as_micros()).expect("small");
+        micros.div_ceil(1000)
+    };
     let said = headers.get("Request-Timeout").and_then(|text| text.strip_suffix("ms"));
     let mut heard: Vec<u64> = said.into_iter().filter_map(|text| text.parse().ok()).collect();
     heard.extend(Deadline::current().map(left));
