@@ -1,5 +1,7 @@
 //! What a handler can answer with.
 
+use std::any::TypeId;
+
 use futures_util::{Stream, StreamExt};
 use natsws::{ErrorCodec, Headers, Request, RequestError, ServiceError};
 
@@ -146,5 +148,8 @@ where
 
 /// The error reply of a request's own error.
 pub(crate) fn failed<M: Request>(error: &M::Error) -> Response {
-    Response::error(&M::ErrorCodec::encode_error(error, M::error_code(error))).declared()
+    let response = Response::error(&M::ErrorCodec::encode_error(error, M::error_code(error)));
+    // What stands where nothing is declared may be anything.
+    let is_declared = TypeId::of::<M::Error>() != TypeId::of::<ServiceError>();
+    if is_declared { response.declared() } else { response }
 }
