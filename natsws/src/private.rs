@@ -44,8 +44,8 @@ pub fn reply<M: Request>(msg: Msg) -> Result<M::Reply, RequestError<M::Error>> {
 }
 
 /// A request as a service receives it, with subject, payload and the headers of its type. It asks
-/// for a reply on some subject. Within a [`Deadline`] it says how long that is waited for, within a
-/// [`TraceContext`] it carries that.
+/// for a reply on some subject. Within a [`Deadline`](crate::Deadline) it says how long that is waited
+/// for, within a [`TraceContext`](crate::TraceContext) it carries that.
 ///
 /// # Errors
 /// [`RequestError`] where it cannot be encoded, or its deadline has passed.
