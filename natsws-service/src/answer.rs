@@ -22,7 +22,7 @@ pub(crate) struct Ended {
 /// Tells a caller that its request is given up, where the connection still takes that.
 pub(crate) fn give_up(msg: &Msg) {
     let stopped = Response::error(&ServiceError::new(503, "the service has stopped"));
-    let _ = msg.respond(stopped.payload()).headers(stopped.headers()).try_send();
+    let _ = reply(msg, stopped.headers(), stopped.payload(), None).try_send();
 }
 
 /// Answers a request where that needs no waiting; otherwise the answer comes back.
@@ -46,7 +46,8 @@ pub(crate) fn answer_now(msg: &Msg, response: Response) -> Result<Ended, Respons
     Ok(Ended { error, unanswered })
 }
 
-/// Answers a request that has a reply subject. Without a client an answer in parts cannot be stopped by its caller.
+/// Answers a request that has a reply subject. Without a client an answer in parts cannot be
+/// stopped by its caller.
 pub(crate) async fn answer(msg: &Msg, client: Option<&Client>, response: Response) -> Ended {
     let (headers, body, error) = response.into_parts();
     let error = match body {
@@ -84,7 +85,8 @@ async fn send_error(msg: &Msg, error: PublishError) -> ServiceError {
     error
 }
 
-fn reply<'a>(
+/// A reply that is about to be sent. A caller that has enough of parts says so at `stop_at`.
+pub(crate) fn reply<'a>(
     msg: &'a Msg,
     headers: &Headers,
     payload: &'a [u8],

@@ -13,7 +13,7 @@ use crate::answer::{Ended, answer, answer_now, give_up};
 use crate::place::Place;
 use crate::recover::{panicked, recover};
 use crate::response::Response;
-use crate::route::ResponseFuture;
+use crate::route::{ResponseFuture, within};
 use crate::running;
 use crate::stats::Counts;
 
@@ -84,11 +84,8 @@ pub(crate) fn poll_response(
     deadline: Option<Deadline>,
     cx: &mut Context<'_>,
 ) -> Poll<Response> {
-    let mut poll = || response.as_mut().poll(cx);
-    let polled = catch_unwind(AssertUnwindSafe(|| match deadline {
-        Some(deadline) => deadline.scope_sync(poll),
-        None => poll(),
-    }));
+    let poll = || within(deadline, || response.as_mut().poll(cx));
+    let polled = catch_unwind(AssertUnwindSafe(poll));
     Poll::Ready(match polled {
         Ok(polled) => ready!(polled).unwrap_or_else(|error| recover(&error)),
         Err(panic) => panicked(&*panic),
@@ -108,11 +105,7 @@ impl Future for Attend {
             }
         }
         if let Stage::Answering(answering) = &mut this.stage {
-            let mut poll = || answering.as_mut().poll(cx);
-            let ended = ready!(match this.deadline {
-                Some(deadline) => deadline.scope_sync(poll),
-                None => poll(),
-            });
+            let ended = ready!(within(this.deadline, || answering.as_mut().poll(cx)));
             this.counts.ended(this.begun.elapsed(), &ended);
         }
         Poll::Ready(())

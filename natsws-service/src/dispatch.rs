@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use crate::answer::{Ended, answer, give_up};
+use crate::answer::{answer, give_up, reply};
 use crate::attend::Attend;
 use crate::error::BoxError;
 use crate::incoming::{Incoming, waited_too_long};
@@ -228,21 +228,17 @@ impl Dispatcher {
     /// share would give its room to one that has nothing to do.
     fn begin(&mut self, cx: &mut Context<'_>) {
         while self.has_room() {
-            match self.waiting.next_ready() {
-                None => return,
-                Some(next) if !self.asked && is_late(next) => {
-                    let Some(waiter) = self.waiting.pop() else { return };
-                    waiter.key.into_iter().for_each(|key| self.waiting.ended(key));
-                    let late = waited_too_long();
-                    self.refuse(waiter.request.msg(), &late);
-                }
-                Some(_) => {
-                    let Poll::Ready(readiness) = self.poll_ready(cx) else { return };
-                    let Some(mut waiter) = self.waiting.pop() else { return };
-                    waiter.request.is_late = is_late(&waiter.request);
-                    self.start(waiter.request, waiter.key, readiness);
-                }
+            let Some(is_late) = self.waiting.next_ready().map(is_late) else { return };
+            if is_late && !self.asked {
+                let Some(waiter) = self.waiting.pop() else { return };
+                waiter.key.into_iter().for_each(|key| self.waiting.ended(key));
+                self.refuse(waiter.request.msg(), &waited_too_long());
+                continue;
             }
+            let Poll::Ready(readiness) = self.poll_ready(cx) else { return };
+            let Some(mut waiter) = self.waiting.pop() else { return };
+            waiter.request.is_late = is_late;
+            self.start(waiter.request, waiter.key, readiness);
         }
     }
 
@@ -250,13 +246,12 @@ impl Dispatcher {
     fn refuse(&mut self, msg: &Msg, error: &ServiceError) {
         self.counts.refused(error, msg.reply().is_none());
         let response = Response::error(error);
-        let sent = msg.respond(response.payload()).headers(response.headers()).try_send();
-        match sent {
+        match reply(msg, response.headers(), response.payload(), None).try_send() {
             Ok(()) | Err(PublishError::NoReplySubject) => {}
             Err(PublishError::WouldBlock) => {
                 let msg = msg.clone();
                 self.refusing = Some(Box::pin(async move {
-                    let Ended { .. } = answer(&msg, None, response).await;
+                    answer(&msg, None, response).await;
                 }));
             }
             Err(error) => tracing::error!(%error, "a request could not be refused"),

@@ -1,21 +1,16 @@
 //! Handlers of events: messages that are not answered.
 
 use std::future::Future;
-use std::marker::PhantomData;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use natsws::{DecodeOwned, ServiceError};
-use tower_service::Service;
 
-use crate::error::BoxError;
 use crate::extract::Extract;
-use crate::handler::{Handler, decode};
+use crate::function::Purpose;
+use crate::handler::decode;
 use crate::incoming::Incoming;
 use crate::reply::{Plain, Tried};
 use crate::response::Response;
-use crate::route::ResponseFuture;
 
 /// The arguments of a handler of events: up to four extractors, and the event last.
 #[diagnostic::on_unimplemented(
@@ -84,49 +79,21 @@ impl<E: Into<ServiceError>> Outcome<Tried<Plain>> for Result<(), E> {
     }
 }
 
-/// A handler of events as a tower service of messages.
-pub(crate) struct EventService<H, A, S, K> {
-    handler: H,
-    state: Arc<S>,
-    kind: PhantomData<fn() -> (A, K)>,
-}
+/// The [`Purpose`] of handlers of events.
+pub(crate) enum Events {}
 
-impl<H, A, S, K> EventService<H, A, S, K> {
-    pub(crate) fn new(handler: H, state: Arc<S>) -> Self {
-        Self { handler, state, kind: PhantomData }
-    }
-}
-
-impl<H, A, S, K> Service<Incoming> for EventService<H, A, S, K>
-where
-    H: Handler<A>,
-    A: EventArgs<S>,
-    S: Send + Sync + 'static,
-    H::Output: Outcome<K>,
-    H::Future: Send + 'static,
-{
-    type Response = Response;
-    type Error = BoxError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
+impl<A: EventArgs<S>, S: Sync, O: Outcome<K>, K> Purpose<A, S, O, K> for Events {
+    fn take(
+        incoming: &Incoming,
+        state: &S,
+    ) -> impl Future<Output = Result<A, ServiceError>> + Send {
+        A::from_incoming(incoming, state)
     }
 
-    fn call(&mut self, incoming: Incoming) -> ResponseFuture {
-        if let Some(late) = incoming.too_late() {
-            return Box::pin(std::future::ready(Ok(late)));
+    fn respond(output: O) -> Response {
+        match output.into_outcome() {
+            Ok(()) => Response::new(Bytes::new()),
+            Err(error) => Response::error(&error),
         }
-        let (handler, state) = (self.handler.clone(), Arc::clone(&self.state));
-        Box::pin(async move {
-            let outcome = match A::from_incoming(&incoming, &state).await {
-                Ok(args) => handler.call(args).await.into_outcome(),
-                Err(error) => Err(error),
-            };
-            Ok(match outcome {
-                Ok(()) => Response::new(Bytes::new()),
-                Err(error) => Response::error(&error),
-            })
-        })
     }
 }

@@ -1,19 +1,15 @@
 //! Async functions as handlers.
 
 use std::future::Future;
-use std::marker::PhantomData;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use natsws::{DecodeOwned, Request, ServiceError};
-use tower_service::Service;
 
-use crate::error::BoxError;
 use crate::extract::Extract;
+use crate::function::Purpose;
 use crate::incoming::Incoming;
 use crate::reply::IntoReply;
 use crate::response::Response;
-use crate::route::ResponseFuture;
+use crate::shortened::shorten;
 
 /// An async function that can be an endpoint: up to four extractors, and the request last.
 #[diagnostic::on_unimplemented(
@@ -62,9 +58,7 @@ pub(crate) fn decode<M: DecodeOwned>(incoming: &Incoming) -> Result<M, ServiceEr
             text = format!("{text}: {cause}");
             source = cause.source();
         }
-        if text.len() > LONGEST_TEXT {
-            let cut = (0..=LONGEST_TEXT).rev().find(|at| text.is_char_boundary(*at));
-            text.truncate(cut.unwrap_or_default());
+        if shorten(&mut text, LONGEST_TEXT) {
             text.push('…');
         }
         ServiceError::new(400, text)
@@ -120,45 +114,18 @@ where
 
 handlers!((), (T1), (T1, T2), (T1, T2, T3), (T1, T2, T3, T4));
 
-/// A handler as a tower service of messages.
-pub(crate) struct HandlerService<H, A, S, K> {
-    handler: H,
-    state: Arc<S>,
-    kind: PhantomData<fn() -> (A, K)>,
-}
+/// The [`Purpose`] of handlers of typed requests.
+pub(crate) enum Requests {}
 
-impl<H, A, S, K> HandlerService<H, A, S, K> {
-    pub(crate) fn new(handler: H, state: Arc<S>) -> Self {
-        Self { handler, state, kind: PhantomData }
-    }
-}
-
-impl<H, A, S, K> Service<Incoming> for HandlerService<H, A, S, K>
-where
-    H: Handler<A>,
-    A: Args<S>,
-    S: Send + Sync + 'static,
-    H::Output: IntoReply<A::Request, K>,
-    H::Future: Send + 'static,
-{
-    type Response = Response;
-    type Error = BoxError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
+impl<A: Args<S>, S: Sync, O: IntoReply<A::Request, K>, K> Purpose<A, S, O, K> for Requests {
+    fn take(
+        incoming: &Incoming,
+        state: &S,
+    ) -> impl Future<Output = Result<A, ServiceError>> + Send {
+        A::from_incoming(incoming, state)
     }
 
-    fn call(&mut self, incoming: Incoming) -> Self::Future {
-        if let Some(late) = incoming.too_late() {
-            return Box::pin(std::future::ready(Ok(late)));
-        }
-        let (handler, state) = (self.handler.clone(), Arc::clone(&self.state));
-        Box::pin(async move {
-            Ok(match A::from_incoming(&incoming, &state).await {
-                Ok(args) => handler.call(args).await.into_reply(),
-                Err(error) => Response::error(&error),
-            })
-        })
+    fn respond(output: O) -> Response {
+        output.into_reply()
     }
 }

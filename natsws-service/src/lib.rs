@@ -53,6 +53,7 @@ mod endpoint;
 mod error;
 mod event;
 mod extract;
+mod function;
 mod handle;
 mod handler;
 mod incoming;
@@ -76,6 +77,7 @@ mod running;
 #[cfg(feature = "schema")]
 mod schema;
 mod serve;
+mod shortened;
 mod shutdown;
 mod span;
 mod stats;

@@ -1,6 +1,8 @@
 //! The subject of an endpoint: names of placeholders, the filter that is subscribed, and what two
 //! of them have in common.
 
+use natsws::subject_matches;
+
 /// A subject with placeholders, as it is declared and as it is subscribed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern {
@@ -57,6 +59,20 @@ impl Pattern {
         });
         tokens.filter(|token| !token.is_empty()).collect::<Vec<_>>().join("-")
     }
+}
+
+/// The template whose filter a subject matches. Where there is one, nothing has to be matched.
+pub(crate) fn fitting<'t, T: AsRef<str>>(
+    mut patterns: impl ExactSizeIterator<Item = (&'t str, &'t str)>,
+    subject: impl FnOnce() -> T,
+) -> &'t str {
+    let found = if patterns.len() == 1 {
+        patterns.next()
+    } else {
+        let subject = subject();
+        patterns.find(|(_, filter)| subject_matches(filter, subject.as_ref()))
+    };
+    found.map_or("", |(template, _)| template)
 }
 
 /// A whole token with one name in braces.

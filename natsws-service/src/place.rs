@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use natsws::{Client, subject_matches};
+use natsws::Client;
 
 use crate::handle::ServiceHandle;
-use crate::pattern::Pattern;
+use crate::pattern::{Pattern, fitting};
 
 pub(crate) struct Place {
     /// `None` where the service is called without a connection.
@@ -24,11 +24,8 @@ pub(crate) struct Place {
 impl Place {
     /// The template that a subject fits.
     pub(crate) fn template(&self, subject: &str) -> &str {
-        let fitting = match &*self.patterns {
-            [only] => Some(only),
-            several => several.iter().find(|it| subject_matches(&it.filter, subject)),
-        };
-        fitting.map_or("", |pattern| &pattern.template)
+        let patterns = self.patterns.iter().map(|it| (it.template.as_str(), it.filter.as_str()));
+        fitting(patterns, || subject)
     }
 
     /// The subject as the request declares it.

@@ -1,22 +1,16 @@
 //! Handlers of messages as they are: `.raw("admin.*", handler)`.
 
 use std::future::Future;
-use std::marker::PhantomData;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use natsws::ServiceError;
-use tower_service::Service;
 
 use crate::endpoint::Untyped;
-use crate::error::BoxError;
 use crate::extract::Extract;
-use crate::handler::Handler;
+use crate::function::Purpose;
 use crate::incoming::Incoming;
 use crate::reply::{IntoReply, Plain, Tried};
 use crate::response::Response;
-use crate::route::ResponseFuture;
 
 /// The arguments of a handler that takes messages as they are: up to five extractors.
 #[diagnostic::on_unimplemented(
@@ -51,46 +45,19 @@ macro_rules! raw_args {
 
 raw_args!((), (T1), (T1, T2), (T1, T2, T3), (T1, T2, T3, T4), (T1, T2, T3, T4, T5));
 
-/// A raw handler as a tower service of messages.
-pub(crate) struct RawService<H, A, S, K> {
-    handler: H,
-    state: Arc<S>,
-    kind: PhantomData<fn() -> (A, K)>,
-}
+/// The [`Purpose`] of handlers of messages as they are.
+pub(crate) enum Messages {}
 
-impl<H, A, S, K> RawService<H, A, S, K> {
-    pub(crate) fn new(handler: H, state: Arc<S>) -> Self {
-        Self { handler, state, kind: PhantomData }
-    }
-}
-
-impl<H, A, S, K> Service<Incoming> for RawService<H, A, S, K>
-where
-    H: Handler<A>,
-    A: RawArgs<S>,
-    S: Send + Sync + 'static,
-    H::Output: IntoReply<Untyped, K>,
-    H::Future: Send + 'static,
-{
-    type Response = Response;
-    type Error = BoxError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
+impl<A: RawArgs<S>, S: Sync, O: IntoReply<Untyped, K>, K> Purpose<A, S, O, K> for Messages {
+    fn take(
+        incoming: &Incoming,
+        state: &S,
+    ) -> impl Future<Output = Result<A, ServiceError>> + Send {
+        A::from_incoming(incoming, state)
     }
 
-    fn call(&mut self, incoming: Incoming) -> Self::Future {
-        if let Some(late) = incoming.too_late() {
-            return Box::pin(std::future::ready(Ok(late)));
-        }
-        let (handler, state) = (self.handler.clone(), Arc::clone(&self.state));
-        Box::pin(async move {
-            Ok(match A::from_incoming(&incoming, &state).await {
-                Ok(args) => handler.call(args).await.into_reply(),
-                Err(error) => Response::error(&error),
-            })
-        })
+    fn respond(output: O) -> Response {
+        output.into_reply()
     }
 }
 

@@ -105,6 +105,14 @@ impl fmt::Debug for Route {
     }
 }
 
+/// Runs a function within a deadline, where there is one.
+pub(crate) fn within<R>(deadline: Option<Deadline>, run: impl FnOnce() -> R) -> R {
+    match deadline {
+        Some(deadline) => deadline.scope_sync(run),
+        None => run(),
+    }
+}
+
 /// Calls a service that is ready, within the deadline of the caller. It may panic before it makes
 /// its future.
 pub(crate) fn called(
@@ -112,11 +120,8 @@ pub(crate) fn called(
     incoming: Incoming,
     deadline: Option<Deadline>,
 ) -> ResponseFuture {
-    let call = || route.call(incoming);
-    let called = catch_unwind(AssertUnwindSafe(|| match deadline {
-        Some(deadline) => deadline.scope_sync(call),
-        None => call(),
-    }));
+    let call = || within(deadline, || route.call(incoming));
+    let called = catch_unwind(AssertUnwindSafe(call));
     called.unwrap_or_else(|panic| Box::pin(ready(Ok(panicked(&*panic)))))
 }
 

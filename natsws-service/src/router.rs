@@ -10,11 +10,12 @@ use tower_service::Service;
 use crate::app::{About, App};
 use crate::endpoint::{Endpoint, Plan, QueueGroup, Untyped, shared};
 use crate::error::BoxError;
-use crate::event::{EventArgs, EventService, Outcome};
-use crate::handler::{Args, Handler, HandlerService};
+use crate::event::{EventArgs, Events, Outcome};
+use crate::function::Function;
+use crate::handler::{Args, Handler, Requests};
 use crate::incoming::Incoming;
 use crate::pattern::Pattern;
-use crate::raw::{RawArgs, RawService};
+use crate::raw::{Messages, RawArgs};
 use crate::reply::IntoReply;
 use crate::response::Response;
 use crate::route::{Route, Typed};
@@ -127,7 +128,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         K: 'static,
     {
         let endpoint = Endpoint::typed(move |state| {
-            Route::boxed(HandlerService::<H, A, S, K>::new(handler, Arc::clone(state)))
+            Route::boxed(Function::<Requests, H, A, S, K>::new(handler, Arc::clone(state)))
         });
         #[cfg(feature = "schema")]
         let endpoint = endpoint.streamed(H::Output::IS_STREAM);
@@ -185,7 +186,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         K: 'static,
     {
         let endpoint = Endpoint::event(move |state| {
-            Route::boxed(EventService::<H, A, S, K>::new(handler, Arc::clone(state)))
+            Route::boxed(Function::<Events, H, A, S, K>::new(handler, Arc::clone(state)))
         });
         self.endpoints.push(more(endpoint).plan);
         self
@@ -297,7 +298,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         K: 'static,
     {
         let endpoint = Endpoint::raw(subject, fallback, move |state| {
-            Route::boxed(RawService::<H, A, S, K>::new(handler, Arc::clone(state)))
+            Route::boxed(Function::<Messages, H, A, S, K>::new(handler, Arc::clone(state)))
         });
         #[cfg(feature = "schema")]
         let endpoint = endpoint.streamed(H::Output::IS_STREAM);

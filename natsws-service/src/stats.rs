@@ -8,6 +8,7 @@ use natsws::{ServiceError, SubscriptionError};
 
 use crate::answer::Ended;
 use crate::place::Place;
+use crate::shortened::shorten;
 
 /// How many bytes of an error the statistics keep.
 const LONGEST_ERROR: usize = 256;
@@ -144,8 +145,7 @@ impl Counts {
 
     /// Anybody may ask for it, and it is sent whenever somebody does, so it is short.
     fn keep(&self, mut error: String) {
-        let end = (0..=LONGEST_ERROR).rev().find(|end| error.is_char_boundary(*end));
-        error.truncate(end.unwrap_or_default());
+        shorten(&mut error, LONGEST_ERROR);
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 

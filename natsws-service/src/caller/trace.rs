@@ -5,12 +5,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use natsws::{Request, RequestError, Subject, subject_matches};
+use natsws::{Request, RequestError, Subject};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 use tracing::{Level, Span};
 
+use crate::pattern::fitting;
 use crate::span::{Parent, Within, request_span};
 
 /// Makes each request within a span of the crate [`tracing`](::tracing): the other side of
@@ -107,13 +108,8 @@ impl Default for TraceLayer {
 
 /// The subject as it is declared: of a type with several the one that the message has.
 fn template<M: Subject>(message: &M) -> &'static str {
-    if let [only] = M::TEMPLATES {
-        return only;
-    }
-    let subject = message.subject().map(String::from).unwrap_or_default();
-    let mut templates = M::TEMPLATES.iter().zip(M::FILTERS);
-    let found = templates.find(|(_, filter)| subject_matches(filter, &subject));
-    found.map_or("", |(template, _)| template)
+    let patterns = M::TEMPLATES.iter().copied().zip(M::FILTERS.iter().copied());
+    fitting(patterns, || message.subject().map(String::from).unwrap_or_default())
 }
 
 /// What becomes of a failure in the span.
