@@ -78,6 +78,7 @@
 //! | `compressed` | | the codec `Compressed`, which packs what another writes |
 //! | `nkeys` | | logging in with NKEYs, JWTs and creds files |
 //! | `derive` | yes | `#[derive(Subject)]` |
+//! | `jetstream` | | streams and consumers of JetStream |
 //! | `embedded` | | the broker in your own process |
 
 #[cfg(test)]
@@ -105,6 +106,8 @@ mod event;
 #[doc(hidden)]
 pub mod fuzz;
 mod header;
+#[cfg(feature = "jetstream")]
+pub mod jetstream;
 mod msg;
 mod options;
 mod payload;

@@ -1,0 +1,3 @@
+//! `JetStream` against the real `nats-server`.
+
+mod configs;
