@@ -37,6 +37,9 @@ pub(crate) fn describe(event: &Event) -> String {
         }
         Event::NextServerIgnored => "the choice of the next server was ignored".to_owned(),
         Event::HandlerPanicked => "a handler panicked".to_owned(),
+        Event::DeliveryUnanswered { stream, consumer } => {
+            format!("a message of {consumer} on {stream} was dropped without an answer")
+        }
         Event::Missed { events } => format!("{events} events were missed"),
         Event::Closed { unconfirmed, error: None } => format!("closed, {unconfirmed} unconfirmed"),
         Event::Closed { unconfirmed, error: Some(error) } => {

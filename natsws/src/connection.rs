@@ -40,6 +40,9 @@ struct Handles {
     shared: Arc<Shared>,
     /// What inboxes for single use start with, the last dot included.
     inboxes: String,
+    /// What ids of messages start with.
+    #[cfg(feature = "jetstream")]
+    ids: String,
     next_inbox: AtomicU64,
 }
 
@@ -114,7 +117,13 @@ impl Connection {
         let shared = Arc::new(Shared::new(options, inbox.into(), first, servers));
         let driver = Driver::new(Arc::clone(&shared));
         // Made before the driver runs: dropping this future drops it, and that stops the driver.
-        let connection = Self(Arc::new(Handles { shared, inboxes, next_inbox: AtomicU64::new(0) }));
+        let connection = Self(Arc::new(Handles {
+            shared,
+            inboxes,
+            #[cfg(feature = "jetstream")]
+            ids: random_token()?,
+            next_inbox: AtomicU64::new(0),
+        }));
         let (tell, told) = oneshot::channel();
         runtime::spawn(driver.run(tell));
         told.await.unwrap_or(Err(ConnectError::Closed))?;
@@ -289,6 +298,14 @@ impl Connection {
             ask(session, waiter, shared.outbox.accepted(), effects);
         });
         answer.await.unwrap_or(Err(Unanswered::Closed))
+    }
+
+    /// An id that no other message has.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn new_message_id(&self) -> String {
+        let number = self.0.next_inbox.fetch_add(1, Ordering::Relaxed);
+        // Not what inboxes start with: whoever reads the stream would know where to answer.
+        format!("{}.{number}", self.0.ids)
     }
 
     /// A subject of its own for replies, which nobody else can guess.

@@ -8,6 +8,8 @@ use crate::connection::{SetServersError, WaitError};
 use crate::drain::{DrainError, FlushError};
 use crate::event::CloseError;
 use crate::header::HeaderError;
+#[cfg(feature = "jetstream")]
+use crate::jetstream::{self, AckError, ConsumeError, JetStreamError, NameError};
 use crate::publish::PublishError;
 use crate::request::RequestError;
 use crate::server_addr::AddrError;
@@ -54,6 +56,21 @@ pub enum Error {
     Codec(#[from] CodecError),
     /// A message is not a value of its type.
     Decode(#[from] DecodeError),
+    /// The JetStream API failed.
+    #[cfg(feature = "jetstream")]
+    JetStream(#[from] JetStreamError),
+    /// A message is not known to be in a stream.
+    #[cfg(feature = "jetstream")]
+    Store(#[from] jetstream::PublishError),
+    /// A consumer had something to say between its messages.
+    #[cfg(feature = "jetstream")]
+    Consume(#[from] ConsumeError),
+    /// A delivered message was not answered.
+    #[cfg(feature = "jetstream")]
+    Ack(#[from] AckError),
+    /// A name cannot be used.
+    #[cfg(feature = "jetstream")]
+    Name(#[from] NameError),
     /// A payload is not text.
     Text(#[from] std::str::Utf8Error),
 }

@@ -116,6 +116,14 @@ pub enum Event {
     },
     /// A handler of a subscription panicked; the next message goes to it as if nothing had been.
     HandlerPanicked,
+    /// A message of a stream was dropped without an answer, so that it will come again. It is told
+    /// once for each reader of the consumer.
+    DeliveryUnanswered {
+        /// The stream.
+        stream: String,
+        /// The consumer.
+        consumer: String,
+    },
     /// This listener was too slow, and missed events here. Those that say that the connection was
     /// made, lost, moved or closed, and which servers there are, are never missed.
     Missed {

@@ -1,19 +1,93 @@
-//! Streams and consumers of `JetStream`: what they are made of, and what the server says of them.
+//! Streams that keep messages, and consumers that deliver them: JetStream (feature `jetstream`).
+//!
+//! Core NATS delivers at most once, to who listens at that moment. A *stream* keeps what is
+//! published to its subjects; a *consumer* is a position in it that the server remembers, and
+//! delivers each message until it is acknowledged: at least once.
+//!
+//! ```no_run
+//! use natsws::jetstream::{ConsumerConfig, StreamConfig};
+//! use natsws::{Client, Subject};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Debug, Serialize, Deserialize, Subject)]
+//! #[subject("orders.{region}.created")]
+//! struct OrderCreated { region: String, id: u64 }
+//!
+//! # async fn example(client: Client) -> Result<(), natsws::Error> {
+//! let js = client.jetstream();
+//! let orders = js.create_or_update_stream(StreamConfig::new("ORDERS").subjects(["orders.>"])).await?;
+//!
+//! // Ready when the stream has it.
+//! let ack = js.publish(&OrderCreated { region: "eu".into(), id: 7 }).await?;
+//! println!("it is message {} of {}", ack.sequence, ack.stream);
+//!
+//! let workers = orders.create_consumer(ConsumerConfig::durable("workers")).await?;
+//! let mut created = workers.messages::<OrderCreated>().await?;
+//! while let Some(delivery) = created.next().await {
+//!     let order = delivery?;
+//!     println!("order {} from {}", order.id, order.region);
+//!     order.ack().await?; // or it comes again
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What an acknowledgement means
+//! - A [`PublishAck`] says that the stream has the message: its leader and, with replicas, a
+//!   majority of them took it. It does not say that it is on a disk: the server writes to its
+//!   file, and tells the system to write that out every two minutes unless it is configured
+//!   otherwise (`sync_interval`). A crash of all replicas' machines at once can lose what was
+//!   acknowledged since.
+//! - [`Delivery::ack`] tells the server that a message is done, and does not wait for it to hear.
+//!   [`Delivery::ack_confirmed`] does: after it the message is not delivered again.
 
+mod account;
+mod ack;
+mod api;
 mod config_error;
 mod consumer;
+mod context;
+mod deliverable;
+mod delivery;
+mod error;
 mod name;
+mod publish;
 mod stream;
 mod wire;
 
+pub use account::{AccountInfo, AccountLimits, AccountTier, ApiStats};
+pub use ack::AckError;
 pub use config_error::ConfigError;
 pub use consumer::{
-    AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy, PriorityGroupState, PriorityPolicy,
-    ReplayPolicy, SequenceInfo,
+    AckPolicy, ConsumeError, Consumer, ConsumerConfig, ConsumerInfo, DeliverPolicy, Fetch,
+    FetchMessages, Messages, OrderedConfig, OrderedMessages, PriorityGroupState, PriorityPolicy,
+    ReadMessages, ReadOrdered, ReplayPolicy, SequenceInfo,
 };
+pub use context::JetStream;
+pub use deliverable::{Deliverable, Untyped};
+pub use delivery::{Delivery, DeliveryInfo};
+pub use error::{ApiError, JetStreamError};
 pub use name::{NameError, NameFault};
+pub use publish::{PublishAck, PublishError, PublishToStream};
 pub use stream::{
     ClusterInfo, Compression, ConsumerLimits, Discard, External, LostData, PeerInfo, PersistMode,
     Placement, Republish, Retention, Source, SourceConsumer, SourceError, SourceInfo, Storage,
-    StreamAlternate, StreamConfig, StreamInfo, StreamState, SubjectTransform,
+    Stream, StreamAlternate, StreamConfig, StreamInfo, StreamState, SubjectTransform,
 };
+
+use crate::client::Client;
+
+impl Client {
+    /// Streams and consumers, by the server's own API subjects. It is cheap to make and to clone.
+    ///
+    /// ```no_run
+    /// # async fn example(client: natsws::Client) -> Result<(), natsws::Error> {
+    /// let account = client.jetstream().account_info().await?;
+    /// println!("{} streams", account.streams);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn jetstream(&self) -> JetStream {
+        JetStream::new(self.connection().clone())
+    }
+}

@@ -78,7 +78,7 @@
 //! | `compressed` | | the codec `Compressed`, which packs what another writes |
 //! | `nkeys` | | logging in with NKEYs, JWTs and creds files |
 //! | `derive` | yes | `#[derive(Subject)]` |
-//! | `jetstream` | | streams and consumers of JetStream |
+//! | `jetstream` | | streams that keep messages, and consumers: [`jetstream`] |
 //! | `embedded` | | the broker in your own process |
 
 #[cfg(test)]

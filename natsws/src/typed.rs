@@ -6,6 +6,8 @@ mod filter;
 mod local;
 mod many;
 mod message;
+#[cfg(feature = "jetstream")]
+mod outgoing;
 mod publish;
 mod reader;
 mod request;
@@ -24,6 +26,8 @@ pub use filter::{Filter, TokenOf};
 pub(crate) use local::local_request;
 pub use many::{RequestManyMessage, TypedReplyStream};
 pub use message::{DecodeError, DecodeMessage, DecodeOwned, EncodeMessage, Message, Request};
+#[cfg(feature = "jetstream")]
+pub(crate) use outgoing::{Outgoing, outgoing};
 pub use publish::{PublishMessage, PublishMessageFuture};
 pub use reader::SubjectReader;
 pub use request::{Caller, RequestMessage, ResponseFuture};

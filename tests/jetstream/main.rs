@@ -1,3 +1,5 @@
-//! `JetStream` against the real `nats-server`.
+//! Streams and consumers on a real server.
 
+mod basics;
 mod configs;
+mod stage;

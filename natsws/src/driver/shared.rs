@@ -213,7 +213,7 @@ impl Shared {
     }
 
     /// Tells those who listen, if anybody does.
-    pub(super) fn tell(&self, event: &Event) {
+    pub(crate) fn tell(&self, event: &Event) {
         tracing::debug!(?event, "nats connection");
         self.listeners.tell(event);
     }

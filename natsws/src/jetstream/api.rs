@@ -1,0 +1,156 @@
+//! The one round trip of the API: a request, JSON, and an error that says what it is.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::context::JetStream;
+use super::error::{ApiError, JetStreamError};
+use crate::msg::Msg;
+use crate::request::RequestError;
+use crate::runtime;
+
+/// A request without arguments has no body.
+pub(crate) const NOTHING: Option<&()> = None;
+
+/// What an API answers where all is said by there being no error.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Done {}
+
+#[derive(Deserialize)]
+struct Head {
+    error: Option<ApiError>,
+}
+
+/// The pause before the second attempt, and the longest one.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long is waited before the next attempt: each time twice as long.
+pub(crate) fn pause(attempt: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX)).min(LONGEST_PAUSE)
+}
+
+impl JetStream {
+    /// Asks the API: `operation` is what comes behind the prefix, as in `STREAM.INFO.ORDERS`.
+    ///
+    /// While the cluster has no leader it is asked again, until the timeout: nothing was done then.
+    pub(crate) async fn call<R: DeserializeOwned>(
+        &self,
+        operation: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<R, JetStreamError> {
+        let reply = self.call_raw(operation, body).await?;
+        let response = |source: serde_json::Error| JetStreamError::Response {
+            operation: operation.to_owned(),
+            source: source.into(),
+        };
+        serde_json::from_slice(reply.payload()).map_err(response)
+    }
+
+    /// The answer as it came; it is no error.
+    pub(crate) async fn call_raw(
+        &self,
+        operation: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<Msg, JetStreamError> {
+        let response = |source: serde_json::Error| JetStreamError::Response {
+            operation: operation.to_owned(),
+            source: source.into(),
+        };
+        let body = match body {
+            Some(body) => serde_json::to_vec(body).map_err(response)?,
+            None => Vec::new(),
+        };
+        let subject = format!("{}.{operation}", self.prefix());
+        let end = runtime::after(runtime::now(), self.timeout());
+        let mut attempt = 0;
+        loop {
+            let left = end.saturating_duration_since(runtime::now());
+            let answer = self.connection().request(&subject, &body).timeout(left).await;
+            let fault = match answer {
+                Ok(reply) => {
+                    let head: Head = serde_json::from_slice(reply.payload()).map_err(response)?;
+                    match head.error {
+                        None => return Ok(reply),
+                        Some(error) => self.refusal(error),
+                    }
+                }
+                Err(RequestError::NoResponders) => {
+                    JetStreamError::NotEnabled { prefix: self.prefix().to_owned(), source: None }
+                }
+                Err(RequestError::TimedOut { .. }) => {
+                    JetStreamError::TimedOut { after: self.timeout() }
+                }
+                Err(other) => JetStreamError::Request(other),
+            };
+            let pause = pause(attempt);
+            let left = end.saturating_duration_since(runtime::now());
+            if !self.may_pass(&fault) || left <= pause {
+                return Err(fault);
+            }
+            runtime::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    /// Whether nothing was done, and the next attempt may do it: a cluster elects a leader, a
+    /// server that came back starts its JetStream.
+    fn may_pass(&self, fault: &JetStreamError) -> bool {
+        match fault {
+            JetStreamError::Api(error) => error.err_code == ApiError::TEMPORARILY_UNAVAILABLE,
+            JetStreamError::NotEnabled { source: None, .. } => {
+                self.is_own() && self.connection().server_info().jetstream
+            }
+            JetStreamError::Request(RequestError::Disconnected { maybe_delivered }) => {
+                !maybe_delivered
+            }
+            _ => false,
+        }
+    }
+
+    fn refusal(&self, error: ApiError) -> JetStreamError {
+        match error.err_code {
+            ApiError::NOT_ENABLED_FOR_ACCOUNT | ApiError::NOT_ENABLED => {
+                JetStreamError::NotEnabled { prefix: self.prefix().to_owned(), source: Some(error) }
+            }
+            _ => JetStreamError::Api(error),
+        }
+    }
+}
+
+/// Names the stream that an API error says is missing.
+pub(crate) fn of_stream(error: JetStreamError, stream: &str) -> JetStreamError {
+    match error {
+        JetStreamError::Api(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
+            JetStreamError::StreamNotFound { name: stream.to_owned() }
+        }
+        JetStreamError::Api(error) if error.err_code == ApiError::NO_MESSAGE_FOUND => {
+            JetStreamError::MessageNotFound { stream: stream.to_owned() }
+        }
+        other => other,
+    }
+}
+
+/// Names the consumer or the stream that an API error says is missing.
+pub(crate) fn of_consumer(error: JetStreamError, stream: &str, name: &str) -> JetStreamError {
+    match error {
+        JetStreamError::Api(error) if error.err_code == ApiError::CONSUMER_NOT_FOUND => {
+            JetStreamError::ConsumerNotFound { stream: stream.to_owned(), name: name.to_owned() }
+        }
+        other => of_stream(other, stream),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_second() {
+        let pauses: Vec<_> = (0..7).map(|attempt| pause(attempt).as_millis()).collect();
+        assert_eq!(pauses, [50, 100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
+    }
+}

@@ -1,0 +1,226 @@
+//! What can go wrong with the API of JetStream.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::config_error::ConfigError;
+use super::name::NameError;
+use crate::request::RequestError;
+use crate::subject::{Shown, SubjectError};
+
+/// An error that the server answered with.
+///
+/// `code` is in the manner of HTTP; `err_code` says exactly what it is, and is what programs match
+/// on. The server's source has the list (`server/errors.json`); the ones that applications act on
+/// are constants here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct ApiError {
+    /// The class of the error, as in HTTP: `404`.
+    pub code: u16,
+    /// What exactly it is: `10059`; 0 where the server gives none.
+    #[serde(default)]
+    pub err_code: u32,
+    /// The server's words.
+    #[serde(default)]
+    pub description: String,
+}
+
+impl ApiError {
+    /// The JetStream of the cluster has no leader at the moment.
+    pub const TEMPORARILY_UNAVAILABLE: u32 = 10008;
+    /// There is no such consumer.
+    pub const CONSUMER_NOT_FOUND: u32 = 10014;
+    /// There is no such message.
+    pub const NO_MESSAGE_FOUND: u32 = 10037;
+    /// JetStream is not enabled for the account.
+    pub const NOT_ENABLED_FOR_ACCOUNT: u32 = 10039;
+    /// The message is larger than the stream takes.
+    pub const MESSAGE_TOO_LARGE: u32 = 10054;
+    /// A stream of that name exists with another configuration.
+    pub const STREAM_NAME_IN_USE: u32 = 10058;
+    /// There is no such stream.
+    pub const STREAM_NOT_FOUND: u32 = 10059;
+    /// Another stream has the subject than the one that was expected.
+    pub const WRONG_STREAM: u32 = 10060;
+    /// Another stream has some of the subjects already.
+    pub const SUBJECTS_OVERLAP: u32 = 10065;
+    /// The last message has another id than was expected.
+    pub const WRONG_LAST_MESSAGE_ID: u32 = 10070;
+    /// The last message has another sequence than was expected.
+    pub const WRONG_LAST_SEQUENCE: u32 = 10071;
+    /// JetStream is not enabled on the server.
+    pub const NOT_ENABLED: u32 = 10076;
+    /// The stream could not store the message; the description says why, as that it is full.
+    pub const STORE_FAILED: u32 = 10077;
+    /// As [`WRONG_LAST_SEQUENCE`](Self::WRONG_LAST_SEQUENCE), where the server does not know the
+    /// last sequence.
+    pub const WRONG_LAST_SEQUENCE_UNKNOWN: u32 = 10164;
+
+    /// What the user can do about it.
+    fn advice(&self) -> Option<&'static str> {
+        Some(match self.err_code {
+            10008 => "try again: the cluster is electing a leader",
+            10023 | 10047 | 10028 => {
+                "free some storage, or raise the limits of the server or the account"
+            }
+            10026 => "raise the account's limit of consumers, or delete some",
+            10027 => "raise the account's limit of streams, or delete some",
+            10039 => "enable JetStream for the account",
+            10052 | 10025 => "compare the configuration with what the server's version knows",
+            10054 => "raise the stream's `max_message_size`, or send less",
+            10058 => "update the stream, or choose another name",
+            10065 => "choose subjects that no other stream has",
+            10076 => "switch JetStream on in the server's configuration",
+            10077 => "purge the stream, raise its limits, or let it discard old messages",
+            10109 => "the stream is sealed for good: nothing in it changes",
+            10110..=10112 => "the stream's configuration forbids it",
+            10013 | 10105 | 10148 => {
+                "bind to the consumer that exists, update it, or choose another name"
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let described =
+            if self.description.is_empty() { "no description" } else { &self.description };
+        write!(f, "{} (code {}, error {})", described.escape_debug(), self.code, self.err_code)?;
+        match self.advice() {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for ApiError {}
+
+/// Why a call of the JetStream API failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JetStreamError {
+    /// Nobody answers the API: JetStream is not enabled on the server or for the account, or the
+    /// domain or prefix is not the server's.
+    #[error(
+        "JetStream is not available at `{prefix}`: enable it on the server and for the account, or correct the domain"
+    )]
+    NotEnabled {
+        /// What the API's subjects start with.
+        prefix: String,
+        /// The server's words, where it had any.
+        source: Option<ApiError>,
+    },
+    /// There is no such stream.
+    #[error("there is no stream {name}", name = Shown(name))]
+    StreamNotFound {
+        /// The name, or the subject that no stream has.
+        name: String,
+    },
+    /// There is no such consumer.
+    #[error("there is no consumer {name} of stream {stream}", name = Shown(name), stream = Shown(stream))]
+    ConsumerNotFound {
+        /// The stream.
+        stream: String,
+        /// The name that was asked for.
+        name: String,
+    },
+    /// There is no such message.
+    #[error("stream {stream} has no such message", stream = Shown(stream))]
+    MessageNotFound {
+        /// The stream.
+        stream: String,
+    },
+    /// The server refused for another reason.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// A name cannot be used. Nothing was sent.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A configuration contradicts itself. Nothing was sent.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A subject cannot be used. Nothing was sent.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// The server is too old for it. Nothing was sent.
+    #[error("{feature} needs a server of version {needs}, this one has {has}", has = Shown(has))]
+    Unsupported {
+        /// What was asked for.
+        feature: &'static str,
+        /// The oldest version that has it.
+        needs: &'static str,
+        /// The version of the server.
+        has: String,
+    },
+    /// No answer came in time. What was asked for may have been done.
+    #[error("the server did not answer within {after:?}")]
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The request could not be made.
+    #[error("the request to JetStream failed")]
+    Request(#[source] RequestError),
+    /// The server's answer cannot be understood.
+    #[error("the server's answer to `{operation}` cannot be understood")]
+    Response {
+        /// What was asked.
+        operation: String,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl JetStreamError {
+    /// Whether what was asked for does not exist: the stream, the consumer or the message.
+    pub fn is_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::StreamNotFound { .. }
+                | Self::ConsumerNotFound { .. }
+                | Self::MessageNotFound { .. }
+        )
+    }
+
+    /// Whether JetStream is not there at all.
+    pub fn is_not_enabled(&self) -> bool {
+        matches!(self, Self::NotEnabled { .. })
+    }
+
+    /// What the server called it, for matching on the constants of [`ApiError`].
+    pub fn err_code(&self) -> Option<u32> {
+        match self {
+            Self::Api(error) | Self::NotEnabled { source: Some(error), .. } => Some(error.err_code),
+            Self::StreamNotFound { .. } => Some(ApiError::STREAM_NOT_FOUND),
+            Self::ConsumerNotFound { .. } => Some(ApiError::CONSUMER_NOT_FOUND),
+            Self::MessageNotFound { .. } => Some(ApiError::NO_MESSAGE_FOUND),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_server_says_its_code_and_what_to_do() {
+        let error = ApiError {
+            code: 503,
+            err_code: ApiError::STORE_FAILED,
+            description: "maximum messages exceeded".into(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "maximum messages exceeded (code 503, error 10077); \
+             purge the stream, raise its limits, or let it discard old messages"
+        );
+        let unknown = ApiError { code: 500, err_code: 0, description: "a\nb".into() };
+        assert_eq!(unknown.to_string(), "a\\nb (code 500, error 0)");
+    }
+}
