@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::name::NameError;
-use crate::SubjectError;
+use crate::subject::SubjectError;
 
 /// A configuration that no server takes, with what to do about it.
 ///

@@ -57,8 +57,7 @@ impl fmt::Display for NameFault {
 
 /// Whether a server takes this as a name.
 pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), NameError> {
-    let bad =
-        |c: char| matches!(c, '.' | '*' | '>' | '/' | '\\') || c.is_whitespace() || c.is_control();
+    let bad = |c: char| matches!(c, '.' | '*' | '>' | '/' | '\\' | ' ') || c.is_control();
     let fault = match name.char_indices().find(|(_, character)| bad(*character)) {
         Some((at, character)) => NameFault::Character { character, at },
         None if name.is_empty() => NameFault::Empty,

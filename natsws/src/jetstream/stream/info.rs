@@ -57,7 +57,7 @@ pub struct StreamState {
     /// How many bytes they take.
     #[serde(deserialize_with = "wire::count")]
     pub bytes: u64,
-    /// The sequence number of the first message; where there is none, of the next one.
+    /// The sequence number of the first message; where all are gone, of the next one.
     #[serde(rename = "first_seq", deserialize_with = "wire::count")]
     pub first_sequence: u64,
     /// When the first message was stored.
