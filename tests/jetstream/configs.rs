@@ -29,6 +29,15 @@ async fn api(nc: &Connection, operation: &str, body: &Value) -> Value {
     answer
 }
 
+/// Asks for what the server does not do.
+async fn refused(nc: &Connection, operation: &str, body: &Value) {
+    let subject = format!("$JS.API.{operation}");
+    let request = nc.request(&subject, body.to_string());
+    let reply = within("the answer", request.into_future()).await.expect("JetStream is on");
+    let answer: Value = serde_json::from_str(reply.text().expect("text")).expect("JSON");
+    assert!(answer.get("error").is_some(), "{operation}: {body} became {answer}");
+}
+
 /// Creates the stream, and reads what there is then.
 async fn create(nc: &Connection, config: &StreamConfig) -> StreamInfo {
     config.check().expect("no contradiction");
@@ -261,5 +270,105 @@ async fn a_consumer_is_read_back_field_by_field() {
         assert_eq!(info.paused, config.pause_until.is_some());
         let groups: Vec<_> = info.priority_groups.iter().map(|state| &state.group).collect();
         assert_eq!(groups, config.priority_groups.iter().collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn what_the_check_of_a_stream_refuses_the_server_refuses_too() {
+    let (_server, nc) = start().await;
+    let new = || StreamConfig::new("X");
+    let ms = Duration::from_millis;
+    let by_hand = || Source::new("A").consumer(SourceConsumer::new("c", "d"));
+    let twice = || {
+        let source = Source::new("A").filter_subject("a");
+        source.subject_transforms([SubjectTransform::new("a", "b")])
+    };
+    for config in vec![
+        new().discard_new_per_subject(true).max_messages_per_subject(1),
+        new().discard_new_per_subject(true).discard(Discard::New),
+        new().max_age(ms(99)),
+        new().duplicate_window(ms(99)),
+        new().max_age(ms(100)).duplicate_window(ms(101)),
+        new().subject_delete_marker_ttl(ms(999)),
+        new().replicas(6),
+        new().description("x".repeat(4097)),
+        new().metadata([("k", "x".repeat(128 * 1024))]),
+        new().subjects(["a", "a"]),
+        new().subjects(["a..b"]),
+        new().deny_purge(true).allow_rollup(true),
+        new().allow_message_counter(true).discard(Discard::New),
+        new().allow_message_counter(true).allow_message_ttl(true),
+        new().allow_message_counter(true).allow_message_schedules(true),
+        new().allow_message_counter(true).retention(Retention::Interest),
+        new().allow_message_schedules(true).discard(Discard::New),
+        new().allow_message_schedules(true).sources(["A"]),
+        new().persist_mode(PersistMode::Async).storage(Storage::Memory),
+        new().persist_mode(PersistMode::Async).replicas(3),
+        new().persist_mode(PersistMode::Async).allow_atomic_publish(true),
+        new().mirror("A").subjects(["a"]),
+        new().mirror("A").sources(["B"]),
+        new().mirror("A").first_sequence(2),
+        new().mirror("A").allow_message_counter(true),
+        new().mirror("A").allow_atomic_publish(true),
+        new().mirror("A").allow_batch_publish(true),
+        new().mirror("A").allow_message_schedules(true),
+        new().mirror("A").subject_delete_marker_ttl(ms(1000)),
+        new().mirror("a.b"),
+        new().mirror(twice()),
+        new().mirror(Source::new("A").external(External::new("a b"))),
+        new().mirror(by_hand().start_sequence(1)),
+        new().mirror(by_hand().filter_subject("a")),
+        new().sources(["a.b"]),
+        new().sources([Source::new("A").external(External::new("a.*"))]),
+        new().sources([twice()]),
+        new().sources([by_hand().start_time(UNIX_EPOCH)]),
+        new().sources([Source::new("A").consumer(SourceConsumer::new("c", "d.*"))]),
+    ] {
+        config.check().expect_err("a contradiction");
+        let body = serde_json::to_value(&config).expect("JSON");
+        refused(&nc, "STREAM.CREATE.X", &body).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_check_of_a_consumer_refuses_the_server_refuses_too() {
+    let (_server, nc) = start().await;
+    create(&nc, &StreamConfig::new("ORDERS").subjects(["orders.>"])).await;
+    let new = || ConsumerConfig::named("c");
+    let push = || new().deliver_subject("pushed");
+    let second = Duration::from_secs(1);
+    let by_flow = || push().ack_policy(AckPolicy::FlowControl);
+    let group =
+        |name: &str| new().priority_policy(PriorityPolicy::Overflow).priority_groups([name]);
+    for config in [
+        new().description("x".repeat(4097)),
+        new().filter_subjects(["orders.a", ""]),
+        new().deliver_subject("pushed.*"),
+        new().deliver_policy(DeliverPolicy::LastPerSubject),
+        new().deliver_policy(DeliverPolicy::FromSequence(0)),
+        push().max_waiting(1),
+        push().ack_policy(AckPolicy::None).max_ack_pending(1),
+        push().idle_heartbeat(Duration::from_millis(99)),
+        push().flow_control(true),
+        push().priority_policy(PriorityPolicy::Overflow).priority_groups(["g"]),
+        new().rate_limit_bps(1),
+        new().idle_heartbeat(second),
+        new().flow_control(true),
+        new().ack_policy(AckPolicy::FlowControl),
+        new().max_request_expires(Duration::from_micros(999)),
+        by_flow().ack_wait(second),
+        by_flow().backoff([second]),
+        by_flow().max_deliver(1),
+        new().backoff([second, second]).max_deliver(1),
+        new().priority_groups(["g"]),
+        new().priority_policy(PriorityPolicy::Overflow),
+        new().priority_timeout(second),
+        group(""),
+        group("a.b"),
+        group("seventeen-letters"),
+    ] {
+        config.check().expect_err("a contradiction");
+        let body = json!({"stream_name": "ORDERS", "config": config, "action": "create"});
+        refused(&nc, "CONSUMER.CREATE.ORDERS.c", &body).await;
     }
 }

@@ -41,6 +41,7 @@ use crate::jetstream::wire;
 /// configuration is: reading it, changing a field and updating the stream loses nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the server has one for each option")]
 #[non_exhaustive]
 pub struct StreamConfig {
     /// The name, which stands in the subjects of the API: no blanks, and none of `. * > / \`.

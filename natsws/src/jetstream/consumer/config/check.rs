@@ -9,7 +9,8 @@ use crate::jetstream::name::check_name;
 use crate::subject::{check_filter, check_queue_group, check_subject};
 
 impl ConsumerConfig {
-    /// Finds the contradictions that every server would refuse; the rest is the server's to say.
+    /// Finds the contradictions that every server would refuse, and a queue group with flow control
+    /// or heartbeats, which only one of its members would get; the rest is the server's to say.
     ///
     /// Creating and updating a consumer do this by themselves.
     ///
@@ -67,6 +68,8 @@ impl ConsumerConfig {
         let grouped = self.deliver_group.is_some();
         let heartbeat = self.has_heartbeat();
         exclusive(&[
+            // These go to one member of the group, and the others miss them: a server that takes
+            // the two together does nobody a favour.
             (grouped, "deliver_group", self.flow_control, "flow_control"),
             (grouped, "deliver_group", heartbeat, "idle_heartbeat"),
             (true, "deliver_subject", self.max_waiting.is_some_and(|most| most > 0), "max_waiting"),

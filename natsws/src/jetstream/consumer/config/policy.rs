@@ -47,7 +47,11 @@ words! {
 pub(super) mod percent {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
+    #[expect(
+        clippy::ref_option,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference to the field"
+    )]
     pub(in super::super) fn serialize<S: Serializer>(
         percent: &Option<u32>,
         serializer: S,

@@ -102,8 +102,6 @@ impl StreamConfig {
             (self.subject_delete_marker_ttl.is_some(), "subject_delete_marker_ttl"),
         ];
         exclusive(&excluded.map(|(set, option)| (true, "mirror", set, option)))?;
-        let (sequence, time) = (mirror.start_sequence.is_some(), mirror.start_time.is_some());
-        exclusive(&[(sequence, "mirror.start_sequence", time, "mirror.start_time")])?;
         check_source("mirror", mirror)
     }
 }

@@ -33,7 +33,7 @@ pub struct Source {
         skip_serializing_if = "Option::is_none"
     )]
     pub start_sequence: Option<u64>,
-    /// The time of the first message that is taken.
+    /// The time of the first message that is taken, where there is no `start_sequence`.
     #[serde(
         rename = "opt_start_time",
         with = "wire::some_rfc3339",

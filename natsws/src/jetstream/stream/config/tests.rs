@@ -162,39 +162,77 @@ fn what_no_server_takes_is_said_with_what_to_do() {
     let by_hand = Source::new("A").consumer(SourceConsumer::new("c", "d"));
     let twice =
         Source::new("A").filter_subject("a").subject_transforms([SubjectTransform::new("a", "b")]);
-    let ways = Source::new("A").start_sequence(1).start_time(std::time::UNIX_EPOCH);
-    let hint = "exclude each other: leave one of them out";
-    for (config, said) in [
-        (new().discard_new_per_subject(true).max_messages_per_subject(1),
-            "`discard_new_per_subject` needs `Discard::New`: set that as well, or leave `discard_new_per_subject` out".to_owned()),
-        (new().discard_new_per_subject(true).discard(Discard::New),
-            "`discard_new_per_subject` needs `max_messages_per_subject`: set that as well, or leave `discard_new_per_subject` out".to_owned()),
-        (new().max_age(ms(99)), "`max_age` is 99ms, and has to be 100ms or more".to_owned()),
-        (new().duplicate_window(ms(1)), "`duplicate_window` is 1ms, and has to be 100ms or more".to_owned()),
-        (new().max_age(ms(100)).duplicate_window(ms(101)),
-            "`duplicate_window` exceeds `max_age`: lower the one or raise the other".to_owned()),
-        (new().subject_delete_marker_ttl(ms(999)),
-            "`subject_delete_marker_ttl` is 999ms, and has to be 1s or more".to_owned()),
-        (new().replicas(6), "`replicas` is 6, and may be 5 at most".to_owned()),
-        (new().description("x".repeat(4097)), "`description` is 4097, and may be 4096 at most".to_owned()),
-        (new().subjects(["a", "a"]),
-            "`subjects` has a value that no server takes: one subject stands there twice".to_owned()),
+    let excludes = |one: &str, two: &str| {
+        format!("`{one}` and `{two}` exclude each other: leave one of them out")
+    };
+    let needs = |one: &str, two: &str| {
+        format!("`{one}` needs `{two}`: set that as well, or leave `{one}` out")
+    };
+    let short = |option: &str, given: &str, least: &str| {
+        format!("`{option}` is {given}, and has to be {least} or more")
+    };
+    let large = |option: &str, given: usize, most: usize| {
+        format!("`{option}` is {given}, and may be {most} at most")
+    };
+    let per_subject = "discard_new_per_subject";
+    let (counter, early) = ("allow_message_counter", "PersistMode::Async");
+    let named = || "a name in the configuration cannot be used".to_owned();
+    for (config, said) in vec![
+        (
+            new().discard_new_per_subject(true).max_messages_per_subject(1),
+            needs(per_subject, "Discard::New"),
+        ),
+        (
+            new().discard_new_per_subject(true).discard(Discard::New),
+            needs(per_subject, "max_messages_per_subject"),
+        ),
+        (new().max_age(ms(99)), short("max_age", "99ms", "100ms")),
+        (new().duplicate_window(ms(1)), short("duplicate_window", "1ms", "100ms")),
+        (
+            new().max_age(ms(100)).duplicate_window(ms(101)),
+            "`duplicate_window` exceeds `max_age`: lower the one or raise the other".to_owned(),
+        ),
+        (
+            new().subject_delete_marker_ttl(ms(999)),
+            short("subject_delete_marker_ttl", "999ms", "1s"),
+        ),
+        (new().replicas(6), large("replicas", 6, 5)),
+        (new().description("x".repeat(4097)), large("description", 4097, 4096)),
+        (new().metadata([("k", "x".repeat(131_072))]), large("metadata", 131_073, 131_072)),
+        (
+            new().subjects(["a", "a"]),
+            "`subjects` has a value that no server takes: one subject stands there twice"
+                .to_owned(),
+        ),
         (new().subjects(["a..b"]), "`subjects` has a subject that cannot be used".to_owned()),
-        (new().deny_purge(true).allow_rollup(true), format!("`deny_purge` and `allow_rollup` {hint}")),
-        (new().allow_message_counter(true).allow_message_ttl(true),
-            format!("`allow_message_counter` and `allow_message_ttl` {hint}")),
-        (new().allow_message_schedules(true).sources(["A"]),
-            format!("`allow_message_schedules` and `sources` {hint}")),
-        (new().persist_mode(PersistMode::Async).storage(Storage::Memory),
-            "`PersistMode::Async` needs `Storage::File`: set that as well, or leave `PersistMode::Async` out".to_owned()),
-        (new().mirror("A").subjects(["a"]), format!("`mirror` and `subjects` {hint}")),
-        (new().mirror("A").sources(["B"]), format!("`mirror` and `sources` {hint}")),
-        (new().mirror("A").first_sequence(2), format!("`mirror` and `first_sequence` {hint}")),
-        (new().mirror(ways), format!("`mirror.start_sequence` and `mirror.start_time` {hint}")),
-        (new().sources([twice]), format!("`filter_subject` and `subject_transforms` {hint}")),
-        (new().mirror(by_hand.start_sequence(1)), format!("`consumer` and `start_sequence` {hint}")),
-        (StreamConfig::new("a b"), "a name in the configuration cannot be used".to_owned()),
-        (new().sources(["a.b"]), "a name in the configuration cannot be used".to_owned()),
+        (new().deny_purge(true).allow_rollup(true), excludes("deny_purge", "allow_rollup")),
+        (
+            new().allow_message_counter(true).allow_message_ttl(true),
+            excludes(counter, "allow_message_ttl"),
+        ),
+        (
+            new().allow_message_counter(true).retention(Retention::Interest),
+            needs(counter, "Retention::Limits"),
+        ),
+        (
+            new().allow_message_schedules(true).sources(["A"]),
+            excludes("allow_message_schedules", "sources"),
+        ),
+        (
+            new().persist_mode(PersistMode::Async).storage(Storage::Memory),
+            needs(early, "Storage::File"),
+        ),
+        (
+            new().persist_mode(PersistMode::Async).allow_atomic_publish(true),
+            excludes(early, "allow_atomic_publish"),
+        ),
+        (new().mirror("A").subjects(["a"]), excludes("mirror", "subjects")),
+        (new().mirror("A").sources(["B"]), excludes("mirror", "sources")),
+        (new().mirror("A").first_sequence(2), excludes("mirror", "first_sequence")),
+        (new().sources([twice]), excludes("filter_subject", "subject_transforms")),
+        (new().mirror(by_hand.start_sequence(1)), excludes("consumer", "start_sequence")),
+        (StreamConfig::new("a b"), named()),
+        (new().sources(["a.b"]), named()),
     ] {
         assert_eq!(fault(&config), said);
     }
