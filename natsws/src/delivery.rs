@@ -139,6 +139,13 @@ impl Delivery {
         Self { bytes: bytes.into(), at }
     }
 
+    /// The same message without its reply subject.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn without_reply(&self) -> Self {
+        let at = Offsets { reply_end: self.at.reply_start, ..self.at };
+        Self { bytes: self.bytes.clone(), at }
+    }
+
     /// The message as its place in a block of its own.
     pub(crate) fn into_parts(self) -> (Bytes, Place) {
         let len = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);

@@ -99,6 +99,13 @@ impl Msg {
         Ok(Self { delivery: made(head, &block, payload), headers, connection: None })
     }
 
+    /// The same message as if it asked for no reply, so that nobody answers it by mistake.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn without_reply(&self) -> Self {
+        let delivery = self.delivery.without_reply();
+        Self { delivery, headers: self.headers.clone(), connection: None }
+    }
+
     pub(crate) fn delivery(&self) -> &Delivery {
         &self.delivery
     }
@@ -239,6 +246,16 @@ mod tests {
         let bare = Msg::local("a", None, Headers::new(), "").expect("a good subject");
         assert_eq!((bare.reply(), bare.payload(), bare.size()), (None, &b""[..], 1));
         assert!(bare.headers().is_empty() && !bare.delivery().has_headers());
+    }
+
+    #[cfg(feature = "jetstream")]
+    #[test]
+    fn a_message_without_its_reply_subject_is_the_same_otherwise() {
+        let mut headers = Headers::new();
+        headers.append("Trace", "7").expect("valid");
+        let msg = Msg::local("a", Some("r"), headers, "hi").expect("good subjects").without_reply();
+        assert_eq!((msg.subject(), msg.reply(), msg.payload()), ("a", None, &b"hi"[..]));
+        assert_eq!(msg.headers().get("Trace"), Some("7"));
     }
 
     #[test]

@@ -19,6 +19,14 @@ pub fn other_variant(message: Encoded<'_>) -> DecodeError {
     SubjectError::Variant { subject: message.subject().to_owned() }.into()
 }
 
+/// Whether a subject can be published to.
+///
+/// # Errors
+/// [`SubjectError`] says why not.
+pub fn check_subject(subject: &str) -> Result<(), SubjectError> {
+    subject::check_subject(subject)
+}
+
 /// Whether a subject can be subscribed to.
 ///
 /// # Errors
@@ -33,6 +41,13 @@ pub fn check_filter(filter: &str) -> Result<(), SubjectError> {
 /// [`SubjectError`] says why not.
 pub fn check_queue_group(name: &str) -> Result<(), SubjectError> {
     subject::check_queue_group(name)
+}
+
+/// The same message as if it asked for no reply: what a consumer delivers is acknowledged by an
+/// answer, which no handler should send by mistake.
+#[cfg(feature = "jetstream")]
+pub fn without_reply(msg: &Msg) -> Msg {
+    msg.without_reply()
 }
 
 /// Reads a reply as a client does.

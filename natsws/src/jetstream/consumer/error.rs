@@ -74,3 +74,16 @@ pub enum ConsumeError {
     #[error("the consumer could not be looked up or made")]
     JetStream(#[source] JetStreamError),
 }
+
+impl ConsumeError {
+    /// Whether the reader is over for good: the consumer or its stream is gone, or the server does
+    /// not permit reading.
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::ConsumerGone { .. }
+                | Self::StreamGone { .. }
+                | Self::Subscription(SubscriptionError::Denied(_))
+        )
+    }
+}

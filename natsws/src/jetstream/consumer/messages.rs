@@ -132,6 +132,18 @@ impl<T: Deliverable> Messages<T> {
         poll_fn(|cx| self.poll_read(cx)).await
     }
 
+    /// Whether more is asked for as messages are read; what was asked for before comes in any
+    /// case. For readers that cannot take more for a while and are not to let messages wait here
+    /// unseen, while the server waits for their answers. Default: yes.
+    pub fn set_asking(&mut self, asking: bool) {
+        self.puller.continuous = asking;
+    }
+
+    /// Asks for no more: what has been sent by then can be read, and then the reader is over.
+    pub fn drain(&mut self) {
+        self.puller.drain();
+    }
+
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,

@@ -87,7 +87,7 @@ pub(crate) struct Puller {
     heartbeat: Option<Heartbeat>,
     events: Events,
     /// Whether more is asked for as messages are read.
-    continuous: bool,
+    pub(crate) continuous: bool,
 }
 
 impl Puller {
@@ -124,6 +124,14 @@ impl Puller {
             events,
             continuous,
         })
+    }
+
+    /// Asks for no more, and ends when everything is here that the server has sent.
+    pub(crate) fn drain(&mut self) {
+        use futures_util::FutureExt;
+        self.continuous = false;
+        // Begun, it goes on by itself.
+        let _ = self.subscription.drain().now_or_never();
     }
 
     /// Asks for so much.
