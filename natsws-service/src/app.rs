@@ -87,6 +87,11 @@ impl App {
                     ServeError::Subject { name, subject, source }
                 })?;
             }
+            #[cfg(feature = "jetstream")]
+            if let Some(source) = &description.source {
+                source.check(name)?;
+                continue;
+            }
             if let Some(group) = &description.queue_group {
                 natsws::private::check_queue_group(group).map_err(|source| {
                     let (name, queue_group) = (name.clone(), group.clone());

@@ -5,23 +5,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
-use natsws::{Client, State, Subscribe, Subscription};
+use natsws::{Client, State};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::app::{About, App};
 use crate::discovery::{self, ServiceInfo, ServicePing, ServiceStats};
-use crate::dispatch::{Dispatcher, GIVING_UP, Phase, advance, turn_away};
+use crate::dispatch::{Dispatcher, GIVING_UP, Phase, advance};
 use crate::endpoint::Built;
 use crate::error::ServeError;
 use crate::handle::{Health, ServiceHandle};
+use crate::inlet::Inlet;
 use crate::place::Place;
 use crate::registry::{Registry, Served};
 use crate::report::DrainReport;
 use crate::running::Running;
 use crate::stats::Counts;
 use crate::waiting::Waiting;
+#[cfg(feature = "jetstream")]
+use crate::work::Worker;
 
 pub(crate) struct Core {
     pub(crate) client: Client,
@@ -80,12 +83,6 @@ impl Drop for Unserved<'_> {
     }
 }
 
-fn turn_all_away(subscriptions: impl IntoIterator<Item = Subscription>) {
-    for subscription in subscriptions {
-        tokio::spawn(turn_away(subscription));
-    }
-}
-
 /// In place of a time beyond all clocks.
 const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
 
@@ -128,23 +125,24 @@ impl Core {
         self.registry.add(&served, self.may_overlap || app.may_overlap)?;
         // Given up early, or where one fails, they are forgotten again.
         let mut unserved = Unserved { registry: &self.registry, served };
-        let subscribing = unserved.served.iter().map(|served| self.subscribe(served));
-        let (subscriptions, failed): (Vec<_>, Vec<_>) =
-            join_all(subscribing).await.into_iter().partition(Result::is_ok);
-        let subscriptions: Vec<_> = subscriptions.into_iter().flatten().collect();
+        let descriptions = unserved.served.iter().map(|served| &served.description);
+        let opening = descriptions.map(|description| Inlet::open(&self.client, description));
+        let (inlets, failed): (Vec<_>, Vec<_>) =
+            join_all(opening).await.into_iter().partition(Result::is_ok);
+        let inlets: Vec<_> = inlets.into_iter().flatten().collect();
         if let Some(Err(error)) = failed.into_iter().next() {
-            turn_all_away(subscriptions);
+            inlets.into_iter().for_each(Inlet::turn_away);
             return Err(error);
         }
-        let mut subscriptions = Some(subscriptions);
+        let mut inlets = Some(inlets);
         // The lock on the phase is held, so that a drain sees either all of them or none.
         let mut started = false;
         self.phase.send_if_modified(|phase| {
             started = *phase == Phase::Serving;
             if started {
-                let subscriptions = subscriptions.take().into_iter().flatten();
-                for ((built, served), subscription) in built.into_iter().zip(subscriptions) {
-                    self.spawn(built, &served, subscription);
+                let inlets = inlets.take().into_iter().flatten();
+                for ((built, served), inlet) in built.into_iter().zip(inlets) {
+                    self.spawn(built, &served, inlet);
                 }
             }
             false
@@ -153,7 +151,7 @@ impl Core {
             unserved.served.clear();
             return Ok(());
         }
-        turn_all_away(subscriptions.into_iter().flatten());
+        inlets.into_iter().flatten().for_each(Inlet::turn_away);
         Err(ServeError::Stopped)
     }
 
@@ -174,20 +172,9 @@ impl Core {
         discovery.take().map(|discovery| discovery.task)
     }
 
-    async fn subscribe(&self, served: &Served) -> Result<Subscription, ServeError> {
-        let mut subjects = served.description.subjects.iter();
-        let subject = subjects.next().cloned().unwrap_or_default();
-        let subscribe = self.client.connection().subscribe(&subject);
-        let mut subscribe = subjects.fold(subscribe, Subscribe::and);
-        if let Some(group) = &served.description.queue_group {
-            subscribe = subscribe.queue(group);
-        }
-        subscribe.await.map_err(|source| ServeError::Subscribe { subject, source })
-    }
-
-    fn spawn(self: &Arc<Self>, built: Built, served: &Served, subscription: Subscription) {
+    fn spawn(self: &Arc<Self>, built: Built, served: &Served, inlet: Inlet) {
         let Built { description, patterns, prefix_tokens, limits, route, .. } = built;
-        let place = Place {
+        let place = Arc::new(Place {
             client: Some(self.client.clone()),
             handle: Some(ServiceHandle::new(Arc::clone(self))),
             service: self.about.name.clone(),
@@ -195,22 +182,42 @@ impl Core {
             patterns,
             queue_group: description.queue_group,
             prefix_tokens,
-        };
-        let dispatcher = Dispatcher {
-            place: Arc::new(place),
-            route,
-            limits,
-            counts: Arc::clone(&served.counts),
-            others: description.fallback.then(|| Arc::clone(&self.registry)),
-            running: Running::default(),
-            asked: false,
-            waiting: Waiting::default(),
-            refusing: None,
-        };
-        let (active, phase) = (Active::new(self, &served.counts), served.phase.subscribe());
+        });
+        let counts = Arc::clone(&served.counts);
+        let phase = served.phase.subscribe();
+        match inlet {
+            Inlet::Subscription(subscription) => {
+                let dispatcher = Dispatcher {
+                    place,
+                    route,
+                    limits,
+                    counts,
+                    others: description.fallback.then(|| Arc::clone(&self.registry)),
+                    running: Running::default(),
+                    asked: false,
+                    waiting: Waiting::default(),
+                    refusing: None,
+                };
+                self.run_endpoint(served, dispatcher.run(subscription, phase));
+            }
+            #[cfg(feature = "jetstream")]
+            Inlet::Consumer(messages) => {
+                let Some(source) = description.source else { return };
+                let worker = Worker::new(place, route, limits, counts, source.rules);
+                self.run_endpoint(served, worker.run(*messages, phase));
+            }
+        }
+    }
+
+    fn run_endpoint(
+        self: &Arc<Self>,
+        served: &Served,
+        run: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let active = Active::new(self, &served.counts);
         tokio::spawn(async move {
             let _active = active;
-            dispatcher.run(subscription, phase).await;
+            run.await;
         });
     }
 

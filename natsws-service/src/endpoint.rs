@@ -20,6 +20,8 @@ use crate::response::Response;
 use crate::route::Route;
 #[cfg(feature = "schema")]
 use crate::schema::Schemas;
+#[cfg(feature = "jetstream")]
+use crate::work::Source;
 
 /// The queue group of endpoints where nothing else is said (ADR-32).
 const QUEUE: &str = "q";
@@ -74,13 +76,16 @@ pub(crate) struct Plan<S> {
     patterns: Vec<Pattern>,
     prefix_tokens: usize,
     queue_group: QueueGroup,
-    limits: Limits,
+    pub(crate) limits: Limits,
     metadata: BTreeMap<String, String>,
     data: Option<Data>,
     fallback: bool,
     is_event: bool,
     make: Make<S>,
     layers: Vec<SharedLayer>,
+    /// Where its messages come from, if not from a subscription.
+    #[cfg(feature = "jetstream")]
+    pub(crate) source: Option<Source>,
     #[cfg(feature = "schema")]
     pub(crate) schemas: Schemas,
 }
@@ -240,6 +245,8 @@ impl<S> Plan<S> {
             is_event: false,
             make: Box::new(make),
             layers: Vec::new(),
+            #[cfg(feature = "jetstream")]
+            source: None,
             #[cfg(feature = "schema")]
             schemas: Schemas::default(),
         }
@@ -265,18 +272,50 @@ impl<S> Plan<S> {
         let metadata = self.metadata.clone();
         #[cfg(feature = "schema")]
         let metadata = self.schemas.added_to(metadata);
+        #[cfg(feature = "jetstream")]
+        if let Some(source) = &self.source {
+            return self.describe_work(source, metadata);
+        }
         Description {
-            name: self.name.clone().unwrap_or_else(|| {
-                let names: Vec<_> = self.patterns.iter().map(Pattern::name).collect();
-                names.join("-or-")
-            }),
-            subjects: self.patterns.iter().map(|pattern| pattern.filter.clone()).collect(),
+            name: self.default_name(),
+            subjects: self.filters(),
             queue_group: self.queue_group.clone().or(queue_group).resolve(self.fallback),
             metadata,
             data: self.data.clone(),
             fallback: self.fallback,
             is_event: self.is_event,
+            #[cfg(feature = "jetstream")]
+            source: None,
         }
+    }
+
+    /// The consumer is to replicas what a queue group is to endpoints.
+    #[cfg(feature = "jetstream")]
+    fn describe_work(&self, source: &Source, metadata: BTreeMap<String, String>) -> Description {
+        let mut metadata = metadata;
+        metadata.entry("consumer".to_owned()).or_insert_with(|| source.name());
+        Description {
+            name: self.default_name(),
+            subjects: self.filters(),
+            queue_group: Some(source.consumer.name().to_owned()),
+            metadata,
+            data: self.data.clone(),
+            fallback: false,
+            is_event: true,
+            source: Some(source.clone()),
+        }
+    }
+
+    fn filters(&self) -> Vec<String> {
+        self.patterns.iter().map(|pattern| pattern.filter.clone()).collect()
+    }
+
+    /// What it is called, where that was not said: by its subjects.
+    fn default_name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| {
+            let names: Vec<_> = self.patterns.iter().map(Pattern::name).collect();
+            names.join("-or-")
+        })
     }
 
     /// Makes the service, with its layers around it.

@@ -87,6 +87,28 @@ pub enum ServeError {
         /// Why.
         source: SubscribeError,
     },
+    /// A consumer could not be read. No endpoint is served then.
+    #[cfg(feature = "jetstream")]
+    #[error("the consumer {consumer:?} could not be read")]
+    Consume {
+        /// The stream and the consumer: `ORDERS.workers`.
+        consumer: String,
+        /// Why.
+        source: natsws::jetstream::ConsumeError,
+    },
+    /// A subject for dead letters cannot be published to.
+    #[cfg(feature = "jetstream")]
+    #[error(
+        "the endpoint `{name}` has the subject {subject:?} for dead letters, which cannot be published to"
+    )]
+    DeadLetter {
+        /// The endpoint.
+        name: String,
+        /// The subject.
+        subject: String,
+        /// What is wrong with it.
+        source: SubjectError,
+    },
     /// The subjects on which a service says who it is could not be subscribed. Where they are not
     /// permitted, [`Serve::undiscovered`](crate::Serve::undiscovered) does without them.
     #[error("the subjects of discovery, below {prefix:?}, could not be subscribed")]

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use natsws::{Client, Connection, Deadline, Headers, Msg, ServiceError};
 
+#[cfg(feature = "jetstream")]
+use natsws::jetstream::Delivery;
+
 use crate::incoming::Incoming;
 
 /// Something that a handler can take from a request, or from the service's state.
@@ -145,6 +148,19 @@ macro_rules! extract_infallibly {
             }
         }
     )*};
+}
+
+/// How often the message was tried, this time included: `Attempt(number): Attempt`. It is 1 where no
+/// consumer delivered it.
+#[cfg(feature = "jetstream")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt(pub u64);
+
+#[cfg(feature = "jetstream")]
+impl<S: Sync> Extract<S> for Attempt {
+    fn extract(incoming: &Incoming, _state: &S) -> impl Future<Output = Extracted<Self>> + Send {
+        ready(Ok(Self(incoming.delivery().map_or(1, Delivery::delivered))))
+    }
 }
 
 extract_infallibly! {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use http::Extensions;
 use natsws::codec::Encoded;
+#[cfg(feature = "jetstream")]
+use natsws::jetstream::Delivery;
 use natsws::{Client, Deadline, DecodeError, DecodeOwned, Headers, Msg, ServiceError};
 use tokio::time::Instant;
 
@@ -26,6 +28,9 @@ pub struct Incoming {
     deadline: Option<Deadline>,
     /// Whether it waited for too long, and is only to give back the room that layers have for it.
     pub(crate) is_late: bool,
+    /// Where a consumer delivered it.
+    #[cfg(feature = "jetstream")]
+    delivery: Option<Arc<Delivery>>,
     /// Made by the first that is inserted: most requests have none.
     extensions: Option<Box<Extensions>>,
 }
@@ -33,7 +38,32 @@ pub struct Incoming {
 impl Incoming {
     pub(crate) fn new(msg: Msg, place: Arc<Place>) -> Self {
         let deadline = Deadline::from_headers(msg.headers());
-        Self { msg, place, arrived: Instant::now(), deadline, is_late: false, extensions: None }
+        Self {
+            msg,
+            place,
+            arrived: Instant::now(),
+            deadline,
+            is_late: false,
+            #[cfg(feature = "jetstream")]
+            delivery: None,
+            extensions: None,
+        }
+    }
+
+    /// What a consumer delivered. Nobody waits for an answer.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn work(delivery: &Arc<Delivery>, place: Arc<Place>) -> Self {
+        let msg = natsws::private::without_reply(delivery.msg());
+        let incoming = Self::new(msg, place);
+        Self { deadline: None, delivery: Some(Arc::clone(delivery)), ..incoming }
+    }
+
+    /// How the message was delivered, where a consumer did: how often, and its number in the
+    /// stream. An answer that is given to it holds, and that of the handler's outcome is not sent
+    /// then.
+    #[cfg(feature = "jetstream")]
+    pub fn delivery(&self) -> Option<&Delivery> {
+        self.delivery.as_deref()
     }
 
     /// The answer to a request that is not to be handled.

@@ -106,6 +106,8 @@ mod testing;
 mod trace;
 
 pub use catch_panic::{CatchPanic, CatchPanicFuture, CatchPanicLayer};
+#[cfg(feature = "jetstream")]
+pub(crate) use dead_letter::dead_letter_headers;
 pub use dead_letter::{
     DEAD_LETTER_CODE, DEAD_LETTER_ENDPOINT, DEAD_LETTER_ERROR, DEAD_LETTER_SUBJECT, DeadLetter,
     DeadLetterLayer,

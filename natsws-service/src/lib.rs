@@ -57,6 +57,7 @@ mod function;
 mod handle;
 mod handler;
 mod incoming;
+mod inlet;
 pub mod layers;
 mod limits;
 mod oneshot;
@@ -83,6 +84,8 @@ mod span;
 mod stats;
 mod version;
 mod waiting;
+#[cfg(feature = "jetstream")]
+mod work;
 
 pub use app::{App, IntoApp};
 #[cfg(feature = "schema")]
@@ -94,6 +97,8 @@ pub use discovery::{
 pub use endpoint::{Endpoint, Untyped};
 pub use error::{BoxError, ServeError};
 pub use event::{EventArgs, Outcome};
+#[cfg(feature = "jetstream")]
+pub use extract::Attempt;
 pub use extract::{Extension, Extract, FromRef, State};
 pub use handle::{Health, ServiceHandle, Stopped};
 pub use handler::{Args, Handler};
@@ -109,3 +114,5 @@ pub use route::Route;
 pub use router::Router;
 pub use serve::{Serve, serve};
 pub use shutdown::shutdown_signal;
+#[cfg(feature = "jetstream")]
+pub use work::Work;

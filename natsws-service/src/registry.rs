@@ -15,6 +15,8 @@ use crate::dispatch::{Phase, advance};
 use crate::error::ServeError;
 use crate::pattern::overlap;
 use crate::stats::{Counts, Totals};
+#[cfg(feature = "jetstream")]
+use crate::work::Source;
 
 /// What an endpoint is called, where it listens, and what else is told of it.
 #[derive(Clone)]
@@ -29,6 +31,9 @@ pub(crate) struct Description {
     /// Whether nobody waits for an answer.
     #[cfg_attr(not(feature = "schema"), expect(dead_code, reason = "only documents tell it"))]
     pub(crate) is_event: bool,
+    /// Where its messages come from, if not from a subscription.
+    #[cfg(feature = "jetstream")]
+    pub(crate) source: Option<Source>,
 }
 
 /// What an endpoint adds to its statistics.
@@ -38,9 +43,23 @@ impl Description {
     /// Whether one request could come to both, which is meant only where one is the fallback or
     /// they are different queue groups.
     fn clashes_with(&self, other: &Self) -> bool {
-        self.fallback == other.fallback
+        !self.is_work()
+            && !other.is_work()
+            && self.fallback == other.fallback
             && self.queue_group == other.queue_group
             && self.subjects.iter().any(|one| other.subjects.iter().any(|two| overlap(one, two)))
+    }
+
+    /// Whether a consumer delivers its messages: no subscription does, so no other is in its way.
+    #[cfg_attr(
+        not(feature = "jetstream"),
+        expect(clippy::unused_self, reason = "without consumers nothing is work")
+    )]
+    fn is_work(&self) -> bool {
+        #[cfg(feature = "jetstream")]
+        return self.source.is_some();
+        #[cfg(not(feature = "jetstream"))]
+        false
     }
 
     pub(crate) fn takes(&self, subject: &str) -> bool {
@@ -215,7 +234,8 @@ impl Registry {
         self.lock()
             .served
             .iter()
-            .any(|served| !served.description.fallback && served.description.takes(subject))
+            .map(|served| &served.description)
+            .any(|it| !it.fallback && !it.is_work() && it.takes(subject))
     }
 
     /// What all endpoints did, those that were removed included.

@@ -144,7 +144,7 @@ impl Counts {
     }
 
     /// Anybody may ask for it, and it is sent whenever somebody does, so it is short.
-    fn keep(&self, mut error: String) {
+    pub(crate) fn keep(&self, mut error: String) {
         shorten(&mut error, LONGEST_ERROR);
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }

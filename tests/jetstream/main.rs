@@ -3,3 +3,4 @@
 mod basics;
 mod configs;
 mod stage;
+mod work;

@@ -173,7 +173,7 @@ impl Letter {
         };
         let payload = self.request.msg().payload_bytes();
         let publish = client.connection().publish(&self.rule.subject, payload);
-        Some(publish.headers(&self.headers(error)))
+        Some(publish.headers(&dead_letter_headers(&self.request, error)))
     }
 
     fn tell(&self, published: Result<(), PublishError>) {
@@ -183,29 +183,29 @@ impl Letter {
             tracing::error!(endpoint, subject, error, "a dead letter could not be published");
         }
     }
+}
 
-    fn headers(&self, error: &ServiceError) -> Headers {
-        let code = error.code().to_string();
-        let ours = [
-            (DEAD_LETTER_SUBJECT, self.request.subject()),
-            (DEAD_LETTER_ENDPOINT, self.request.endpoint_name()),
-            (DEAD_LETTER_CODE, &code),
-            (DEAD_LETTER_ERROR, error.description()),
-        ];
-        // One by one: a status that the request has in its first line stays behind.
-        let theirs = self.request.headers().iter().filter(|(name, _)| {
-            let of_the_server =
-                name.get(..5).is_some_and(|nats| nats.eq_ignore_ascii_case("nats-"));
-            !of_the_server && !ours.iter().any(|(our, _)| our == name)
-        });
-        let mut headers = Headers::new();
-        for (name, value) in theirs.chain(ours) {
-            if let Err(error) = headers.append(name, &plain(value)) {
-                tracing::error!(%error, "a header is missing from a dead letter");
-            }
+/// What a dead letter says besides its payload.
+pub(crate) fn dead_letter_headers(request: &Incoming, error: &ServiceError) -> Headers {
+    let code = error.code().to_string();
+    let ours = [
+        (DEAD_LETTER_SUBJECT, request.subject()),
+        (DEAD_LETTER_ENDPOINT, request.endpoint_name()),
+        (DEAD_LETTER_CODE, &code),
+        (DEAD_LETTER_ERROR, error.description()),
+    ];
+    // One by one: a status that the request has in its first line stays behind.
+    let theirs = request.headers().iter().filter(|(name, _)| {
+        let of_the_server = name.get(..5).is_some_and(|nats| nats.eq_ignore_ascii_case("nats-"));
+        !of_the_server && !ours.iter().any(|(our, _)| our == name)
+    });
+    let mut headers = Headers::new();
+    for (name, value) in theirs.chain(ours) {
+        if let Err(error) = headers.append(name, &plain(value)) {
+            tracing::error!(%error, "a header is missing from a dead letter");
         }
-        headers
     }
+    headers
 }
 
 /// A value without line ends and whatever else could end it.

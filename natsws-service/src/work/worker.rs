@@ -1,0 +1,239 @@
+//! Feeds the service of some work with what its consumer delivers.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+
+use futures_util::Stream;
+use natsws::jetstream::{ConsumeError, Delivery, Messages};
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tower_service::Service;
+
+use super::attend::{attend, give_back};
+use super::retry::Rules;
+use crate::dispatch::{GIVING_UP, Phase};
+use crate::error::BoxError;
+use crate::incoming::Incoming;
+use crate::limits::Limits;
+use crate::place::Place;
+use crate::recover::{panicked, recover};
+use crate::response::Response;
+use crate::route::{ResponseFuture, Route, called};
+use crate::running::Running;
+use crate::stats::Counts;
+use crate::waiting::Waiting;
+
+/// How many messages are taken before other tasks get their turn.
+const TURN: usize = 128;
+
+/// A message that waits for its turn.
+struct Held {
+    incoming: Incoming,
+    delivery: Arc<Delivery>,
+}
+
+/// What keeps a consumer's messages coming, and its handler at work.
+///
+/// It asks for no more than it has room for, and tells the server of everything that it holds, so
+/// that nothing comes twice because it waited here.
+pub(crate) struct Worker {
+    place: Arc<Place>,
+    route: Route,
+    limits: Limits,
+    counts: Arc<Counts>,
+    rules: Arc<Rules>,
+    running: Running,
+    waiting: Waiting<Held>,
+    keep: Keep,
+}
+
+/// Tells the server that work goes on.
+struct Keep {
+    tick: Interval,
+    held: Vec<Weak<Delivery>>,
+}
+
+impl Keep {
+    fn new(rules: &Rules) -> Self {
+        let mut tick = interval(rules.keep_every);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { tick, held: Vec::new() }
+    }
+
+    /// Holds a message; `open` is how many are held at the moment.
+    fn hold(&mut self, delivery: &Arc<Delivery>, open: usize) {
+        if self.held.len() > 2 * open + 64 {
+            self.held.retain(|held| held.strong_count() > 0);
+        }
+        self.held.push(Arc::downgrade(delivery));
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        while self.tick.poll_tick(cx).is_ready() {
+            self.held.retain(|held| {
+                let Some(held) = held.upgrade().filter(|held| !held.is_answered()) else {
+                    return false;
+                };
+                // Where much waits to be sent the next tick tells it.
+                let _ = held.msg().respond("+WPI").try_send();
+                true
+            });
+        }
+    }
+}
+
+impl Worker {
+    pub(crate) fn new(
+        place: Arc<Place>,
+        route: Route,
+        limits: Limits,
+        counts: Arc<Counts>,
+        rules: Arc<Rules>,
+    ) -> Self {
+        let keep = Keep::new(&rules);
+        let (running, waiting) = (Running::default(), Waiting::default());
+        Self { place, route, limits, counts, rules, running, waiting, keep }
+    }
+
+    /// Runs until the consumer is gone, or all is done after a drain, or time is up.
+    pub(crate) async fn run(mut self, mut messages: Messages, mut phase: watch::Receiver<Phase>) {
+        let mut over = phase.clone();
+        let work = async {
+            tokio::select! {
+                biased;
+                _ = phase.wait_for(|phase| *phase >= Phase::Draining) => {}
+                () = poll_fn(|cx| self.poll(&mut messages, cx)) => {}
+            }
+            self.waiting.drain().for_each(|held| give_back(&held.delivery));
+            messages.drain();
+            poll_fn(|cx| self.poll_rest(&mut messages, cx)).await;
+        };
+        let in_time = tokio::select! {
+            biased;
+            _ = over.wait_for(|phase| *phase == Phase::Over) => false,
+            () = work => true,
+        };
+        if !in_time {
+            self.running.abort();
+            let ended = poll_fn(|cx| self.poll_running(cx));
+            // A handler that never yields cannot be ended.
+            if timeout(GIVING_UP, ended).await.is_err() {
+                tracing::error!(endpoint = self.place.endpoint, "not everything could be given up");
+            }
+        }
+    }
+
+    /// Ready when the consumer delivers no more.
+    fn poll(&mut self, messages: &mut Messages, cx: &mut Context<'_>) -> Poll<()> {
+        self.keep.poll(cx);
+        for _ in 0..TURN {
+            let waiting = &mut self.waiting;
+            self.running.reap(|key| waiting.ended(key));
+            self.begin(cx);
+            // What was asked for is taken in any case: the server counts the time from when it sent
+            // it, and has to hear that it is held.
+            messages.set_asking(self.has_room());
+            match Pin::new(&mut *messages).poll_next(cx) {
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Ready(Some(Ok(delivery))) => self.take(delivery),
+                Poll::Ready(Some(Err(error))) => self.could_not_receive(&error),
+                Poll::Pending if self.running.wake_at_end(cx) => return Poll::Pending,
+                Poll::Pending => {}
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Gives back what still comes, and is ready when nothing runs any more.
+    fn poll_rest(&mut self, messages: &mut Messages, cx: &mut Context<'_>) -> Poll<()> {
+        self.keep.poll(cx);
+        while let Some(item) = ready!(Pin::new(&mut *messages).poll_next(cx)) {
+            if let Ok(delivery) = item {
+                give_back(&delivery);
+            }
+        }
+        self.poll_running(cx)
+    }
+
+    fn poll_running(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.keep.poll(cx);
+        loop {
+            self.running.reap(|_| ());
+            if self.running.len() == 0 {
+                return Poll::Ready(());
+            }
+            if self.running.wake_at_end(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Whether more may be asked for: as many are held ready as run.
+    fn has_room(&self) -> bool {
+        let Limits { concurrency, .. } = self.limits;
+        self.running.len().saturating_add(self.waiting.len()) < concurrency.saturating_mul(2)
+    }
+
+    fn take(&mut self, delivery: Delivery) {
+        let size = delivery.msg().size();
+        let delivery = Arc::new(delivery);
+        let open = self.running.len().saturating_add(self.waiting.len());
+        self.keep.hold(&delivery, open);
+        let incoming = Incoming::work(&delivery, Arc::clone(&self.place));
+        let key = self.limits.key.as_ref();
+        let key = key.map(|key| catch_unwind(AssertUnwindSafe(|| key(&incoming)))).transpose();
+        let held = Held { incoming, delivery };
+        match key {
+            Ok(key) => self.waiting.push(held, key, size),
+            // Without its key nobody knows what it must wait for.
+            Err(panic) => {
+                let response = panicked(&*panic);
+                self.attend(held, None, Box::pin(std::future::ready(Ok(response))));
+            }
+        }
+    }
+
+    fn begin(&mut self, cx: &mut Context<'_>) {
+        while self.running.len() < self.limits.concurrency && self.waiting.next_ready().is_some() {
+            let Poll::Ready(readiness) = self.poll_ready(cx) else { return };
+            let Some(waiter) = self.waiting.pop() else { return };
+            let response = match readiness {
+                Ok(()) => called(&mut self.route, waiter.request.incoming.clone(), None),
+                Err(error) => Box::pin(std::future::ready(Ok(recover(&error)))),
+            };
+            self.attend(waiter.request, waiter.key, response);
+        }
+    }
+
+    fn attend(&mut self, held: Held, key: Option<u64>, response: ResponseFuture) {
+        // Counted now and not before: what is given back was never begun.
+        self.counts.received(1);
+        let Held { incoming, delivery } = held;
+        let (rules, counts) = (Arc::clone(&self.rules), Arc::clone(&self.counts));
+        self.running
+            .spawn(key, |running| attend(incoming, delivery, response, rules, counts, running));
+    }
+
+    /// Asks the service whether it is ready. A panic counts as an error.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        let route = &mut self.route;
+        let ready = catch_unwind(AssertUnwindSafe(|| route.poll_ready(cx)));
+        ready.unwrap_or_else(|panic| {
+            let _: Response = panicked(&*panic);
+            Poll::Ready(Err("a layer panicked".into()))
+        })
+    }
+
+    fn could_not_receive(&self, error: &ConsumeError) {
+        let (endpoint, source) = (&self.place.endpoint, error as &dyn std::error::Error);
+        tracing::warn!(endpoint, error = source, "the consumer has something to say");
+        if error.is_final() {
+            self.counts.fail(error.to_string());
+        }
+        self.counts.keep(error.to_string());
+    }
+}
