@@ -23,6 +23,8 @@ use crate::publish::body;
 use crate::runtime;
 use crate::service_error::ServiceError;
 use crate::session::{Collect, Outcome, SubjectHash};
+#[cfg(feature = "jetstream")]
+use crate::subject::check_filter;
 use crate::subject::{SubjectError, check_subject};
 pub(crate) use many::Opening;
 pub use many::{ReplyStream, RequestMany};
@@ -356,6 +358,9 @@ pub struct SendRequest<'a> {
     subject: &'a str,
     headers: Headers,
     payload: Payload<'a>,
+    /// Whether the subject may have wildcards in it, which stand for themselves.
+    #[cfg(feature = "jetstream")]
+    wildcards: bool,
     /// It is rare, and a request is moved about: its size matters.
     fault: Option<Box<RequestError>>,
 }
@@ -369,8 +374,18 @@ impl<'a> SendRequest<'a> {
             subject,
             headers: Headers::new(),
             payload,
+            #[cfg(feature = "jetstream")]
+            wildcards: false,
             fault: None,
         }
+    }
+
+    /// Lets the subject have wildcards, as of the JetStream API that puts a filter into it. The
+    /// server takes them for what they are.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn with_wildcards(mut self) -> Self {
+        self.wildcards = true;
+        self
     }
 
     /// How long to wait for the reply. Default:
@@ -413,6 +428,8 @@ impl SendRequest<'_> {
         if let Some(fault) = self.fault.take() {
             return Err(*fault);
         }
+        #[cfg(feature = "jetstream")]
+        let check_subject = if self.wildcards { check_filter } else { check_subject };
         check_subject(self.subject)?;
         Ok(self.exchange.check_reply()?)
     }

@@ -85,6 +85,26 @@ async fn a_stream_is_read_in_order_and_tells_when_that_was_all() {
 }
 
 #[tokio::test]
+async fn a_filter_with_wildcards_stands_in_the_subject_of_the_api_and_holds() {
+    let stage = Stage::new().await;
+    let config = StreamConfig::new("ORDERS").subjects(["orders.>"]);
+    let stream = stage.js.create_stream(config).await.expect("made");
+    let api = stage.client.connection().subscribe("$JS.API.CONSUMER.CREATE.>").await;
+    let mut api = api.expect("subscribed");
+    for (region, id) in [("eu", 1), ("us", 2), ("eu", 3)] {
+        stage.js.publish(&OrderCreated::new(region, id)).await.expect("stored");
+    }
+    let eu = stream.ordered::<OrderCreated>().filter_subjects(["orders.eu.*"]);
+    let mut eu = eu.name_prefix("eu").await.expect("reading");
+    let asked = within("the call", api.next()).await.expect("one").expect("read");
+    assert_eq!(asked.subject(), "$JS.API.CONSUMER.CREATE.ORDERS.eu_1.orders.eu.*");
+    for expected in [1, 3] {
+        let order = within("an order", eu.next()).await.expect("one").expect("decoded");
+        assert_eq!((order.id, order.sequence()), (expected, expected));
+    }
+}
+
+#[tokio::test]
 async fn what_is_absent_is_named() {
     let stage = Stage::new().await;
     let js = stage.js.clone().with_timeout(Duration::from_secs(2));

@@ -68,7 +68,9 @@ impl JetStream {
         let mut attempt = 0;
         loop {
             let left = end.saturating_duration_since(runtime::now());
-            let answer = self.connection().request(&subject, &body).timeout(left).await;
+            // The subject of a consumer ends with its filter.
+            let request = self.connection().request(&subject, &body).with_wildcards();
+            let answer = request.timeout(left).await;
             let fault = match answer {
                 Ok(reply) => {
                     let head: Head = serde_json::from_slice(reply.payload()).map_err(response)?;
