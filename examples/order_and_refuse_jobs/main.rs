@@ -1,7 +1,7 @@
 //! Workers share the jobs of a queue group. Each does so many at a time, those of one album one
 //! after the other, and refuses what is too much, so that its caller can do something about it.
 //!
-//! `cargo run --example work_through_a_job_queue`
+//! `cargo run --example order_and_refuse_jobs`
 
 #![expect(clippy::print_stdout, reason = "an example tells what happens")]
 

@@ -8,6 +8,7 @@ mod quickstart;
 mod report_health;
 mod serve_requests;
 mod services;
+mod streams;
 mod test_without_a_server;
 mod trace_across_services;
 mod typed;

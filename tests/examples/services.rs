@@ -60,8 +60,8 @@ fn stream_replies_ends_by_itself_with_an_error_and_by_its_caller() {
 }
 
 #[test]
-fn work_through_a_job_queue_does_every_job_once_and_refuses_what_is_too_much() {
-    let told = told("work_through_a_job_queue");
+fn order_and_refuse_jobs_does_every_job_once_and_refuses_what_is_too_much() {
+    let told = told("order_and_refuse_jobs");
     let [done, refused, completed, shed, failed, unanswered] = &told[..] else {
         panic!("{told:?}")
     };
