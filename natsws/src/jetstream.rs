@@ -70,9 +70,10 @@ pub use error::{ApiError, JetStreamError};
 pub use name::{NameError, NameFault};
 pub use publish::{PublishAck, PublishError, PublishToStream};
 pub use stream::{
-    ClusterInfo, Compression, ConsumerLimits, Discard, External, LostData, PeerInfo, PersistMode,
-    Placement, Republish, Retention, Source, SourceConsumer, SourceError, SourceInfo, Storage,
-    Stream, StreamAlternate, StreamConfig, StreamInfo, StreamState, SubjectTransform,
+    ClusterInfo, Compression, ConsumerLimits, DeleteMessage, Discard, External, GetMessage,
+    LostData, PeerInfo, PersistMode, Placement, Position, Republish, Retention, Source,
+    SourceConsumer, SourceError, SourceInfo, Storage, StoredMessage, Stream, StreamAlternate,
+    StreamConfig, StreamInfo, StreamState, SubjectTransform,
 };
 
 use crate::client::Client;

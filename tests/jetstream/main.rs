@@ -2,5 +2,6 @@
 
 mod basics;
 mod configs;
+mod messages;
 mod stage;
 mod work;

@@ -42,11 +42,7 @@ impl JetStream {
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<R, JetStreamError> {
         let reply = self.call_raw(operation, body).await?;
-        let response = |source: serde_json::Error| JetStreamError::Response {
-            operation: operation.to_owned(),
-            source: source.into(),
-        };
-        serde_json::from_slice(reply.payload()).map_err(response)
+        serde_json::from_slice(reply.payload()).map_err(|source| not_understood(operation, source))
     }
 
     /// The answer as it came; it is no error.
@@ -55,14 +51,7 @@ impl JetStream {
         operation: &str,
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<Msg, JetStreamError> {
-        let response = |source: serde_json::Error| JetStreamError::Response {
-            operation: operation.to_owned(),
-            source: source.into(),
-        };
-        let body = match body {
-            Some(body) => serde_json::to_vec(body).map_err(response)?,
-            None => Vec::new(),
-        };
+        let body = self::body(operation, body)?;
         let subject = format!("{}.{operation}", self.prefix());
         let end = runtime::after(runtime::now(), self.timeout());
         let mut attempt = 0;
@@ -73,19 +62,13 @@ impl JetStream {
             let answer = request.timeout(left).await;
             let fault = match answer {
                 Ok(reply) => {
-                    let head: Head = serde_json::from_slice(reply.payload()).map_err(response)?;
-                    match head.error {
+                    let head = serde_json::from_slice::<Head>(reply.payload());
+                    match head.map_err(|source| not_understood(operation, source))?.error {
                         None => return Ok(reply),
                         Some(error) => self.refusal(error),
                     }
                 }
-                Err(RequestError::NoResponders) => {
-                    JetStreamError::NotEnabled { prefix: self.prefix().to_owned(), source: None }
-                }
-                Err(RequestError::TimedOut { .. }) => {
-                    JetStreamError::TimedOut { after: self.timeout() }
-                }
-                Err(other) => JetStreamError::Request(other),
+                Err(error) => self.fault(operation, error),
             };
             let pause = pause(attempt);
             let left = end.saturating_duration_since(runtime::now());
@@ -94,6 +77,20 @@ impl JetStream {
             }
             runtime::sleep(pause).await;
             attempt += 1;
+        }
+    }
+
+    /// What it means to the caller that a request has no reply.
+    pub(crate) fn fault(&self, operation: &str, error: RequestError) -> JetStreamError {
+        match error {
+            RequestError::NoResponders => {
+                JetStreamError::NotEnabled { prefix: self.prefix().to_owned(), source: None }
+            }
+            RequestError::TimedOut { .. } => JetStreamError::TimedOut { after: self.timeout() },
+            RequestError::PermissionDenied => {
+                JetStreamError::PermissionDenied { operation: operation.to_owned() }
+            }
+            other => JetStreamError::Request(other),
         }
     }
 
@@ -122,14 +119,24 @@ impl JetStream {
     }
 }
 
+/// The body of a request.
+pub(crate) fn body(
+    operation: &str,
+    body: Option<&impl Serialize>,
+) -> Result<Vec<u8>, JetStreamError> {
+    let json = body.map(serde_json::to_vec).transpose();
+    Ok(json.map_err(|source| not_understood(operation, source))?.unwrap_or_default())
+}
+
+fn not_understood(operation: &str, source: serde_json::Error) -> JetStreamError {
+    JetStreamError::Response { operation: operation.to_owned(), source: source.into() }
+}
+
 /// Names the stream that an API error says is missing.
 pub(crate) fn of_stream(error: JetStreamError, stream: &str) -> JetStreamError {
     match error {
         JetStreamError::Api(error) if error.err_code == ApiError::STREAM_NOT_FOUND => {
             JetStreamError::StreamNotFound { name: stream.to_owned() }
-        }
-        JetStreamError::Api(error) if error.err_code == ApiError::NO_MESSAGE_FOUND => {
-            JetStreamError::MessageNotFound { stream: stream.to_owned() }
         }
         other => other,
     }

@@ -8,8 +8,10 @@ use serde::Deserialize;
 
 use super::config_error::ConfigError;
 use super::name::NameError;
+use super::stream::StoredMessage;
 use crate::request::RequestError;
 use crate::subject::{Shown, SubjectError};
+use crate::typed::DecodeError;
 
 /// An error that the server answered with.
 ///
@@ -36,10 +38,14 @@ impl ApiError {
     pub const CONSUMER_NOT_FOUND: u32 = 10014;
     /// There is no such message.
     pub const NO_MESSAGE_FOUND: u32 = 10037;
+    /// There is no message with that number.
+    pub const SEQUENCE_NOT_FOUND: u32 = 10043;
     /// JetStream is not enabled for the account.
     pub const NOT_ENABLED_FOR_ACCOUNT: u32 = 10039;
     /// The message is larger than the stream takes.
     pub const MESSAGE_TOO_LARGE: u32 = 10054;
+    /// A message was not deleted; the description says why.
+    pub const DELETE_FAILED: u32 = 10057;
     /// A stream of that name exists with another configuration.
     pub const STREAM_NAME_IN_USE: u32 = 10058;
     /// There is no such stream.
@@ -63,24 +69,39 @@ impl ApiError {
     /// What the user can do about it.
     fn advice(&self) -> Option<&'static str> {
         Some(match self.err_code {
-            10008 => "try again: the cluster is electing a leader",
-            10023 | 10047 | 10028 => {
+            10004 | 10008 | 10118 | 10119 | 10163 => {
+                "try again: the cluster is electing a leader, or a server of it is away"
+            }
+            10002 | 10023 | 10028 | 10047 => {
                 "free some storage, or raise the limits of the server or the account"
             }
-            10026 => "raise the account's limit of consumers, or delete some",
-            10027 => "raise the account's limit of streams, or delete some",
-            10039 => "enable JetStream for the account",
-            10052 | 10025 => "compare the configuration with what the server's version knows",
-            10054 => "raise the stream's `max_message_size`, or send less",
-            10058 => "update the stream, or choose another name",
-            10065 => "choose subjects that no other stream has",
-            10076 => "switch JetStream on in the server's configuration",
-            10077 => "purge the stream, raise its limits, or let it discard old messages",
-            10109 => "the stream is sealed for good: nothing in it changes",
-            10110..=10112 => "the stream's configuration forbids it",
             10013 | 10105 | 10148 => {
                 "bind to the consumer that exists, update it, or choose another name"
             }
+            10025 => "the server may be older than an option that is set",
+            10026 => "raise the limit of consumers, or delete some",
+            10027 => "raise the account's limit of streams, or delete some",
+            10039 => "enable JetStream for the account",
+            10054 => "raise the stream's `max_message_size`, or send less",
+            10058 => "update the stream, or choose another name",
+            10065 => "choose subjects that no other stream has",
+            10074 => "keep one replica, or let the servers be a cluster",
+            10076 => "switch JetStream on in the server's configuration",
+            10077 => "purge the stream, raise its limits, or let it discard old messages",
+            10109 => "the stream is sealed for good: nothing in it changes",
+            10110 | 10111 => "allow it in the stream's configuration, where that can be changed",
+            10113 => "set the stream's `max_bytes`",
+            10120 => "give the account limits for this number of replicas",
+            10122 => "lower the stream's `max_bytes`, or raise the account's limit",
+            10149 => "create the consumer",
+            10166 => "set the stream's `allow_message_ttl`",
+            10167 => "try again a little later, and with less at once",
+            10168 => "set the stream's `allow_message_counter`",
+            10174 => "set the stream's `allow_atomic_publish`",
+            10185 => "the server is older than an option that is set",
+            10188 => "set the stream's `allow_message_schedules`",
+            10194 | 10195 => "it may need a newer server than the one that has it",
+            10205 => "set the stream's `allow_batch_publish`",
             _ => return None,
         })
     }
@@ -129,11 +150,31 @@ pub enum JetStreamError {
         /// The name that was asked for.
         name: String,
     },
-    /// There is no such message.
-    #[error("stream {stream} has no such message", stream = Shown(stream))]
-    MessageNotFound {
+    /// The stream does not answer direct requests, which several messages at once need. Nothing was
+    /// done.
+    #[error(
+        "stream {stream} answers no direct requests: set its `allow_direct`, or read it with a consumer",
+        stream = Shown(stream)
+    )]
+    DirectNotAllowed {
         /// The stream.
         stream: String,
+    },
+    /// A message does not decode.
+    #[error("message {sequence} of the stream does not decode", sequence = message.sequence())]
+    Decode {
+        /// The message.
+        message: Box<StoredMessage>,
+        /// Why.
+        source: DecodeError,
+    },
+    /// The server does not permit this part of the API.
+    #[error(
+        "the server does not permit `{operation}`: allow the user to publish to it below the API's prefix, and to subscribe to its inbox"
+    )]
+    PermissionDenied {
+        /// What was asked: what comes behind the prefix, as in `STREAM.INFO.ORDERS`.
+        operation: String,
     },
     /// The server refused for another reason.
     #[error(transparent)]
@@ -177,14 +218,9 @@ pub enum JetStreamError {
 }
 
 impl JetStreamError {
-    /// Whether what was asked for does not exist: the stream, the consumer or the message.
+    /// Whether what was asked for does not exist: the stream or the consumer.
     pub fn is_not_found(&self) -> bool {
-        matches!(
-            self,
-            Self::StreamNotFound { .. }
-                | Self::ConsumerNotFound { .. }
-                | Self::MessageNotFound { .. }
-        )
+        matches!(self, Self::StreamNotFound { .. } | Self::ConsumerNotFound { .. })
     }
 
     /// Whether JetStream is not there at all.
@@ -198,7 +234,6 @@ impl JetStreamError {
             Self::Api(error) | Self::NotEnabled { source: Some(error), .. } => Some(error.err_code),
             Self::StreamNotFound { .. } => Some(ApiError::STREAM_NOT_FOUND),
             Self::ConsumerNotFound { .. } => Some(ApiError::CONSUMER_NOT_FOUND),
-            Self::MessageNotFound { .. } => Some(ApiError::NO_MESSAGE_FOUND),
             _ => None,
         }
     }

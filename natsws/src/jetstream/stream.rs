@@ -1,7 +1,12 @@
 //! Streams: what keeps messages, and the calls that make, change and read them.
 
 mod config;
+mod delete;
 mod info;
+mod message;
+mod position;
+mod query;
+mod stored;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +15,14 @@ pub use config::{
     Compression, ConsumerLimits, Discard, External, PersistMode, Placement, Republish, Retention,
     Source, SourceConsumer, Storage, StreamConfig, SubjectTransform,
 };
+pub use delete::DeleteMessage;
 pub use info::{
     ClusterInfo, LostData, PeerInfo, SourceError, SourceInfo, StreamAlternate, StreamInfo,
     StreamState,
 };
+pub use message::GetMessage;
+pub use position::Position;
+pub use stored::StoredMessage;
 
 use super::api::{self, Done, NOTHING};
 use super::consumer::{Action, Consumer, ConsumerConfig, ReadOrdered};
