@@ -53,6 +53,7 @@ mod error;
 mod name;
 mod publish;
 mod stream;
+mod version;
 mod wire;
 
 pub use account::{AccountInfo, AccountLimits, AccountTier, ApiStats};
@@ -71,9 +72,10 @@ pub use name::{NameError, NameFault};
 pub use publish::{PublishAck, PublishError, PublishToStream};
 pub use stream::{
     ClusterInfo, Compression, ConsumerLimits, DeleteMessage, Discard, External, GetMessage,
-    LostData, PeerInfo, PersistMode, Placement, Position, Republish, Retention, Source,
-    SourceConsumer, SourceError, SourceInfo, Storage, StoredMessage, Stream, StreamAlternate,
-    StreamConfig, StreamInfo, StreamState, SubjectTransform,
+    LostData, PeerInfo, PersistMode, Placement, Position, ReadLast, ReadStored, Republish,
+    Retention, Source, SourceConsumer, SourceError, SourceInfo, Storage, StoredMessage,
+    StoredMessages, Stream, StreamAlternate, StreamConfig, StreamInfo, StreamState,
+    SubjectTransform,
 };
 
 use crate::client::Client;

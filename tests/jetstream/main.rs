@@ -2,6 +2,7 @@
 
 mod basics;
 mod configs;
+mod direct;
 mod messages;
 mod stage;
 mod work;

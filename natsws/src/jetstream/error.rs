@@ -102,6 +102,8 @@ impl ApiError {
             10188 => "set the stream's `allow_message_schedules`",
             10194 | 10195 => "it may need a newer server than the one that has it",
             10205 => "set the stream's `allow_batch_publish`",
+            // What a server that keeps the stream answers directly has only this number.
+            0 if self.code == 413 => "ask for fewer subjects: 1024 at most",
             _ => return None,
         })
     }

@@ -1,16 +1,19 @@
 //! Streams: what keeps messages, and the calls that make, change and read them.
 
+mod batch;
 mod config;
 mod delete;
 mod info;
 mod message;
 mod position;
 mod query;
+mod read;
 mod stored;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use batch::StoredMessages;
 pub use config::{
     Compression, ConsumerLimits, Discard, External, PersistMode, Placement, Republish, Retention,
     Source, SourceConsumer, Storage, StreamConfig, SubjectTransform,
@@ -22,6 +25,7 @@ pub use info::{
 };
 pub use message::GetMessage;
 pub use position::Position;
+pub use read::{ReadLast, ReadStored};
 pub use stored::StoredMessage;
 
 use super::api::{self, Done, NOTHING};

@@ -11,9 +11,13 @@ use super::stored::{Direct, FromLeader, StoredMessage};
 use crate::jetstream::api;
 use crate::jetstream::deliverable::Deliverable;
 use crate::jetstream::error::{ApiError, JetStreamError};
+use crate::jetstream::version::Feature;
 use crate::request::RequestError;
 use crate::runtime::BoxFuture;
 use crate::subject::check_subject;
+
+/// The first message since a time.
+const FROM_TIME: Feature = Feature::new("reading a message by time", "2.11.0");
 
 /// One message that is about to be read: `.await` it, or say more first.
 ///
@@ -120,6 +124,9 @@ impl<'a, T: Deliverable> GetMessage<'a, T> {
 
     async fn read(self) -> Result<Option<StoredMessage<T>>, JetStreamError> {
         self.query.check()?;
+        if self.query.start_time.is_some() {
+            self.stream.jetstream().need(FROM_TIME)?;
+        }
         let found = if self.direct {
             match self.stream.ask_any(&self.query).await {
                 // It was allowed when the stream was looked up.
