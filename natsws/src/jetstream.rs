@@ -43,7 +43,9 @@
 
 mod account;
 mod ack;
+mod advisory;
 mod api;
+mod capability;
 mod config_error;
 mod consumer;
 mod context;
@@ -58,6 +60,10 @@ mod wire;
 
 pub use account::{AccountInfo, AccountLimits, AccountTier, ApiStats};
 pub use ack::AckError;
+pub use advisory::{
+    Advisories, Advisory, AdvisoryAction, AdvisoryClient, AdvisoryKind, BatchAbandoned,
+    ListenToAdvisories,
+};
 pub use config_error::ConfigError;
 pub use consumer::{
     AckPolicy, ConsumeError, Consumer, ConsumerConfig, ConsumerInfo, DeliverPolicy, Fetch,
@@ -71,10 +77,10 @@ pub use error::{ApiError, JetStreamError};
 pub use name::{NameError, NameFault};
 pub use publish::{PublishAck, PublishError, PublishToStream};
 pub use stream::{
-    ClusterInfo, Compression, ConsumerLimits, DeleteMessage, Discard, External, GetMessage,
-    LostData, PeerInfo, PersistMode, Placement, Position, ReadLast, ReadStored, Republish,
-    Retention, Source, SourceConsumer, SourceError, SourceInfo, Storage, StoredMessage,
-    StoredMessages, Stream, StreamAlternate, StreamConfig, StreamInfo, StreamState,
+    AskInfo, ClusterInfo, Compression, ConsumerLimits, DeleteMessage, Discard, External,
+    GetMessage, List, LostData, PeerInfo, PersistMode, Placement, Position, Purge, ReadLast,
+    ReadStored, Republish, Retention, Source, SourceConsumer, SourceError, SourceInfo, Storage,
+    StoredMessage, StoredMessages, Stream, StreamAlternate, StreamConfig, StreamInfo, StreamState,
     SubjectTransform,
 };
 

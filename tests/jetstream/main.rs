@@ -5,4 +5,5 @@ mod configs;
 mod direct;
 mod messages;
 mod stage;
+mod streams;
 mod work;

@@ -1,12 +1,15 @@
 //! The one round trip of the API: a request, JSON, and an error that says what it is.
 
+use std::error::Error;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::capability::Needs;
 use super::context::JetStream;
 use super::error::{ApiError, JetStreamError};
+use crate::header::Headers;
 use crate::msg::Msg;
 use crate::request::RequestError;
 use crate::runtime;
@@ -41,8 +44,34 @@ impl JetStream {
         operation: &str,
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<R, JetStreamError> {
-        let reply = self.call_raw(operation, body).await?;
+        let reply = self.call_raw(operation, body, &Headers::new()).await?;
         serde_json::from_slice(reply.payload()).map_err(|source| not_understood(operation, source))
+    }
+
+    /// Asks for something that not every server knows, so that one that does not refuses it instead
+    /// of leaving it out (ADR-44; since server 2.12).
+    pub(crate) async fn call_at_level<R: DeserializeOwned>(
+        &self,
+        operation: &str,
+        body: Option<&(impl Serialize + Sync)>,
+        needs: &Needs,
+    ) -> Result<R, JetStreamError> {
+        let mut headers = Headers::new();
+        if needs.level > 0 {
+            let level = headers.insert("Nats-Required-Api-Level", &needs.level.to_string());
+            level.map_err(|source| not_understood(operation, source))?;
+        }
+        match self.call_raw(operation, body, &headers).await {
+            Ok(reply) => serde_json::from_slice(reply.payload())
+                .map_err(|source| not_understood(operation, source)),
+            Err(JetStreamError::Api(error)) if error.err_code == ApiError::REQUIRED_API_LEVEL => {
+                Err(match needs.features.last() {
+                    Some(feature) => feature.missing("an older API"),
+                    None => error.into(),
+                })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The answer as it came; it is no error.
@@ -50,6 +79,7 @@ impl JetStream {
         &self,
         operation: &str,
         body: Option<&(impl Serialize + Sync)>,
+        headers: &Headers,
     ) -> Result<Msg, JetStreamError> {
         let body = self::body(operation, body)?;
         let subject = format!("{}.{operation}", self.prefix());
@@ -58,9 +88,8 @@ impl JetStream {
         loop {
             let left = end.saturating_duration_since(runtime::now());
             // The subject of a consumer ends with its filter.
-            let request = self.connection().request(&subject, &body).with_wildcards();
-            let answer = request.timeout(left).await;
-            let fault = match answer {
+            let asked = self.connection().request(&subject, &body).with_wildcards();
+            let fault = match asked.headers(headers).timeout(left).await {
                 Ok(reply) => {
                     let head = serde_json::from_slice::<Head>(reply.payload());
                     match head.map_err(|source| not_understood(operation, source))?.error {
@@ -128,7 +157,7 @@ pub(crate) fn body(
     Ok(json.map_err(|source| not_understood(operation, source))?.unwrap_or_default())
 }
 
-fn not_understood(operation: &str, source: serde_json::Error) -> JetStreamError {
+fn not_understood(operation: &str, source: impl Error + Send + Sync + 'static) -> JetStreamError {
     JetStreamError::Response { operation: operation.to_owned(), source: source.into() }
 }
 

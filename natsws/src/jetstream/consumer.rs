@@ -205,6 +205,8 @@ impl JetStream {
     ) -> Result<ConsumerInfo, JetStreamError> {
         check_name("stream", stream)?;
         config.check()?;
+        let needs = config.needs();
+        self.need_all(&needs)?;
         let name = config.name.as_deref().or(config.durable_name.as_deref()).unwrap_or_default();
         let operation = match (name, config.filter_subjects.as_slice()) {
             ("", _) => format!("CONSUMER.CREATE.{stream}"),
@@ -214,7 +216,7 @@ impl JetStream {
             (name, _) => format!("CONSUMER.CREATE.{stream}.{name}"),
         };
         let body = CreateConsumer { stream_name: stream, config, action };
-        let info = self.call(&operation, Some(&body)).await;
+        let info = self.call_at_level(&operation, Some(&body), &needs).await;
         info.map_err(|error| api::of_consumer(error, stream, name))
     }
 }

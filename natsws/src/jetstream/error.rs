@@ -58,6 +58,8 @@ impl ApiError {
     pub const WRONG_LAST_MESSAGE_ID: u32 = 10070;
     /// The last message has another sequence than was expected.
     pub const WRONG_LAST_SEQUENCE: u32 = 10071;
+    /// The server's API has not the level that an option needs.
+    pub const REQUIRED_API_LEVEL: u32 = 10185;
     /// JetStream is not enabled on the server.
     pub const NOT_ENABLED: u32 = 10076;
     /// The stream could not store the message; the description says why, as that it is full.
@@ -142,6 +144,28 @@ pub enum JetStreamError {
     #[error("there is no stream {name}", name = Shown(name))]
     StreamNotFound {
         /// The name, or the subject that no stream has.
+        name: String,
+    },
+    /// Several streams have some of the subjects that this one matches.
+    #[error(
+        "several streams have subjects that {subject} matches, as {} and {}: name one of them",
+        Shown(&two[0]),
+        Shown(&two[1]),
+        subject = Shown(subject)
+    )]
+    SeveralStreams {
+        /// The subject.
+        subject: String,
+        /// Two of the streams.
+        two: Box<[String; 2]>,
+    },
+    /// A stream is there, and no server leads it or says anything of it.
+    #[error(
+        "the servers of stream {name} do not answer: wait until its cluster has a leader, or look after its servers",
+        name = Shown(name)
+    )]
+    StreamOffline {
+        /// The stream.
         name: String,
     },
     /// There is no such consumer.

@@ -1,11 +1,15 @@
 //! Streams: what keeps messages, and the calls that make, change and read them.
 
+mod ask_info;
 mod batch;
 mod config;
+mod consumers;
 mod delete;
 mod info;
+mod list;
 mod message;
 mod position;
+mod purge;
 mod query;
 mod read;
 mod stored;
@@ -13,6 +17,7 @@ mod stored;
 use std::fmt;
 use std::sync::Arc;
 
+pub use ask_info::AskInfo;
 pub use batch::StoredMessages;
 pub use config::{
     Compression, ConsumerLimits, Discard, External, PersistMode, Placement, Republish, Retention,
@@ -23,15 +28,15 @@ pub use info::{
     ClusterInfo, LostData, PeerInfo, SourceError, SourceInfo, StreamAlternate, StreamInfo,
     StreamState,
 };
+pub use list::List;
 pub use message::GetMessage;
 pub use position::Position;
+pub use purge::Purge;
 pub use read::{ReadLast, ReadStored};
 pub use stored::StoredMessage;
 
 use super::api::{self, Done, NOTHING};
-use super::consumer::{Action, Consumer, ConsumerConfig, ReadOrdered};
 use super::context::JetStream;
-use super::deliverable::Deliverable;
 use super::error::JetStreamError;
 use super::name::check_name;
 
@@ -57,15 +62,7 @@ impl JetStream {
 
     /// Changes a stream that exists.
     ///
-    /// Begin with what it is, so that nothing is lost that this version does not know:
-    ///
-    /// ```no_run
-    /// # async fn example(js: natsws::jetstream::JetStream) -> Result<(), natsws::Error> {
-    /// let config = js.stream("ORDERS").await?.cached_info().config.clone();
-    /// js.update_stream(config.max_messages(1_000_000)).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// It becomes what this says and nothing else: [`Stream::update`] begins with what it is.
     ///
     /// # Errors
     /// [`JetStreamError`], [`StreamNotFound`](JetStreamError::StreamNotFound) among them.
@@ -100,8 +97,14 @@ impl JetStream {
     ) -> Result<Stream, JetStreamError> {
         check_name("stream", &config.name)?;
         config.check()?;
-        let info = self.call(&format!("STREAM.{verb}.{}", config.name), Some(config)).await;
-        let info = info.map_err(|error| api::of_stream(error, &config.name))?;
+        let needs = config.needs();
+        self.need_all(&needs)?;
+        let operation = format!("STREAM.{verb}.{}", config.name);
+        let info = self.call_at_level(&operation, Some(config), &needs).await;
+        let info: StreamInfo = info.map_err(|error| api::of_stream(error, &config.name))?;
+        if let Some(feature) = self.left_out(needs, &info.config.needs()) {
+            return Err(feature.missing("an older version"));
+        }
         Ok(Stream { js: self.clone(), info: Arc::new(info) })
     }
 
@@ -152,99 +155,68 @@ impl Stream {
         &self.js
     }
 
-    /// How it is now.
+    /// Changes its configuration: what the function makes of it as it is now. What a newer server
+    /// says and this version does not know is kept.
+    ///
+    /// ```no_run
+    /// # async fn example(orders: natsws::jetstream::Stream) -> Result<(), natsws::Error> {
+    /// let orders = orders.update(|config| config.max_messages(1_000_000)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What somebody else changes between the reading and the writing is overwritten.
+    ///
+    /// # Errors
+    /// [`JetStreamError`]: it cannot be changed in this way.
+    ///
+    /// # Cancel safety
+    /// Dropped early, it may be changed.
+    pub async fn update(
+        &self,
+        change: impl FnOnce(StreamConfig) -> StreamConfig + Send,
+    ) -> Result<Stream, JetStreamError> {
+        let now = self.info().await?.config;
+        self.js.update_stream(change(now)).await
+    }
+
+    /// Deletes it, with all its messages and consumers.
     ///
     /// # Errors
     /// [`JetStreamError`], [`StreamNotFound`](JetStreamError::StreamNotFound) among them.
     ///
     /// # Cancel safety
-    /// Dropped early, nothing is lost.
-    pub async fn info(&self) -> Result<StreamInfo, JetStreamError> {
-        self.js.stream_info(self.name()).await
+    /// Dropped early, it may be deleted.
+    pub async fn delete(&self) -> Result<(), JetStreamError> {
+        self.js.delete_stream(self.name()).await
     }
 
-    /// Makes a consumer. One that exists with the same configuration is right too.
+    /// Where else the same messages can be read: itself and its mirrors, the nearest first. Empty
+    /// where it has no mirrors, and for a stream that none of them is near to.
     ///
     /// # Errors
-    /// [`JetStreamError`]: one exists with another configuration.
-    ///
-    /// # Cancel safety
-    /// Dropped early, it may be made.
-    pub async fn create_consumer(
-        &self,
-        config: ConsumerConfig,
-    ) -> Result<Consumer, JetStreamError> {
-        let info = self.js.put_consumer(self.name(), &config, Action::Create).await?;
-        Ok(Consumer::new(&self.js, info))
-    }
-
-    /// Makes a consumer, or changes the one that exists.
-    ///
-    /// # Errors
-    /// [`JetStreamError`]: what the change would change cannot be changed.
-    ///
-    /// # Cancel safety
-    /// Dropped early, it may be made or changed.
-    pub async fn create_or_update_consumer(
-        &self,
-        config: ConsumerConfig,
-    ) -> Result<Consumer, JetStreamError> {
-        let info = self.js.put_consumer(self.name(), &config, Action::CreateOrUpdate).await?;
-        Ok(Consumer::new(&self.js, info))
-    }
-
-    /// Changes a consumer that exists.
-    ///
-    /// # Errors
-    /// [`JetStreamError`]: it does not exist, or what the change would change cannot be changed.
-    ///
-    /// # Cancel safety
-    /// Dropped early, it may be changed.
-    pub async fn update_consumer(
-        &self,
-        config: ConsumerConfig,
-    ) -> Result<Consumer, JetStreamError> {
-        let info = self.js.put_consumer(self.name(), &config, Action::Update).await?;
-        Ok(Consumer::new(&self.js, info))
-    }
-
-    /// A pull consumer that exists.
-    ///
-    /// # Errors
-    /// [`JetStreamError`], [`ConsumerNotFound`](JetStreamError::ConsumerNotFound) among them.
+    /// [`JetStreamError`].
     ///
     /// # Cancel safety
     /// Dropped early, nothing is lost.
-    pub async fn consumer(&self, name: &str) -> Result<Consumer, JetStreamError> {
-        self.js.consumer(self.name(), name).await
+    pub async fn alternates(&self) -> Result<Vec<StreamAlternate>, JetStreamError> {
+        Ok(self.info().await?.alternates)
     }
 
-    /// Reads its messages in order, without gaps and repeats, and without acknowledging them.
-    ///
-    /// ```no_run
-    /// use natsws::jetstream::Untyped;
-    ///
-    /// # async fn example(js: natsws::jetstream::JetStream) -> Result<(), natsws::Error> {
-    /// let orders = js.stream("ORDERS").await?;
-    /// let mut history = orders.ordered::<Untyped>().filter_subjects(["orders.eu.>"]).await?;
-    /// while let Some(message) = history.next().await {
-    ///     let message = message?;
-    ///     println!("{} is {}", message.sequence(), message.subject());
-    ///     if message.pending() == 0 {
-    ///         break; // these were all
-    ///     }
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// The stream that is best to read the same messages from: the nearest of its
+    /// [`alternates`](Self::alternates), or itself.
     ///
     /// # Errors
-    /// [`ConsumeError`](super::ConsumeError) where the reader cannot be made.
+    /// [`JetStreamError`].
     ///
     /// # Cancel safety
-    /// Dropped early, nothing is read.
-    pub fn ordered<T: Deliverable>(&self) -> ReadOrdered<'_, T> {
-        ReadOrdered::new(&self.js, self.name())
+    /// Dropped early, nothing is lost.
+    pub async fn best(&self) -> Result<Stream, JetStreamError> {
+        let info = self.info().await?;
+        match info.alternates.first() {
+            Some(best) if best.name != info.config.name => self.js.stream(&best.name).await,
+            _ => Ok(Stream { js: self.js.clone(), info: Arc::new(info) }),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The version of a server, and what needs a newer one.
 
+use super::capability::Needs;
 use super::context::JetStream;
 use super::error::JetStreamError;
 
@@ -56,6 +57,20 @@ impl JetStream {
             return Err(feature.missing(&info.version));
         }
         Ok(())
+    }
+
+    /// Fails where the server is too old for something that a configuration has.
+    pub(crate) fn need_all(&self, needs: &Needs) -> Result<(), JetStreamError> {
+        needs.features.iter().try_for_each(|feature| self.need(*feature))
+    }
+
+    /// What a server has left out that does not know it: one whose version is not known says so in
+    /// this way.
+    pub(crate) fn left_out(&self, asked: Needs, answered: &Needs) -> Option<Feature> {
+        if self.is_own() {
+            return None;
+        }
+        asked.beyond(answered)
     }
 }
 
