@@ -22,6 +22,8 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+#[cfg(feature = "jetstream")]
+pub(crate) use outbox::LARGE_PAYLOAD;
 pub(crate) use outbox::{Body, Misfits, Refused};
 pub(crate) use shared::Shared;
 

@@ -122,6 +122,15 @@ impl Headers {
         str::from_utf8(self.as_lines()).unwrap_or_default()
     }
 
+    /// Adds lines in as many parts as there are at hand: names and values that are known to be
+    /// valid, each line with its end.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn append_lines(&mut self, parts: &[&str]) {
+        if parts.iter().any(|part| !part.is_empty()) {
+            self.add(parts);
+        }
+    }
+
     /// Adds these parts of lines, behind the first line where there is none yet.
     fn add(&mut self, parts: &[&str]) {
         let mut lines = match self.lines.take() {
@@ -150,6 +159,12 @@ impl Headers {
         }
         self.add(&[name, ": ", value.trim(), "\r\n"]);
         Ok(())
+    }
+
+    /// Whether a value can be told as it is.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn is_value(value: &str) -> bool {
+        !value.contains(['\r', '\n', '\0'])
     }
 
     /// Says what a payload is, and how it is packed where it is. A codec may have any name; one that

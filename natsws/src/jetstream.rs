@@ -75,7 +75,10 @@ pub use deliverable::{Deliverable, Untyped};
 pub use delivery::{Delivery, DeliveryInfo};
 pub use error::{ApiError, JetStreamError};
 pub use name::{NameError, NameFault};
-pub use publish::{PublishAck, PublishError, PublishToStream};
+pub use publish::{
+    Failure, FinishError, PublishAck, PublishError, PublishToStream, Published, Publisher, Receipt,
+    Rollup, StartPublisher, Taking,
+};
 pub use stream::{
     AskInfo, ClusterInfo, Compression, ConsumerLimits, DeleteMessage, Discard, External,
     GetMessage, List, LostData, PeerInfo, PersistMode, Placement, Position, Purge, ReadLast,

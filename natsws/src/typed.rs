@@ -27,7 +27,7 @@ pub(crate) use local::local_request;
 pub use many::{RequestManyMessage, TypedReplyStream};
 pub use message::{DecodeError, DecodeMessage, DecodeOwned, EncodeMessage, Message, Request};
 #[cfg(feature = "jetstream")]
-pub(crate) use outgoing::{Outgoing, outgoing};
+pub(crate) use outgoing::Outgoing;
 pub use publish::{PublishMessage, PublishMessageFuture};
 pub use reader::SubjectReader;
 pub use request::{Caller, RequestMessage, ResponseFuture};

@@ -4,6 +4,7 @@ mod basics;
 mod configs;
 mod direct;
 mod messages;
+mod publisher;
 mod stage;
 mod streams;
 mod work;

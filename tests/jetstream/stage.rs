@@ -21,7 +21,7 @@ impl OrderCreated {
 /// A server of its own, and one client.
 pub(crate) struct Stage {
     /// Dropped, it stops.
-    pub(crate) _server: Server,
+    pub(crate) server: Server,
     pub(crate) client: Client,
     pub(crate) js: JetStream,
 }
@@ -32,6 +32,6 @@ impl Stage {
         let client = within("connecting", Client::connect(server.nats_url())).await;
         let client = client.expect("it connects");
         let js = client.jetstream();
-        Self { _server: server, client, js }
+        Self { server, client, js }
     }
 }

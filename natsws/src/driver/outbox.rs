@@ -16,6 +16,8 @@ use crate::header::Headers;
 use crate::options::OutboxLimits;
 use crate::protocol::ServerInfo;
 use crate::protocol::encode::{PublishHead, Rare, Typed};
+#[cfg(feature = "jetstream")]
+pub(crate) use waiting::LARGE_PAYLOAD;
 use waiting::{Kind, Waiting};
 
 /// How many batches publishers may send themselves before the driver, which also reads, has its turn.
@@ -50,7 +52,7 @@ pub(crate) enum Body<'a> {
 }
 
 impl Body<'_> {
-    fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         match self {
             Self::Borrowed(bytes) => bytes,
             Self::Shared(bytes) => bytes,

@@ -102,6 +102,12 @@ impl Shared {
         Poll::Ready(Ok(()))
     }
 
+    /// Sends a batch that is full, for whoever filled it and holds no lock by now.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn lend_a_hand(&self) {
+        self.pipe.lend(&self.outbox);
+    }
+
     pub(crate) fn servers(&self) -> MutexGuard<'_, Servers> {
         lock(&self.servers)
     }

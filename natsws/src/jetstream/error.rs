@@ -64,6 +64,26 @@ impl ApiError {
     pub const NOT_ENABLED: u32 = 10076;
     /// The stream could not store the message; the description says why, as that it is full.
     pub const STORE_FAILED: u32 = 10077;
+    /// The stream is sealed: it takes nothing more.
+    pub const SEALED: u32 = 10109;
+    /// A message of this id is being stored. It passes.
+    pub const DUPLICATE_IN_PROCESS: u32 = 10158;
+    /// The stream does not know the subject's last sequence yet. It passes.
+    pub const LAST_SUBJECT_SEQUENCE_NOT_READY: u32 = 10163;
+    /// The stream does not allow messages with a time to live of their own.
+    pub const TTL_DISABLED: u32 = 10166;
+    /// The stream has more to do than it can. It passes.
+    pub const TOO_MANY_REQUESTS: u32 = 10167;
+    /// The stream does not count.
+    pub const COUNTER_DISABLED: u32 = 10168;
+    /// The stream takes no atomic batches.
+    pub const ATOMIC_DISABLED: u32 = 10174;
+    /// Messages of the batch are missing, or it has waited for too long.
+    pub const BATCH_INCOMPLETE: u32 = 10176;
+    /// The stream takes no schedules.
+    pub const SCHEDULES_DISABLED: u32 = 10188;
+    /// The batch has more messages than the server takes.
+    pub const BATCH_TOO_LARGE: u32 = 10199;
     /// As [`WRONG_LAST_SEQUENCE`](Self::WRONG_LAST_SEQUENCE), where the server does not know the
     /// last sequence.
     pub const WRONG_LAST_SEQUENCE_UNKNOWN: u32 = 10164;
@@ -77,6 +97,7 @@ impl ApiError {
             10002 | 10023 | 10028 | 10047 => {
                 "free some storage, or raise the limits of the server or the account"
             }
+            10158 => "try again: it passes",
             10013 | 10105 | 10148 => {
                 "bind to the consumer that exists, update it, or choose another name"
             }

@@ -16,7 +16,7 @@ pub(super) const BATCH: usize = 64 * 1024;
 /// What it is where payloads are not copied here: the system is the only one that touches them.
 const SHARED_BATCH: usize = 4 * BATCH;
 /// From this size on a payload is its own chunk, which a TCP transport writes without copying.
-pub(super) const LARGE_PAYLOAD: usize = 16 * 1024;
+pub(crate) const LARGE_PAYLOAD: usize = 16 * 1024;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {

@@ -1,0 +1,580 @@
+//! What a publisher has sent and has no acknowledgement of: a state machine without input or output.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::super::super::api::pause;
+use super::super::ack::PublishAck;
+use super::super::error::{Passing, PublishError};
+use super::outcome::{Outcome, Published};
+use crate::publish::PublishError as Refusal;
+use crate::request::RequestError;
+use crate::runtime::{self, Instant};
+use crate::typed::Outgoing;
+
+/// How many messages have their buffers kept for others.
+const SPARE: usize = 4096;
+
+/// What holds for all messages of a publisher.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// How many messages may be in the window, and how many bytes.
+    pub(super) messages: usize,
+    pub(super) bytes: usize,
+    /// How long the answer to one attempt is waited for.
+    pub(super) timeout: Duration,
+    /// How long a message is tried to be brought to its stream.
+    pub(super) deadline: Duration,
+    /// Each message is stored behind the one before it, or not at all.
+    pub(super) in_order: bool,
+}
+
+/// Whoever waits for the outcome of one message.
+pub(super) type Receiver = oneshot::Sender<Result<PublishAck, PublishError>>;
+
+/// What became of handing a message to the connection.
+#[derive(Debug)]
+pub(super) enum Handed {
+    Sent,
+    /// There is no room, or no connection.
+    NotNow,
+    Refused(Refusal),
+}
+
+/// What came for a message.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The acknowledgement itself is there only where somebody wants it.
+    Stored {
+        duplicate: bool,
+        ack: Option<PublishAck>,
+    },
+    NoResponders,
+    Failed(PublishError),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It is to be sent.
+    Waiting,
+    Sent {
+        at: Instant,
+    },
+    /// It is to be sent again, and not before this.
+    Paused {
+        until: Instant,
+    },
+    Settled,
+}
+
+#[derive(Debug)]
+struct Slot {
+    message: Outgoing,
+    stage: Stage,
+    since: Instant,
+    has_id: bool,
+    /// Which attempt the answer must be to, unless it is the one that all is well.
+    attempt: u16,
+    /// An earlier attempt had no answer.
+    maybe_stored: bool,
+    /// Why the last attempt failed that had one.
+    fault: Option<Box<PublishError>>,
+    receiver: Option<Receiver>,
+}
+
+/// What somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Room,
+    /// All that was published has its outcome.
+    Empty,
+}
+
+#[derive(Debug)]
+pub(super) struct Window {
+    terms: Terms,
+    slots: VecDeque<Slot>,
+    /// The number of the first slot.
+    first: u64,
+    /// What the messages without an outcome take.
+    bytes: usize,
+    /// How many slots wait to be sent.
+    waiting: usize,
+    /// Publishers wait until there is much room again, so that they are woken seldom.
+    blocked: bool,
+    is_up: bool,
+    /// In order: nothing is sent before this.
+    hold: Option<Instant>,
+    /// In order: how often it began anew without an acknowledgement in between.
+    rounds: u32,
+    /// Why nothing more is taken.
+    over: Option<Over>,
+    pub(super) published: Published,
+    spare: Vec<Outgoing>,
+    /// When somebody has to look after what is late.
+    check_at: Option<Instant>,
+    waiter: Option<(Wanted, Waker)>,
+    keeper: Option<Waker>,
+    /// The publisher is gone, and nothing more will come.
+    pub(super) left: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Closed,
+    /// In order: this message failed.
+    Stopped {
+        number: u64,
+    },
+}
+
+/// Numbers have 48 bits of a token, attempts the others.
+const NUMBER_BITS: u32 = 48;
+
+fn token_of(number: u64, attempt: u16) -> u64 {
+    (u64::from(attempt) << NUMBER_BITS) | (number & ((1 << NUMBER_BITS) - 1))
+}
+
+impl Window {
+    pub(super) fn new(terms: Terms) -> Self {
+        Self {
+            terms,
+            slots: VecDeque::new(),
+            first: 1,
+            bytes: 0,
+            waiting: 0,
+            blocked: false,
+            is_up: true,
+            hold: None,
+            rounds: 0,
+            over: None,
+            published: Published::default(),
+            spare: Vec::new(),
+            check_at: None,
+            waiter: None,
+            keeper: None,
+            left: false,
+        }
+    }
+
+    /// Why nothing more is taken, where that is so.
+    pub(super) fn refusal(&self) -> Option<PublishError> {
+        self.over.map(|over| match over {
+            Over::Closed => PublishError::NotSent(Refusal::Closed),
+            Over::Stopped { number } => PublishError::Stopped { number, maybe_stored: false },
+        })
+    }
+
+    /// Whether a message may be taken; whoever asks is woken otherwise when one may.
+    pub(super) fn has_room(&mut self, waker: &Waker) -> bool {
+        if self.has(Wanted::Room) {
+            self.blocked = false;
+            return true;
+        }
+        self.blocked = true;
+        self.waiter = Some((Wanted::Room, waker.clone()));
+        false
+    }
+
+    /// Whether every message has its outcome; whoever asks is woken otherwise when all have.
+    pub(super) fn is_empty(&mut self, waker: &Waker) -> bool {
+        let is_empty = self.has(Wanted::Empty);
+        if !is_empty {
+            self.waiter = Some((Wanted::Empty, waker.clone()));
+        }
+        is_empty
+    }
+
+    /// Whether every message has its outcome.
+    pub(super) fn is_settled(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    fn has(&self, wanted: Wanted) -> bool {
+        match wanted {
+            Wanted::Empty => self.slots.is_empty(),
+            Wanted::Room => {
+                let Terms { messages, bytes, .. } = self.terms;
+                let (messages, bytes) = if self.blocked {
+                    (messages - (messages / 4), bytes - bytes / 4)
+                } else {
+                    (messages, bytes)
+                };
+                self.over.is_some() || (self.slots.len() < messages && self.bytes < bytes)
+            }
+        }
+    }
+
+    /// Takes a message, whose buffers are exchanged for spare ones, and sends it where nothing that
+    /// came before waits to be sent. Gives back its number.
+    pub(super) fn accept(
+        &mut self,
+        message: &mut Outgoing,
+        has_id: bool,
+        receiver: Option<Receiver>,
+        now: Instant,
+        hand: impl FnOnce(&Outgoing, u64) -> Handed,
+    ) -> Result<u64, Refusal> {
+        let spare = self.spare.pop().unwrap_or_default();
+        let message = std::mem::replace(message, spare);
+        let number = self.first + self.slots.len() as u64;
+        let mut slot = Slot {
+            message,
+            stage: Stage::Waiting,
+            since: now,
+            has_id,
+            attempt: 0,
+            maybe_stored: false,
+            fault: None,
+            receiver,
+        };
+        if self.is_up && self.waiting == 0 && self.hold.is_none() {
+            match hand(&slot.message, token_of(number, 0)) {
+                Handed::Sent => slot.stage = Stage::Sent { at: now },
+                Handed::NotNow => {}
+                Handed::Refused(refusal) => {
+                    self.recycle(slot.message);
+                    return Err(refusal);
+                }
+            }
+        }
+        if slot.stage == Stage::Waiting {
+            self.waiting += 1;
+            self.wake_keeper();
+        }
+        self.bytes += slot.message.size();
+        self.slots.push_back(slot);
+        if self.check_at.is_none() {
+            self.check_by(now, self.terms.timeout.min(self.terms.deadline));
+            self.wake_keeper();
+        }
+        Ok(number)
+    }
+
+    fn check_by(&mut self, now: Instant, after: Duration) {
+        let at = runtime::after(now, after);
+        self.check_at = Some(self.check_at.map_or(at, |known| known.min(at)));
+    }
+
+    pub(super) fn check_at(&self) -> Option<Instant> {
+        self.check_at
+    }
+
+    pub(super) fn set_keeper(&mut self, waker: &Waker) {
+        if !self.keeper.as_ref().is_some_and(|keeper| keeper.will_wake(waker)) {
+            self.keeper = Some(waker.clone());
+        }
+    }
+
+    pub(super) fn wake_keeper(&self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.wake_by_ref();
+        }
+    }
+
+    /// Who is to be woken by what has changed.
+    pub(super) fn take_waiter(&mut self) -> Option<Waker> {
+        let (wanted, waker) = self.waiter.take()?;
+        if self.has(wanted) {
+            return Some(waker);
+        }
+        self.waiter = Some((wanted, waker));
+        None
+    }
+
+    /// Whether the connection is up: what is not sent yet has to wait otherwise.
+    pub(super) fn set_up(&mut self, is_up: bool) {
+        self.is_up = is_up;
+    }
+
+    /// The connection is another one: what may have been lost with the last is sent again, in its
+    /// order. What has no id may have been stored, and the answer may still come.
+    pub(super) fn reconnected(&mut self) {
+        self.hold = None;
+        for slot in &mut self.slots {
+            if matches!(slot.stage, Stage::Sent { .. }) && slot.has_id {
+                slot.maybe_stored = true;
+                slot.attempt = slot.attempt.wrapping_add(1);
+                slot.stage = Stage::Waiting;
+                self.waiting += 1;
+            }
+        }
+    }
+
+    /// Sends what waits, in its order, as far as that goes now.
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        outcomes: &mut Vec<Outcome>,
+        mut hand: impl FnMut(&Outgoing, u64) -> Handed,
+    ) {
+        if self.waiting == 0 || !self.is_up || self.hold.is_some() {
+            return;
+        }
+        for index in 0..self.slots.len() {
+            let Some(slot) = self.slots.get_mut(index) else { break };
+            if slot.stage != Stage::Waiting {
+                continue;
+            }
+            let number = self.first + index as u64;
+            match hand(&slot.message, token_of(number, slot.attempt)) {
+                Handed::Sent => {
+                    slot.stage = Stage::Sent { at: now };
+                    self.waiting -= 1;
+                    self.check_by(now, self.terms.timeout);
+                }
+                Handed::NotNow => break,
+                Handed::Refused(refusal) => {
+                    self.fail(index, PublishError::NotSent(refusal), outcomes);
+                }
+            }
+            if self.waiting == 0 {
+                break;
+            }
+        }
+        self.trim();
+    }
+
+    /// Takes what came for a message.
+    pub(super) fn answer(
+        &mut self,
+        token: u64,
+        answer: Answer,
+        has_jetstream: bool,
+        now: Instant,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let number = token & ((1 << NUMBER_BITS) - 1);
+        let attempt = token >> NUMBER_BITS;
+        let Some(index) = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok())
+        else {
+            return;
+        };
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        if slot.stage == Stage::Settled {
+            return;
+        }
+        let fault = match answer {
+            Answer::Stored { duplicate, ack } => {
+                self.rounds = 0;
+                let duplicate = duplicate && !slot.maybe_stored;
+                self.settle(index, Ok((duplicate, ack)), outcomes);
+                return self.trim();
+            }
+            // The answer to an earlier attempt says nothing of the one that is under way.
+            _ if u64::from(slot.attempt) != attempt => return,
+            _ if !matches!(slot.stage, Stage::Sent { .. }) => return,
+            Answer::NoResponders => PublishError::NoStream {
+                subject: slot.message.subject.clone(),
+                after: self.terms.deadline,
+            },
+            Answer::Failed(fault) => fault,
+        };
+        self.failed(index, fault, has_jetstream, now, outcomes);
+        self.trim();
+    }
+
+    /// An attempt has failed.
+    fn failed(
+        &mut self,
+        index: usize,
+        fault: PublishError,
+        has_jetstream: bool,
+        now: Instant,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let mut passing = fault.passing(has_jetstream);
+        // One before it was not there yet when it came.
+        if self.terms.in_order && fault.is_wrong_last() && self.has_unsettled_before(index) {
+            passing = Some(Passing::NotStored);
+        }
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let goes_on = match passing {
+            Some(Passing::NotStored) => true,
+            Some(Passing::Unknown) => slot.has_id,
+            None => false,
+        };
+        if !goes_on {
+            return self.fail(index, fault, outcomes);
+        }
+        slot.maybe_stored |= passing == Some(Passing::Unknown);
+        let wait = pause(u32::from(slot.attempt));
+        slot.attempt = slot.attempt.wrapping_add(1);
+        slot.fault = Some(Box::new(fault));
+        if self.terms.in_order {
+            slot.stage = Stage::Waiting;
+            self.waiting += 1;
+            self.begin_anew(now);
+        } else {
+            slot.stage = Stage::Paused { until: runtime::after(now, wait) };
+            self.check_by(now, wait);
+        }
+    }
+
+    fn has_unsettled_before(&self, index: usize) -> bool {
+        self.slots.iter().take(index).any(|slot| slot.stage != Stage::Settled)
+    }
+
+    /// Sends everything again that has no outcome, in its order, after a pause.
+    fn begin_anew(&mut self, now: Instant) {
+        for slot in &mut self.slots {
+            if matches!(slot.stage, Stage::Sent { .. }) {
+                slot.maybe_stored = true;
+                slot.attempt = slot.attempt.wrapping_add(1);
+                slot.stage = Stage::Waiting;
+                self.waiting += 1;
+            }
+        }
+        if self.hold.is_none() {
+            let wait = pause(self.rounds);
+            self.rounds = self.rounds.saturating_add(1);
+            self.hold = Some(runtime::after(now, wait));
+            self.check_by(now, wait);
+        }
+    }
+
+    /// Sees to what is late.
+    pub(super) fn check(&mut self, now: Instant, outcomes: &mut Vec<Outcome>) {
+        self.check_at = None;
+        if self.hold.is_some_and(|until| until <= now) {
+            self.hold = None;
+        }
+        let Terms { timeout, deadline, .. } = self.terms;
+        for index in 0..self.slots.len() {
+            let Some(slot) = self.slots.get_mut(index) else { break };
+            let end = runtime::after(slot.since, deadline);
+            let was_sent = matches!(slot.stage, Stage::Sent { .. });
+            if slot.stage != Stage::Settled && end <= now {
+                let fault = match slot.fault.take() {
+                    _ if was_sent => PublishError::TimedOut { after: deadline, last: None },
+                    Some(fault) => *fault,
+                    None => {
+                        PublishError::Request(RequestError::Disconnected { maybe_delivered: false })
+                    }
+                };
+                self.fail(index, fault, outcomes);
+                continue;
+            }
+            match slot.stage {
+                Stage::Sent { at } if runtime::after(at, timeout) <= now => {
+                    let fault = PublishError::TimedOut { after: timeout, last: None };
+                    self.failed(index, fault, true, now, outcomes);
+                }
+                Stage::Paused { until } if until <= now => {
+                    slot.stage = Stage::Waiting;
+                    self.waiting += 1;
+                }
+                _ => {}
+            }
+            let Some(slot) = self.slots.get(index) else { break };
+            let next = match slot.stage {
+                Stage::Settled => continue,
+                Stage::Waiting => end,
+                Stage::Sent { at } => runtime::after(at, timeout).min(end),
+                Stage::Paused { until } => until.min(end),
+            };
+            self.check_at = Some(self.check_at.map_or(next, |known| known.min(next)));
+        }
+        if let Some(until) = self.hold {
+            self.check_at = Some(self.check_at.map_or(until, |known| known.min(until)));
+        }
+        self.trim();
+    }
+
+    /// The connection is closed for good: no answer will come.
+    pub(super) fn close(&mut self, outcomes: &mut Vec<Outcome>) {
+        self.over.get_or_insert(Over::Closed);
+        for index in 0..self.slots.len() {
+            let Some(slot) = self.slots.get(index) else { break };
+            let fault = match slot.stage {
+                Stage::Settled => continue,
+                Stage::Sent { .. } => PublishError::Request(RequestError::Closed),
+                _ if slot.maybe_stored => PublishError::Request(RequestError::Closed),
+                _ => PublishError::NotSent(Refusal::Closed),
+            };
+            self.settle(index, Err(fault), outcomes);
+        }
+        self.trim();
+    }
+
+    /// A message is given up. In order, so are all behind it.
+    fn fail(&mut self, index: usize, fault: PublishError, outcomes: &mut Vec<Outcome>) {
+        let number = self.first + index as u64;
+        let maybe_stored = fault.may_be_stored() || self.maybe_stored(index);
+        self.settle(index, Err(fault), outcomes);
+        if !self.terms.in_order {
+            return;
+        }
+        self.over.get_or_insert(Over::Stopped { number });
+        for index in 0..self.slots.len() {
+            let Some(slot) = self.slots.get(index) else { break };
+            if slot.stage == Stage::Settled {
+                continue;
+            }
+            let was_sent = slot.maybe_stored || matches!(slot.stage, Stage::Sent { .. });
+            let maybe_stored = maybe_stored && was_sent;
+            self.settle(index, Err(PublishError::Stopped { number, maybe_stored }), outcomes);
+        }
+    }
+
+    fn maybe_stored(&self, index: usize) -> bool {
+        self.slots.get(index).is_some_and(|slot| slot.maybe_stored)
+    }
+
+    /// A message has its outcome.
+    fn settle(
+        &mut self,
+        index: usize,
+        result: Result<(bool, Option<PublishAck>), PublishError>,
+        outcomes: &mut Vec<Outcome>,
+    ) {
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        if slot.stage == Stage::Waiting {
+            self.waiting -= 1;
+        }
+        slot.stage = Stage::Settled;
+        let mut message = std::mem::take(&mut slot.message);
+        self.bytes -= message.size();
+        let number = self.first + index as u64;
+        match result {
+            Ok((duplicate, ack)) => {
+                self.published.stored += 1;
+                self.published.duplicates += u64::from(duplicate);
+                if let Some(mut ack) = ack {
+                    ack.duplicate = duplicate;
+                    let receiver = slot.receiver.take();
+                    outcomes.push(Outcome { number, subject: None, result: Ok(ack), receiver });
+                }
+            }
+            Err(fault) => {
+                self.published.failed += 1;
+                let fault = match slot.maybe_stored {
+                    true => fault.after_unknown(self.terms.deadline),
+                    false => fault,
+                };
+                let subject = Some(std::mem::take(&mut message.subject));
+                let receiver = slot.receiver.take();
+                outcomes.push(Outcome { number, subject, result: Err(fault), receiver });
+            }
+        }
+        self.recycle(message);
+    }
+
+    fn recycle(&mut self, mut message: Outgoing) {
+        if self.spare.len() < SPARE.min(self.terms.messages) {
+            message.clear();
+            self.spare.push(message);
+        }
+    }
+
+    /// Lets go of what has its outcome.
+    fn trim(&mut self) {
+        while self.slots.front().is_some_and(|slot| slot.stage == Stage::Settled) {
+            self.slots.pop_front();
+            self.first += 1;
+        }
+    }
+}
