@@ -76,8 +76,8 @@ pub use delivery::{Delivery, DeliveryInfo};
 pub use error::{ApiError, JetStreamError};
 pub use name::{NameError, NameFault};
 pub use publish::{
-    Failure, FinishError, PublishAck, PublishError, PublishToStream, Published, Publisher, Receipt,
-    Rollup, StartPublisher, Taking,
+    Batch, BatchAck, Failure, FinishError, PublishAck, PublishError, PublishToStream, Published,
+    Publisher, Receipt, Rollup, Schedule, StartPublisher, Taking,
 };
 pub use stream::{
     AskInfo, ClusterInfo, Compression, ConsumerLimits, DeleteMessage, Discard, External,

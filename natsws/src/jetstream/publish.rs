@@ -2,20 +2,24 @@
 
 mod ack;
 mod attempts;
+mod batch;
 mod content;
 mod error;
 mod message;
 mod publisher;
+mod schedule;
 
 use super::context::JetStream;
 use crate::payload::Payload;
 use crate::typed::EncodeMessage;
 pub use ack::PublishAck;
+pub use batch::{Batch, BatchAck};
 use content::{Raw, Typed};
 pub use error::PublishError;
 use message::{Alone, Id};
 pub use message::{PublishToStream, Rollup};
 pub use publisher::{Failure, FinishError, Published, Publisher, Receipt, StartPublisher, Taking};
+pub use schedule::Schedule;
 
 impl JetStream {
     /// Publishes a message to the stream that has its subject: ready when the stream has it.

@@ -179,9 +179,14 @@ pub(crate) mod rfc3339 {
     ) -> Result<S::Ok, S::Error> {
         use serde::ser::Error;
 
-        let utc = OffsetDateTime::from_unix_timestamp_nanos(since_epoch(*time));
-        let text = utc.map_err(S::Error::custom)?.format(&Rfc3339).map_err(S::Error::custom)?;
+        let text = text(*time).ok_or_else(|| S::Error::custom("the time cannot be written"))?;
         serializer.serialize_str(&text)
+    }
+
+    /// A point in time as text. What RFC 3339 cannot say is as near to it as it can.
+    pub(crate) fn text(time: SystemTime) -> Option<String> {
+        let utc = OffsetDateTime::from_unix_timestamp_nanos(since_epoch(time)).ok()?;
+        utc.format(&Rfc3339).ok()
     }
 
     pub(crate) fn deserialize<'de, D>(deserializer: D) -> Result<SystemTime, D::Error>

@@ -8,6 +8,7 @@ use super::message::EncodeMessage;
 use super::writer::SubjectWriter;
 use crate::driver::{Body, LARGE_PAYLOAD};
 use crate::header::Headers;
+use crate::payload::{Payload, Repr};
 use crate::publish::PublishError;
 use crate::subject::check_subject;
 use crate::trace_context::{TRACEPARENT_HEADER, TRACESTATE_HEADER, TraceContext};
@@ -103,6 +104,14 @@ impl Outgoing {
             Some(shared) => Body::Shared(shared),
             None => Body::Borrowed(&self.written),
         }
+    }
+
+    /// The same, for those who send by other means.
+    pub(crate) fn payload(&self) -> Payload<'_> {
+        Payload(match self.body() {
+            Body::Borrowed(bytes) => Repr::Borrowed(bytes),
+            Body::Shared(bytes) => Repr::Shared(bytes),
+        })
     }
 
     /// How many bytes it takes, roughly.

@@ -4,55 +4,49 @@ use std::time::Duration;
 
 use super::super::api::pause;
 use super::super::context::JetStream;
-use super::ack::{PublishAck, read_ack};
+use super::ack::PublishAck;
 use super::error::{Passing, PublishError};
-use crate::driver::Body;
-use crate::payload::{Payload, Repr};
 use crate::publish::PublishError as Refusal;
 use crate::request::RequestError;
 use crate::runtime;
 use crate::typed::Outgoing;
 
+/// How a message is brought to its stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sending {
+    /// The stream knows the message again.
+    pub(super) has_id: bool,
+    pub(super) deadline: Duration,
+}
+
 /// Sends a message until its stream has it, it is certain that it will not, or the time is over.
-pub(super) async fn bring(
+pub(super) async fn bring<T: Stored>(
     js: &JetStream,
     message: &Outgoing,
-    has_id: bool,
-    deadline: Duration,
-) -> Result<PublishAck, PublishError> {
+    sending: Sending,
+    read: impl Fn(&[u8]) -> Result<T, PublishError>,
+) -> Result<T, PublishError> {
+    let Sending { has_id, deadline } = sending;
     let end = runtime::after(runtime::now(), deadline);
     let left = || end.saturating_duration_since(runtime::now());
     let mut attempt = 0;
     let mut maybe_stored = false;
     loop {
-        let asked = js
-            .connection()
-            .request(&message.subject, payload(message.body()))
-            .headers(&message.headers)
-            .timeout(left().min(js.timeout()))
-            .await;
-        let fault = match asked {
-            Ok(reply) => match read_ack(reply.payload()) {
-                Ok(mut ack) => {
+        let fault = match send(js, message, left().min(js.timeout()), &read).await {
+            Ok(mut answer) => {
+                if maybe_stored {
                     // It was published once: what the stream found is an earlier attempt.
-                    ack.duplicate &= !maybe_stored;
-                    return Ok(ack);
+                    answer.is_first();
                 }
-                Err(fault) => fault,
-            },
-            Err(RequestError::NoResponders) => {
-                PublishError::NoStream { subject: message.subject.clone(), after: deadline }
+                return Ok(answer);
             }
-            Err(RequestError::TimedOut { .. }) => {
-                PublishError::TimedOut { after: deadline, last: None }
+            Err(PublishError::NoStream { subject, .. }) => {
+                PublishError::NoStream { subject, after: deadline }
             }
-            Err(RequestError::PayloadTooLarge { len, max }) => {
-                PublishError::NotSent(Refusal::PayloadTooLarge { len, max })
+            Err(PublishError::TimedOut { last, .. }) => {
+                PublishError::TimedOut { after: deadline, last }
             }
-            Err(RequestError::HeadersUnsupported) => {
-                PublishError::NotSent(Refusal::HeadersUnsupported)
-            }
-            Err(other) => PublishError::Request(other),
+            Err(fault) => fault,
         };
         let passing = fault.passing(js.connection().server_info().jetstream);
         let pause = pause(attempt);
@@ -70,9 +64,42 @@ pub(super) async fn bring(
     }
 }
 
-fn payload(body: Body<'_>) -> Payload<'_> {
-    Payload(match body {
-        Body::Borrowed(bytes) => Repr::Borrowed(bytes),
-        Body::Shared(bytes) => Repr::Shared(bytes),
-    })
+/// What says that a message is stored.
+pub(super) trait Stored {
+    /// The message was stored by an earlier attempt.
+    fn is_first(&mut self);
+}
+
+impl Stored for PublishAck {
+    fn is_first(&mut self) {
+        self.duplicate = false;
+    }
+}
+
+impl Stored for () {
+    fn is_first(&mut self) {}
+}
+
+/// Sends a message once.
+pub(super) async fn send<T>(
+    js: &JetStream,
+    message: &Outgoing,
+    timeout: Duration,
+    read: impl Fn(&[u8]) -> Result<T, PublishError>,
+) -> Result<T, PublishError> {
+    let request = js.connection().request(&message.subject, message.payload());
+    match request.headers(&message.headers).timeout(timeout).await {
+        Ok(reply) => read(reply.payload()),
+        Err(RequestError::NoResponders) => {
+            Err(PublishError::NoStream { subject: message.subject.clone(), after: timeout })
+        }
+        Err(RequestError::TimedOut { after }) => Err(PublishError::TimedOut { after, last: None }),
+        Err(RequestError::PayloadTooLarge { len, max }) => {
+            Err(PublishError::NotSent(Refusal::PayloadTooLarge { len, max }))
+        }
+        Err(RequestError::HeadersUnsupported) => {
+            Err(PublishError::NotSent(Refusal::HeadersUnsupported))
+        }
+        Err(other) => Err(PublishError::Request(other)),
+    }
 }

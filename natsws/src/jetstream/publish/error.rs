@@ -57,6 +57,28 @@ pub enum PublishError {
         /// Whether this one may be stored all the same.
         maybe_stored: bool,
     },
+    /// An earlier message of the batch was lost, and with it the batch. Nothing of it is stored.
+    #[error("the batch is lost, since an earlier message of it failed: begin another one")]
+    BatchLost,
+    /// The stream knows nothing of batches, and stored the message by itself.
+    #[error(
+        "stream {stream} stored the message by itself: batches need a server of version 2.12",
+        stream = Shown(stream)
+    )]
+    NoBatches {
+        /// The stream.
+        stream: String,
+    },
+    /// The stream stored another number of messages than the batch had.
+    #[error("stream {stream} stored {count} messages of a batch of {expected}", stream = Shown(stream))]
+    WrongCount {
+        /// The stream.
+        stream: String,
+        /// How many the batch had.
+        expected: u64,
+        /// How many were stored.
+        count: u64,
+    },
 }
 
 /// What may be known of an attempt that failed and can be made again.
@@ -83,7 +105,11 @@ impl PublishError {
     /// Whether the message may be in the stream all the same.
     pub fn may_be_stored(&self) -> bool {
         match self {
-            Self::TimedOut { .. } | Self::NoAck(_) | Self::Request(RequestError::Closed) => true,
+            Self::TimedOut { .. }
+            | Self::NoAck(_)
+            | Self::NoBatches { .. }
+            | Self::WrongCount { .. }
+            | Self::Request(RequestError::Closed) => true,
             Self::Request(RequestError::Disconnected { maybe_delivered }) => *maybe_delivered,
             Self::Rejected(error) => passing(error) == Some(Passing::Unknown),
             Self::Stopped { maybe_stored, .. } => *maybe_stored,

@@ -5,8 +5,8 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use super::super::context::JetStream;
-use super::ack::PublishAck;
-use super::attempts::bring;
+use super::ack::{PublishAck, read_ack};
+use super::attempts::{Sending, bring};
 use super::content::{Buffers, Content};
 use super::error::PublishError;
 use crate::header::Headers;
@@ -200,7 +200,7 @@ impl<'a, C: Content> IntoFuture for PublishToStream<C, Alone<'a>> {
         let has_id = self.id != Id::None;
         Box::pin(async move {
             written.map_err(PublishError::NotSent)?;
-            bring(js, &buffers.0, has_id, deadline).await
+            bring(js, &buffers.0, Sending { has_id, deadline }, read_ack).await
         })
     }
 }
