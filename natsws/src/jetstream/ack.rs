@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::connection::Connection;
+use crate::driver::Body;
 use crate::event::Event;
+use crate::header::Headers;
+use crate::protocol::encode::PublishHead;
 use crate::publish::PublishError;
 use crate::request::RequestError;
 
@@ -64,6 +68,17 @@ impl Origin {
 const OPEN: u8 = 0;
 const ACKED: u8 = 1;
 const OTHERWISE: u8 = 2;
+/// Somebody is about to answer, for the length of one call that does not wait.
+const CLAIMED: u8 = 3;
+
+/// What an answer is to the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Acked,
+    Otherwise,
+    /// It only asks for time, and can be said again and again.
+    InProgress,
+}
 
 /// What was answered to a message so far.
 #[derive(Debug)]
@@ -78,19 +93,62 @@ impl Answer {
     }
 
     pub(super) fn is_given(&self) -> bool {
-        self.given.load(Ordering::Relaxed) != OPEN
+        matches!(self.given.load(Ordering::Relaxed), ACKED | OTHERWISE)
     }
 
     pub(super) fn is_acked(&self) -> bool {
         self.given.load(Ordering::Relaxed) == ACKED
     }
 
+    /// The message is known to be acknowledged.
     pub(super) fn acked(&self) {
         self.given.store(ACKED, Ordering::Relaxed);
     }
 
-    pub(super) fn otherwise(&self) {
-        self.given.store(OTHERWISE, Ordering::Relaxed);
+    /// Answers, where nobody has: of several who do at the same time, one is heard.
+    #[inline]
+    pub(super) fn poll_give(
+        &self,
+        reply: &str,
+        said: &[u8],
+        kind: Kind,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), AckError>> {
+        let claim =
+            self.given.compare_exchange(OPEN, CLAIMED, Ordering::Relaxed, Ordering::Relaxed);
+        match claim {
+            Ok(_) => {}
+            Err(CLAIMED) => {
+                // It is decided in an instant.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Err(_) => return Poll::Ready(Ok(())),
+        }
+        // Behind the claim nothing panics or waits, so it is always followed by this.
+        let sent = self.poll_send(reply, said, cx);
+        let given = match (&sent, kind) {
+            (Poll::Ready(Ok(())), Kind::Acked) => ACKED,
+            (Poll::Ready(Ok(())), Kind::Otherwise) => OTHERWISE,
+            _ => OPEN,
+        };
+        self.given.store(given, Ordering::Relaxed);
+        sent
+    }
+
+    #[inline]
+    fn poll_send(
+        &self,
+        reply: &str,
+        said: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), AckError>> {
+        // The server made the reply subject, so it is one.
+        let head =
+            PublishHead { subject: reply, reply: None, headers: &Headers::new(), typed: None };
+        let shared = self.origin.connection.shared();
+        let sent = shared.poll_publish(&head, Body::Borrowed(said), Some(cx.waker()));
+        sent.map_err(|refused| AckError::NotSent(refused.into()))
     }
 }
 

@@ -1,14 +1,18 @@
 //! A message that a consumer delivered, with the answers to it.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::ack::{AckError, Answer, Origin};
+use super::ack::{AckError, Answer, Kind, Origin};
+use super::api::pause;
 use super::deliverable::{Deliverable, Untyped};
 use crate::header::Headers;
 use crate::msg::Msg;
+use crate::request::RequestError;
+use crate::runtime;
 use crate::typed::{DecodeError, DecodeMessage};
 
 /// What the reply subject of a delivered message says (ADR-15).
@@ -64,6 +68,15 @@ impl<'a> DeliveryInfo<'a> {
             time: SystemTime::UNIX_EPOCH.checked_add(nanoseconds)?,
             pending: number(6)?,
         })
+    }
+
+    pub(super) fn numbers(&self) -> Numbers {
+        Numbers {
+            delivered: self.delivered,
+            stream_sequence: self.stream_sequence,
+            consumer_sequence: self.consumer_sequence,
+            pending: self.pending,
+        }
     }
 }
 
@@ -183,9 +196,10 @@ impl<T> Delivery<T> {
         self.numbers
     }
 
-    /// Tells the server that it is done: ready when that is accepted for sending. A connection that
-    /// is lost may lose the answer, and then the message comes again;
-    /// [`ack_confirmed`](Self::ack_confirmed) makes sure.
+    /// Tells the server that it is done: ready when that is accepted for sending. While there is no
+    /// connection it is kept for the next one, as any publish is. A connection that is lost may lose
+    /// the answer, and then the message comes again; [`ack_confirmed`](Self::ack_confirmed) makes
+    /// sure.
     ///
     /// # Errors
     /// [`AckError::NotSent`].
@@ -193,15 +207,17 @@ impl<T> Delivery<T> {
     /// # Cancel safety
     /// It is sent whole or not at all.
     pub async fn ack(&self) -> Result<(), AckError> {
-        self.answer("+ACK", Answer::acked).await
+        self.answer(b"+ACK", Kind::Acked).await
     }
 
     /// Tells the server that it is done and waits until the server has it: from then on the message
-    /// is not delivered again. After an [`ack`](Self::ack) it confirms that.
+    /// is not delivered again. After an [`ack`](Self::ack) it confirms that. A connection that is
+    /// lost meanwhile is waited for, within the timeout.
     ///
     /// # Errors
     /// [`AckError`]: the server did not confirm it within the timeout of the
     /// [`JetStream`](super::JetStream::with_timeout), or the message was answered otherwise before.
+    /// A consumer that wants no acknowledgements confirms none.
     ///
     /// # Cancel safety
     /// Dropped early, it may have been sent.
@@ -211,8 +227,29 @@ impl<T> Delivery<T> {
         }
         let origin = &self.answer.origin;
         let reply = self.msg.reply().unwrap_or_default();
-        let asked = origin.connection.request(reply, "+ACK").timeout(origin.timeout);
-        asked.await.map_err(AckError::NotConfirmed)?;
+        let end = runtime::after(runtime::now(), origin.timeout);
+        let mut attempt = 0;
+        loop {
+            let left = end.saturating_duration_since(runtime::now());
+            let asked = origin.connection.request(reply, "+ACK").timeout(left);
+            let error = match asked.await {
+                Ok(_) => break,
+                Err(error) => error,
+            };
+            // To say it twice does no harm. Without a leader nobody hears it for a while.
+            let may_pass = match error {
+                RequestError::Disconnected { .. } => true,
+                RequestError::NoResponders => origin.wants_answer,
+                _ => false,
+            };
+            let pause = pause(attempt);
+            let left = end.saturating_duration_since(runtime::now());
+            if !may_pass || left <= pause {
+                return Err(AckError::NotConfirmed(error));
+            }
+            runtime::sleep(pause).await;
+            attempt += 1;
+        }
         self.answer.acked();
         Ok(())
     }
@@ -227,17 +264,17 @@ impl<T> Delivery<T> {
     /// It is sent whole or not at all.
     pub async fn nak(&self, delay: impl Into<Option<Duration>>) -> Result<(), AckError> {
         match delay.into() {
-            None => self.answer("-NAK", Answer::otherwise).await,
+            None => self.answer(b"-NAK", Kind::Otherwise).await,
             Some(delay) => {
                 let nanoseconds = i64::try_from(delay.as_nanos()).unwrap_or(i64::MAX);
                 let said = format!("-NAK {{\"delay\":{nanoseconds}}}");
-                self.answer(&said, Answer::otherwise).await
+                self.answer(said.as_bytes(), Kind::Otherwise).await
             }
         }
     }
 
     /// Asks for as much time again as the consumer's `ack_wait`. It can be said again and again, and
-    /// is no answer.
+    /// is no answer; after one it is not sent.
     ///
     /// # Errors
     /// [`AckError::NotSent`].
@@ -245,7 +282,7 @@ impl<T> Delivery<T> {
     /// # Cancel safety
     /// It is sent whole or not at all.
     pub async fn in_progress(&self) -> Result<(), AckError> {
-        self.answer("+WPI", |_| ()).await
+        self.answer(b"+WPI", Kind::InProgress).await
     }
 
     /// Has it never delivered again, though it was not done. The reason is in the advisory that the
@@ -258,18 +295,15 @@ impl<T> Delivery<T> {
     /// It is sent whole or not at all.
     pub async fn term(&self, reason: &str) -> Result<(), AckError> {
         match reason {
-            "" => self.answer("+TERM", Answer::otherwise).await,
-            reason => self.answer(&format!("+TERM {reason}"), Answer::otherwise).await,
+            "" => self.answer(b"+TERM", Kind::Otherwise).await,
+            reason => self.answer(format!("+TERM {reason}").as_bytes(), Kind::Otherwise).await,
         }
     }
 
-    async fn answer(&self, said: &str, then: fn(&Answer)) -> Result<(), AckError> {
-        if self.answer.is_given() {
-            return Ok(());
-        }
-        self.msg.respond(said).await.map_err(AckError::NotSent)?;
-        then(&self.answer);
-        Ok(())
+    #[inline]
+    async fn answer(&self, said: &[u8], kind: Kind) -> Result<(), AckError> {
+        let reply = self.msg.reply().unwrap_or_default();
+        poll_fn(|cx| self.answer.poll_give(reply, said, kind, cx)).await
     }
 
     /// The value alone; without an answer before, the message comes again.
@@ -291,12 +325,7 @@ impl<T: Deliverable> Delivery<T> {
         let Some(info) = msg.reply().and_then(DeliveryInfo::parse) else {
             return Err(Unreadable::NoDelivery(msg));
         };
-        let numbers = Numbers {
-            delivered: info.delivered,
-            stream_sequence: info.stream_sequence,
-            consumer_sequence: info.consumer_sequence,
-            pending: info.pending,
-        };
+        let numbers = info.numbers();
         let answer = Answer::new(Arc::clone(origin));
         match T::read(&msg) {
             Ok(value) => Ok(Self { value, msg, numbers, answer }),
