@@ -248,7 +248,9 @@ impl<S: Send + Sync + 'static> Router<S> {
         let endpoint = Endpoint::event(move |state| {
             Route::boxed(Function::<Events, H, A, S, K>::new(handler, Arc::clone(state)))
         });
-        let rules = Rules::of(&consumer.cached_info().config);
+        // One that was not looked up is taken to be as the server makes them.
+        let config = consumer.cached_info().map(|info| info.config.clone()).unwrap_or_default();
+        let rules = Rules::of(&config);
         self.endpoints.push(more(Work { endpoint, rules }).into_plan(consumer));
         self
     }

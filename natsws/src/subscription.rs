@@ -472,4 +472,14 @@ impl Stopper {
                 .with_session(|session, effects| session.unsubscribe(self.sid, effects));
         }
     }
+
+    /// Stops the server from sending more: when all that it had sent is here and read, the
+    /// subscription is over, as by [`Subscription::drain`]. It does not wait for that.
+    pub fn drain(&self) {
+        if let Some(connection) = self.connection.upgrade() {
+            let shared = connection.shared();
+            let accepted = shared.outbox.accepted();
+            shared.with_session(|session, effects| session.drain(self.sid, accepted, effects));
+        }
+    }
 }

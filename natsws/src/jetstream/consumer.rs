@@ -2,13 +2,22 @@
 
 mod account;
 mod config;
+mod control;
 mod error;
 mod fetch;
 mod heartbeat;
 mod info;
 mod messages;
+mod notice;
+mod options;
 mod ordered;
+mod plan;
 mod pull;
+mod pushed;
+mod reading;
+mod source;
+mod status;
+mod stop;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,19 +25,21 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub use config::{AckPolicy, ConsumerConfig, DeliverPolicy, PriorityPolicy, ReplayPolicy};
+pub use control::{ConsumerPause, ConsumerReset};
 pub use error::ConsumeError;
-pub use fetch::{Fetch, FetchMessages};
+pub use fetch::{Fetch, FetchMessages, NextMessage};
 pub use info::{ConsumerInfo, PriorityGroupState, SequenceInfo};
 pub use messages::{Messages, ReadMessages};
+pub use notice::{Notice, Notices};
 pub use ordered::{OrderedConfig, OrderedMessages, ReadOrdered};
+pub use stop::MessagesStopper;
 
 use super::ack::Origin;
 use super::api::{self, Done, NOTHING};
 use super::context::JetStream;
 use super::deliverable::Deliverable;
-use super::delivery::Delivery;
 use super::error::JetStreamError;
-use super::name::check_name;
+use super::name::{NameError, check_name};
 use account::Account;
 use pull::{PullTerms, Puller};
 
@@ -37,28 +48,46 @@ use pull::{PullTerms, Puller};
 #[derive(Clone)]
 pub struct Consumer {
     js: JetStream,
-    /// As it was when it was looked up.
-    info: Arc<ConsumerInfo>,
+    names: Arc<Names>,
+    /// Whether its messages are to be answered.
+    wants_answer: bool,
+    /// As it was when it was looked up, where it was.
+    info: Option<Arc<ConsumerInfo>>,
+}
+
+#[derive(Debug)]
+struct Names {
+    stream: String,
+    consumer: String,
 }
 
 impl Consumer {
     pub(super) fn new(js: &JetStream, info: ConsumerInfo) -> Self {
-        Self { js: js.clone(), info: Arc::new(info) }
+        let wants_answer = info.config.ack_policy != AckPolicy::None;
+        let consumer = Self::unknown(js, &info.stream, &info.name, wants_answer);
+        Self { info: Some(Arc::new(info)), ..consumer }
+    }
+
+    /// One that was not looked up.
+    fn unknown(js: &JetStream, stream: &str, name: &str, wants_answer: bool) -> Self {
+        let names = Names { stream: stream.to_owned(), consumer: name.to_owned() };
+        Self { js: js.clone(), names: Arc::new(names), wants_answer, info: None }
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.info.name
+        &self.names.consumer
     }
 
     /// The name of its stream.
     pub fn stream(&self) -> &str {
-        &self.info.stream
+        &self.names.stream
     }
 
-    /// How it was when it was looked up or made.
-    pub fn cached_info(&self) -> &ConsumerInfo {
-        &self.info
+    /// How it was when it was looked up or made; `None` where it was
+    /// [not looked up](JetStream::bound_consumer).
+    pub fn cached_info(&self) -> Option<&ConsumerInfo> {
+        self.info.as_deref()
     }
 
     /// How it is now.
@@ -112,6 +141,20 @@ impl Consumer {
 
     /// Reads at most so many messages, and waits for them for a time.
     ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use natsws::jetstream::Untyped;
+    ///
+    /// # async fn example(js: natsws::jetstream::JetStream) -> Result<(), natsws::Error> {
+    /// let workers = js.consumer("ORDERS", "workers").await?;
+    /// let mut batch = workers.fetch::<Untyped>(100).expires(Duration::from_secs(5)).await?;
+    /// while let Some(message) = batch.next().await {
+    ///     message?.ack().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ConsumeError`] where the reader cannot be made.
     ///
@@ -121,17 +164,41 @@ impl Consumer {
         FetchMessages::new(self, messages)
     }
 
+    /// Reads one message: `None` where none came in time.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use natsws::jetstream::Untyped;
+    ///
+    /// # async fn example(js: natsws::jetstream::JetStream) -> Result<(), natsws::Error> {
+    /// let workers = js.consumer("ORDERS", "workers").await?;
+    /// if let Some(message) = workers.next::<Untyped>().expires(Duration::from_secs(5)).await? {
+    ///     message.ack().await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConsumeError`].
+    ///
+    /// # Cancel safety
+    /// Dropped early, a message may have been delivered; it comes again.
+    pub fn next<T: Deliverable>(&self) -> NextMessage<'_, T> {
+        NextMessage::new(self)
+    }
+
     async fn puller(
         &self,
         terms: PullTerms,
-        account: Account,
-        continuous: bool,
+        account: Option<Account>,
     ) -> Result<Puller, ConsumeError> {
+        Puller::new(&self.js, Arc::new(self.origin()), terms, account).await
+    }
+
+    fn origin(&self) -> Origin {
         let names = (self.stream().to_owned(), self.name().to_owned());
-        let wants_answer = self.info.config.ack_policy != AckPolicy::None;
-        let connection = self.js.connection().clone();
-        let origin = Origin::new(connection, names, self.js.timeout(), wants_answer);
-        Puller::new(&self.js, Arc::new(origin), terms, account, continuous).await
+        Origin::new(self.js.connection().clone(), names, self.js.timeout(), self.wants_answer)
     }
 }
 
@@ -172,6 +239,24 @@ impl JetStream {
     /// Dropped early, nothing is lost.
     pub async fn consumer(&self, stream: &str, name: &str) -> Result<Consumer, JetStreamError> {
         Ok(Consumer::new(self, self.consumer_info(stream, name).await?))
+    }
+
+    /// A pull consumer that is not looked up: it may not exist, and what it allows is not known.
+    ///
+    /// It is for consumers of which the server tells nothing, as those that are imported from
+    /// another account, and saves a round trip.
+    ///
+    /// # Errors
+    /// [`NameError`] where the stream or the consumer cannot have that name.
+    pub fn bound_consumer(&self, stream: &str, name: &str) -> Result<Consumer, NameError> {
+        check_name("stream", stream)?;
+        check_name("consumer", name)?;
+        Ok(Consumer::unknown(self, stream, name, true))
+    }
+
+    /// A pull consumer of which everything is known already, as from a list: nothing is asked.
+    pub fn consumer_from(&self, info: ConsumerInfo) -> Consumer {
+        Consumer::new(self, info)
     }
 
     pub(crate) async fn consumer_info(
@@ -218,21 +303,5 @@ impl JetStream {
         let body = CreateConsumer { stream_name: stream, config, action };
         let info = self.call_at_level(&operation, Some(&body), &needs).await;
         info.map_err(|error| api::of_consumer(error, stream, name))
-    }
-}
-
-impl Consumer {
-    /// Reads one message: `None` where none came in time.
-    ///
-    /// # Errors
-    /// [`ConsumeError`].
-    ///
-    /// # Cancel safety
-    /// Dropped early, a message may have been delivered; it comes again.
-    pub async fn next<T: Deliverable>(
-        &self,
-        expires: std::time::Duration,
-    ) -> Result<Option<Delivery<T>>, ConsumeError> {
-        self.fetch(1).expires(expires).await?.next().await.transpose()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::config_error::ConfigError;
 use super::super::delivery::Delivery;
 use super::super::error::JetStreamError;
 use crate::msg::Msg;
@@ -33,6 +34,55 @@ pub enum ConsumeError {
     /// limit. The reader goes on, unless the server does not permit its inbox.
     #[error("the subscription of the reader has something to say")]
     Subscription(#[source] SubscriptionError),
+    /// What was asked of the reader contradicts itself, or is more than the consumer allows. Nothing
+    /// was sent.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The consumer pushes its messages, so it cannot be asked for them.
+    #[error(
+        "consumer {consumer} of stream {stream} pushes its messages: read it as a push consumer",
+        consumer = Shown(consumer), stream = Shown(stream)
+    )]
+    PushBased {
+        /// The stream.
+        stream: String,
+        /// The consumer.
+        consumer: String,
+    },
+    /// The consumer does not push its messages, so it has to be asked for them.
+    #[error(
+        "consumer {consumer} of stream {stream} does not push its messages: read it as a pull consumer",
+        consumer = Shown(consumer), stream = Shown(stream)
+    )]
+    PullBased {
+        /// The stream.
+        stream: String,
+        /// The consumer.
+        consumer: String,
+    },
+    /// Somebody reads the push consumer already, and it has no group whose members share it.
+    #[error(
+        "consumer {consumer} of stream {stream} is read already: give it a `deliver_group` to share it",
+        consumer = Shown(consumer), stream = Shown(stream)
+    )]
+    AlreadyBound {
+        /// The stream.
+        stream: String,
+        /// The consumer.
+        consumer: String,
+    },
+    /// Nobody answers for the consumer: it or its stream does not exist, or has no leader at the
+    /// moment.
+    #[error(
+        "nobody answers for consumer {consumer} of stream {stream}: create it, or try again where its cluster elects a leader",
+        consumer = Shown(consumer), stream = Shown(stream)
+    )]
+    NoResponders {
+        /// The stream.
+        stream: String,
+        /// The consumer.
+        consumer: String,
+    },
     /// The consumer is gone: it was deleted, or it was ephemeral and nobody read it. The reader is
     /// over.
     #[error("consumer {consumer} of stream {stream} is gone", consumer = Shown(consumer), stream = Shown(stream))]
@@ -48,8 +98,9 @@ pub enum ConsumeError {
         /// The stream.
         stream: String,
     },
-    /// The server does not take the pull as it is: it asks for more than the consumer's limits
-    /// allow.
+    /// The server does not take the request for messages as it is: it asks for more than the
+    /// consumer's limits allow, or the next message is larger than it may bring. A continuous reader
+    /// goes on.
     #[error("the server refused to deliver: {description} (status {code})", description = Shown(description))]
     Refused {
         /// The status, as in HTTP.
@@ -83,6 +134,7 @@ impl ConsumeError {
             self,
             Self::ConsumerGone { .. }
                 | Self::StreamGone { .. }
+                | Self::PushBased { .. }
                 | Self::Subscription(SubscriptionError::Denied(_))
         )
     }

@@ -19,6 +19,14 @@ pub(super) struct Heartbeat {
     paused: bool,
 }
 
+/// The time of one heartbeat has gone by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beat {
+    Fine,
+    /// Nothing was heard for so long; it is counted anew.
+    Silent(Duration),
+}
+
 impl Heartbeat {
     pub(super) fn new(every: Duration) -> Self {
         Self { every, tick: runtime::sleep(every), heard: false, missed: 0, paused: false }
@@ -40,20 +48,19 @@ impl Heartbeat {
         *self = Self::new(self.every);
     }
 
-    /// Ready with how long nothing was heard, and then counts anew.
-    pub(super) fn poll_silent(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
+    /// Ready once in each heartbeat.
+    pub(super) fn poll_beat(&mut self, cx: &mut Context<'_>) -> Poll<Beat> {
         if self.paused {
             return Poll::Pending;
         }
-        loop {
-            ready!(self.tick.as_mut().poll(cx));
-            self.tick = runtime::sleep(self.every);
-            self.missed = if std::mem::take(&mut self.heard) { 0 } else { self.missed + 1 };
-            if self.missed >= MISSED {
-                self.missed = 0;
-                return Poll::Ready(self.every * MISSED);
-            }
+        ready!(self.tick.as_mut().poll(cx));
+        self.tick = runtime::sleep(self.every);
+        self.missed = if std::mem::take(&mut self.heard) { 0 } else { self.missed + 1 };
+        if self.missed < MISSED {
+            return Poll::Ready(Beat::Fine);
         }
+        self.missed = 0;
+        Poll::Ready(Beat::Silent(self.every * MISSED))
     }
 }
 
@@ -63,14 +70,23 @@ mod tests {
 
     use super::*;
 
+    async fn beats(heartbeat: &mut Heartbeat, count: usize) -> Vec<Beat> {
+        let mut beats = Vec::new();
+        while beats.len() < count {
+            beats.push(poll_fn(|cx| heartbeat.poll_beat(cx)).await);
+        }
+        beats
+    }
+
     #[tokio::test(start_paused = true)]
     async fn silence_is_noticed_after_two_heartbeats() {
         let start = runtime::now();
         let mut heartbeat = Heartbeat::new(Duration::from_secs(5));
         heartbeat.heard();
-        let silent = poll_fn(|cx| heartbeat.poll_silent(cx)).await;
-        assert_eq!(silent, Duration::from_secs(10));
+        let silent = Beat::Silent(Duration::from_secs(10));
+        assert_eq!(beats(&mut heartbeat, 3).await, [Beat::Fine, Beat::Fine, silent]);
         assert_eq!(runtime::now() - start, Duration::from_secs(15));
+        assert_eq!(beats(&mut heartbeat, 2).await, [Beat::Fine, silent]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -78,10 +94,10 @@ mod tests {
         let mut heartbeat = Heartbeat::new(Duration::from_secs(5));
         heartbeat.pause();
         let waited =
-            runtime::timeout(Duration::from_secs(60), poll_fn(|cx| heartbeat.poll_silent(cx)));
+            runtime::timeout(Duration::from_secs(60), poll_fn(|cx| heartbeat.poll_beat(cx)));
         assert_eq!(waited.await, None);
         heartbeat.resume();
-        let silent = poll_fn(|cx| heartbeat.poll_silent(cx)).await;
-        assert_eq!(silent, Duration::from_secs(10));
+        let silent = Beat::Silent(Duration::from_secs(10));
+        assert_eq!(beats(&mut heartbeat, 2).await, [Beat::Fine, silent]);
     }
 }

@@ -1,5 +1,4 @@
-//! Reading a stream in order, without gaps and repeats, by a consumer that is made again where one
-//! would be (ADR-17, by pulling).
+//! Reading a stream in order, without gaps and repeats (ADR-17).
 
 use std::fmt;
 use std::future::{IntoFuture, poll_fn};
@@ -13,16 +12,19 @@ use futures_core::Stream;
 use super::super::api::pause;
 use super::super::context::JetStream;
 use super::super::deliverable::{Deliverable, Untyped};
-use super::super::delivery::{Delivery, Numbers};
-use super::super::error::JetStreamError;
-use super::super::name::check_name;
-use super::account::{Account, Ask};
-use super::config::{AckPolicy, ConsumerConfig, DeliverPolicy, ReplayPolicy};
+use super::super::delivery::{Delivery, DeliveryInfo, Numbers};
+use super::config::{DeliverPolicy, ReplayPolicy};
 use super::error::ConsumeError;
-use super::messages::{heartbeat_of, nanoseconds, read};
-use super::pull::{PullTerms, Pulled, Puller};
-use super::{Action, Consumer};
+use super::messages::read;
+use super::notice::{Board, Notice, Notices};
+use super::plan::{Made, Plan};
+use super::pull::Pulled;
+use super::source::Source;
+use super::status::Word;
+use crate::jetstream::JetStreamError;
+use crate::request::RequestError;
 use crate::runtime::{self, BoxFuture};
+use crate::subscription::{SubscribeError, SubscriptionError};
 
 /// Which messages of a stream are read in order, and from where.
 #[derive(Debug, Clone)]
@@ -40,6 +42,16 @@ pub struct OrderedConfig {
     pub headers_only: bool,
     /// How long the server keeps the consumer while nobody reads it. Default: 5 min.
     pub inactive_threshold: Duration,
+    /// After which silence the server says that it is still there, 500 ms or more. Where two are
+    /// missed, reading begins anew behind the last message. Default: 5 s.
+    pub heartbeat: Duration,
+    /// How many messages may be on their way or wait here to be read. Default: 500.
+    pub max_messages: usize,
+    /// Whether messages are pushed instead of pulled.
+    pub push: bool,
+    /// Whether a stream that is gone is waited for, instead of ending. One that is made again is
+    /// read from its beginning.
+    pub wait_if_gone: bool,
 }
 
 impl Default for OrderedConfig {
@@ -51,6 +63,10 @@ impl Default for OrderedConfig {
             replay_policy: ReplayPolicy::Instant,
             headers_only: false,
             inactive_threshold: Duration::from_secs(5 * 60),
+            heartbeat: Duration::from_secs(5),
+            max_messages: 500,
+            push: false,
+            wait_if_gone: false,
         }
     }
 }
@@ -92,6 +108,13 @@ impl<'a, T: Deliverable> ReadOrdered<'a, T> {
         self
     }
 
+    /// Whether messages come as fast as they can or as they were published. Default: as fast as
+    /// they can.
+    pub fn replay_policy(mut self, policy: ReplayPolicy) -> Self {
+        self.config.replay_policy = policy;
+        self
+    }
+
     /// Leaves payloads out; the header `Nats-Msg-Size` says how large they are.
     pub fn headers_only(mut self) -> Self {
         self.config.headers_only = true;
@@ -104,28 +127,46 @@ impl<'a, T: Deliverable> ReadOrdered<'a, T> {
         self
     }
 
+    /// How long the server keeps the consumer while nobody reads it. Default: 5 min.
+    pub fn inactive_threshold(mut self, time: Duration) -> Self {
+        self.config.inactive_threshold = time;
+        self
+    }
+
+    /// After which silence the server says that it is still there, 500 ms or more. Where two are
+    /// missed, reading begins anew behind the last message. Default: 5 s.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.config.heartbeat = interval;
+        self
+    }
+
+    /// How many messages may be on their way or wait here to be read. Default: 500.
+    pub fn max_messages(mut self, messages: usize) -> Self {
+        self.config.max_messages = messages;
+        self
+    }
+
+    /// Has the messages pushed instead of pulling them: the server sends them as fast as they are
+    /// read, and nothing is asked for.
+    pub fn push(mut self) -> Self {
+        self.config.push = true;
+        self
+    }
+
+    /// Waits for a stream that is gone to be made again under its name, instead of ending. It is
+    /// read from its beginning then.
+    pub fn wait_if_gone(mut self) -> Self {
+        self.config.wait_if_gone = true;
+        self
+    }
+
     async fn begin(self) -> Result<OrderedMessages<T>, ConsumeError> {
-        let prefix = match &self.config.name_prefix {
-            Some(prefix) => prefix.clone(),
-            None => self.js.connection().new_message_id().replace('.', "_"),
-        };
-        check_name("consumer", &prefix).map_err(|error| ConsumeError::JetStream(error.into()))?;
-        let mut messages = OrderedMessages {
-            plan: Plan {
-                js: self.js.clone(),
-                stream: self.stream.to_owned(),
-                config: self.config,
-                prefix,
-                serial: 0,
-                last: None,
-            },
-            way: Way::Over,
-            expected: 1,
-            attempt: 0,
-            value: PhantomData,
-        };
-        messages.way = Way::Reading(messages.plan.make().await?);
-        Ok(messages)
+        let mut plan = Plan::new(self.js, self.stream, self.config)?;
+        let Made { source, pending } = plan.make().await?;
+        let (way, board) = (Way::Reading(source), Board::default());
+        let initial_pending = pending;
+        let state = State { plan, way, board, expected: 1, attempt: 0, initial_pending };
+        Ok(OrderedMessages { state: Box::new(state), value: PhantomData })
     }
 }
 
@@ -144,78 +185,9 @@ impl<T> fmt::Debug for ReadOrdered<'_, T> {
     }
 }
 
-/// How long one pull waits at the server.
-const EXPIRES: Duration = Duration::from_secs(30);
-
-/// What is needed to make a consumer that goes on where the last one was.
-#[derive(Clone)]
-struct Plan {
-    js: JetStream,
-    stream: String,
-    config: OrderedConfig,
-    prefix: String,
-    serial: u64,
-    /// The number in the stream of the last message that was read.
-    last: Option<u64>,
-}
-
-impl Plan {
-    fn name(&self) -> String {
-        format!("{}_{}", self.prefix, self.serial)
-    }
-
-    fn consumer(&self) -> ConsumerConfig {
-        let config = &self.config;
-        let mut consumer = ConsumerConfig::named(self.name());
-        consumer.filter_subjects.clone_from(&config.filter_subjects);
-        consumer.ack_policy = AckPolicy::None;
-        consumer.max_deliver = Some(1);
-        consumer.replicas = Some(1);
-        consumer.memory_storage = true;
-        consumer.inactive_threshold = Some(config.inactive_threshold);
-        consumer.replay_policy = config.replay_policy.clone();
-        consumer.headers_only = config.headers_only;
-        consumer.deliver_policy = match self.last {
-            Some(last) => DeliverPolicy::FromSequence(last + 1),
-            None => config.deliver_policy.clone(),
-        };
-        if consumer.deliver_policy == DeliverPolicy::LastPerSubject
-            && consumer.filter_subjects.is_empty()
-        {
-            consumer.filter_subjects.push(">".to_owned());
-        }
-        consumer
-    }
-
-    /// Makes the next consumer, and reads it.
-    async fn make(&mut self) -> Result<Box<Puller>, ConsumeError> {
-        self.serial += 1;
-        let config = self.consumer();
-        let made = self.js.put_consumer(&self.stream, &config, Action::Create).await;
-        let info = made.map_err(ConsumeError::JetStream)?;
-        let terms = PullTerms {
-            expires: nanoseconds(EXPIRES),
-            idle_heartbeat: nanoseconds(heartbeat_of(EXPIRES)),
-            ..PullTerms::default()
-        };
-        let most = Ask { messages: 500, bytes: 0 };
-        let account = Account::new(most, Ask { messages: 375, bytes: 0 });
-        Consumer::new(&self.js, info).puller(terms, account, true).await.map(Box::new)
-    }
-
-    /// Has the server forget the consumer, without waiting for it.
-    fn forget(&self) {
-        let subject =
-            format!("{}.CONSUMER.DELETE.{}.{}", self.js.prefix(), self.stream, self.name());
-        let inbox = self.js.connection().new_inbox();
-        // Where much waits to be sent, the server forgets it by itself, later.
-        drop(self.js.connection().publish(&subject, "").reply(&inbox).try_send());
-    }
-}
-
 enum Way {
-    Reading(Box<Puller>),
-    Making(BoxFuture<'static, (Plan, Result<Box<Puller>, ConsumeError>)>),
+    Reading(Box<Source>),
+    Making(BoxFuture<'static, (Plan, Result<Made, ConsumeError>)>),
     Over,
 }
 
@@ -226,12 +198,21 @@ enum Way {
 /// the stream is gone, with the error that says so, and with the connection.
 #[must_use = "dropping it stops reading"]
 pub struct OrderedMessages<T = Untyped> {
+    state: Box<State>,
+    value: PhantomData<fn() -> T>,
+}
+
+/// All but the type.
+struct State {
     plan: Plan,
     way: Way,
+    /// Who listens, while there is no source to tell them.
+    board: Board,
     /// The number of the next delivery.
     expected: u64,
+    /// How often a consumer was made since something came of one.
     attempt: u32,
-    value: PhantomData<fn() -> T>,
+    initial_pending: u64,
 }
 
 impl<T: Deliverable> OrderedMessages<T> {
@@ -243,82 +224,175 @@ impl<T: Deliverable> OrderedMessages<T> {
     /// # Cancel safety
     /// Nothing is lost: what was not returned is returned by the next call.
     pub async fn next(&mut self) -> Option<Result<Delivery<T>, ConsumeError>> {
-        poll_fn(|cx| self.poll_read(cx)).await
+        poll_fn(|cx| self.state.poll_read(cx)).await
     }
+}
 
+impl<T> OrderedMessages<T> {
     /// How many consumers were made so far: more than one where reading had to begin anew.
     pub fn consumers_made(&self) -> u64 {
-        self.plan.serial
+        self.state.plan.consumers_made()
     }
 
-    fn poll_read(
+    /// How many messages there were to be read when reading began: with the last of them it has
+    /// caught up, and where there are none it has from the start.
+    pub fn initial_pending(&self) -> u64 {
+        self.state.initial_pending
+    }
+
+    /// What the reader sees to by itself from now on, as that the consumer was made again. Each call
+    /// makes an independent listener, and none costs nothing.
+    pub fn notices(&mut self) -> Notices {
+        self.state.board().listen()
+    }
+}
+
+impl State {
+    fn board(&mut self) -> &mut Board {
+        match &mut self.way {
+            Way::Reading(source) => source.board(),
+            Way::Making(_) | Way::Over => &mut self.board,
+        }
+    }
+
+    fn poll_read<T: Deliverable>(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Delivery<T>, ConsumeError>>> {
         loop {
-            let puller = match &mut self.way {
+            let source = match &mut self.way {
                 Way::Over => return Poll::Ready(None),
                 Way::Making(making) => {
                     let (plan, made) = ready!(making.as_mut().poll(cx));
                     self.plan = plan;
-                    match made {
-                        Ok(puller) => {
-                            self.attempt = 0;
-                            self.expected = 1;
-                            self.way = Way::Reading(puller);
-                        }
-                        Err(ConsumeError::JetStream(JetStreamError::StreamNotFound { name })) => {
-                            self.way = Way::Over;
-                            return Poll::Ready(Some(Err(ConsumeError::StreamGone {
-                                stream: name,
-                            })));
-                        }
-                        Err(_) => self.again(),
+                    if let Some(error) = self.made(made) {
+                        return Poll::Ready(Some(Err(error)));
                     }
                     continue;
                 }
-                Way::Reading(puller) => puller,
+                Way::Reading(source) => source,
             };
-            match ready!(puller.poll_next(cx)) {
+            let goes_on = match ready!(source.poll_next(cx)) {
                 None => {
-                    self.way = Way::Over;
+                    self.end();
                     return Poll::Ready(None);
                 }
                 Some(Pulled::Message(msg)) => {
-                    let item = read::<T>(puller, msg);
+                    let item = read::<T>(source.origin(), msg);
                     let numbers = match &item {
                         Ok(delivery) => delivery.numbers(),
                         Err(ConsumeError::Decode { delivery, .. }) => delivery.numbers(),
                         Err(_) => return Poll::Ready(Some(item)),
                     };
-                    if self.is_next(numbers) {
-                        return Poll::Ready(Some(item));
+                    match self.place(numbers) {
+                        Place::Next => return Poll::Ready(Some(item)),
+                        Place::Repeat => true,
+                        Place::Gap => false,
                     }
-                    self.again();
                 }
-                Some(Pulled::Status { code: 100 | 404 | 408, .. }) => {}
-                Some(
-                    Pulled::Reconnected
-                    | Pulled::Silent { .. }
-                    | Pulled::Status { .. }
-                    | Pulled::Failed(_),
-                ) => self.again(),
+                Some(Pulled::Failed(error)) => match self.failed(error) {
+                    Some(error) => return Poll::Ready(Some(Err(error))),
+                    None => false,
+                },
+                Some(Pulled::Told(told)) => self.goes_on_after(told.word),
+                Some(Pulled::Silent { after }) => {
+                    source.board().tell(|| Notice::HeartbeatsMissed { after });
+                    false
+                }
+                Some(Pulled::Reconnected) => {
+                    source.board().tell(|| Notice::Reconnected);
+                    false
+                }
+            };
+            if !goes_on {
+                self.again();
             }
         }
     }
 
-    fn is_next(&mut self, numbers: Numbers) -> bool {
-        if numbers.consumer_sequence != self.expected {
-            return false;
+    /// Where a delivery stands.
+    fn place(&mut self, numbers: Numbers) -> Place {
+        let number = numbers.consumer_sequence;
+        if number != self.expected {
+            return if number < self.expected { Place::Repeat } else { Place::Gap };
         }
         self.expected += 1;
-        self.plan.last = Some(numbers.stream_sequence);
-        true
+        self.attempt = 0;
+        self.plan.has_read(numbers.stream_sequence);
+        Place::Next
     }
 
-    /// Makes a new consumer, after a pause where that did not work before.
+    fn goes_on_after(&mut self, word: Word) -> bool {
+        match word {
+            Word::Heartbeat { consumer_sequence, .. } => {
+                // The last delivery came, or it never will.
+                let last = self.expected - 1;
+                let is_last = consumer_sequence.is_none_or(|number| number == last);
+                if is_last {
+                    self.attempt = 0;
+                }
+                is_last
+            }
+            Word::Over | Word::TooLarge | Word::ExceedsLimits | Word::PinLost => true,
+            Word::LeaderChanged
+            | Word::NoResponders
+            | Word::ConsumerDeleted
+            | Word::PushBased
+            | Word::Refused => false,
+        }
+    }
+
+    /// What the reader has to hear of an error; the consumer is made again where it has not to.
+    fn failed(&mut self, error: ConsumeError) -> Option<ConsumeError> {
+        let ConsumeError::Subscription(error) = error else { return None };
+        let raw = match &error {
+            SubscriptionError::SubjectNotUtf8 { raw }
+            | SubscriptionError::MalformedHeaders { raw, .. } => raw,
+            SubscriptionError::Denied(_) => {
+                self.end();
+                return Some(ConsumeError::Subscription(error));
+            }
+            _ => return None,
+        };
+        // Made again, the consumer would only deliver it again.
+        let reply = raw.reply().and_then(|reply| std::str::from_utf8(reply).ok());
+        let numbers = reply.and_then(DeliveryInfo::parse).map(|info| info.numbers());
+        let is_next = matches!(self.place(numbers?), Place::Next);
+        is_next.then_some(ConsumeError::Subscription(error))
+    }
+
+    /// A consumer was made, or was not. Returns the error that is the end.
+    fn made(&mut self, made: Result<Made, ConsumeError>) -> Option<ConsumeError> {
+        let reason = match made {
+            Ok(Made { mut source, .. }) => {
+                self.expected = 1;
+                *source.board() = std::mem::take(&mut self.board);
+                let consumer = self.plan.name();
+                source.board().tell(|| Notice::Recreated { consumer });
+                self.way = Way::Reading(source);
+                return None;
+            }
+            Err(error @ ConsumeError::StreamGone { .. }) if !self.plan.waits() => {
+                self.end();
+                return Some(error);
+            }
+            Err(ConsumeError::StreamGone { .. }) => Notice::StreamMissing,
+            // The connection is over, and so is the reader.
+            Err(error) if has_no_connection(&error) => {
+                self.end();
+                return None;
+            }
+            Err(error) => Notice::NotRecreated { reason: error_chain(&error) },
+        };
+        self.board.tell(|| reason);
+        self.again();
+        None
+    }
+
+    /// Makes a new consumer, after a pause where that did not help before.
     fn again(&mut self) {
-        if matches!(self.way, Way::Reading(_)) {
+        if let Way::Reading(source) = &mut self.way {
+            self.board = std::mem::take(source.board());
             self.plan.forget();
         }
         let mut plan = self.plan.clone();
@@ -332,13 +406,47 @@ impl<T: Deliverable> OrderedMessages<T> {
             (plan, made)
         }));
     }
-}
 
-impl<T> Drop for OrderedMessages<T> {
-    fn drop(&mut self) {
+    fn end(&mut self) {
         if matches!(self.way, Way::Reading(_)) {
             self.plan.forget();
         }
+        self.way = Way::Over;
+    }
+}
+
+enum Place {
+    Next,
+    Repeat,
+    Gap,
+}
+
+fn has_no_connection(error: &ConsumeError) -> bool {
+    match error {
+        ConsumeError::JetStream(JetStreamError::Request(error)) => {
+            matches!(error, RequestError::Closed | RequestError::Draining)
+        }
+        ConsumeError::Subscribe(error) => {
+            matches!(error, SubscribeError::Closed | SubscribeError::Draining)
+        }
+        _ => false,
+    }
+}
+
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -346,15 +454,12 @@ impl<T: Deliverable> Stream for OrderedMessages<T> {
     type Item = Result<Delivery<T>, ConsumeError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_read(cx)
+        self.state.poll_read(cx)
     }
 }
 
 impl<T> fmt::Debug for OrderedMessages<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OrderedMessages")
-            .field("stream", &self.plan.stream)
-            .field("last", &self.plan.last)
-            .finish_non_exhaustive()
+        f.debug_struct("OrderedMessages").field("plan", &self.state.plan).finish_non_exhaustive()
     }
 }

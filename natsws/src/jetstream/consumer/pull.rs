@@ -1,7 +1,9 @@
 //! Pulling: one subscription to an inbox, the pulls that fill it, and the heartbeats in between.
 
+use std::fmt::{self, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,35 +14,67 @@ use super::super::ack::Origin;
 use super::super::context::JetStream;
 use super::account::{Account, Ask};
 use super::error::ConsumeError;
-use super::heartbeat::Heartbeat;
+use super::heartbeat::{Beat, Heartbeat};
+use super::notice::{Board, Notice};
+use super::status::{Told, Word};
+use super::stop::MessagesStopper;
 use crate::connection::Events;
 use crate::driver::Body;
-use crate::event::Event;
+use crate::event::{Event, State};
 use crate::header::Headers;
 use crate::msg::Msg;
 use crate::protocol::encode::{PublishHead, Reply};
+use crate::publish::PublishError;
 use crate::subscription::Subscription;
+
+/// The header by which the server names the client that gets the messages of a group (ADR-42).
+const PIN: &str = "Nats-Pin-Id";
 
 /// What every pull of a reader says besides how much it asks for.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct PullTerms {
+pub(super) struct PullTerms {
     /// In nanoseconds; 0 for a pull that does not wait.
     #[serde(skip_serializing_if = "is_zero")]
-    pub(crate) expires: u64,
+    pub(super) expires: u64,
     #[serde(skip_serializing_if = "is_zero")]
-    pub(crate) idle_heartbeat: u64,
+    pub(super) idle_heartbeat: u64,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) no_wait: bool,
+    pub(super) no_wait: bool,
+    #[serde(flatten)]
+    pub(super) priority: Priority,
+    /// What the server calls this client, where it is the one that gets the messages.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) group: Option<String>,
+    id: Option<String>,
+}
+
+/// Which of the clients of a group this is (ADR-42).
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct Priority {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) min_pending: Option<u64>,
+    pub(super) group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) min_ack_pending: Option<u64>,
+    pub(super) min_pending: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) priority: Option<u8>,
+    pub(super) min_ack_pending: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) id: Option<String>,
+    pub(super) priority: Option<u8>,
+}
+
+impl PullTerms {
+    pub(super) fn new(expires: Duration, heartbeat: Duration, priority: Priority) -> Self {
+        Self {
+            expires: nanoseconds(expires),
+            idle_heartbeat: nanoseconds(heartbeat),
+            no_wait: expires.is_zero(),
+            priority,
+            id: None,
+        }
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    // The server's numbers have a sign.
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).min(i64::MAX.unsigned_abs())
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -58,13 +92,10 @@ struct Pull<'a> {
 }
 
 /// What pulling brings.
-pub(crate) enum Pulled {
+pub(super) enum Pulled {
     Message(Msg),
-    /// The server says something: a status and its text.
-    Status {
-        code: u16,
-        description: String,
-    },
+    /// The server says something of a pull, which the account has taken note of.
+    Told(Told),
     /// For two heartbeats nothing was heard.
     Silent {
         after: Duration,
@@ -75,38 +106,46 @@ pub(crate) enum Pulled {
 }
 
 /// A subscription that pulls.
-pub(crate) struct Puller {
+pub(super) struct Puller {
     js: JetStream,
-    pub(crate) origin: Arc<Origin>,
+    pub(super) origin: Arc<Origin>,
     /// Where pulls go.
     subject: String,
+    /// Where their answers go; behind these bytes stands the number of a pull.
     inbox: String,
+    inbox_len: usize,
+    /// A pull, as it is sent.
+    body: Vec<u8>,
     subscription: Subscription,
-    pub(crate) terms: PullTerms,
-    pub(crate) account: Account,
+    terms: PullTerms,
+    /// Of a reader that asks for more as messages are read.
+    account: Option<Account>,
     heartbeat: Option<Heartbeat>,
     events: Events,
-    /// Whether more is asked for as messages are read.
-    pub(crate) continuous: bool,
+    /// Whether there is a connection, as far as the events have said.
+    is_up: bool,
+    /// Nothing more is asked for.
+    stopped: Arc<AtomicBool>,
+    pub(super) board: Board,
 }
 
 impl Puller {
-    pub(crate) async fn new(
+    pub(super) async fn new(
         js: &JetStream,
         origin: Arc<Origin>,
         terms: PullTerms,
-        account: Account,
-        continuous: bool,
+        account: Option<Account>,
     ) -> Result<Self, ConsumeError> {
         let connection = js.connection();
-        let inbox = connection.new_inbox();
+        let inbox = format!("{}.", connection.new_inbox());
         // What comes is what was asked for, so the limits are for others.
         let subscribe = connection
-            .subscribe(inbox.clone())
+            .subscribe(format!("{inbox}*"))
             .pending_messages(usize::MAX)
             .pending_bytes(usize::MAX)
             .unconfirmed();
         let events = connection.events();
+        let is_up = matches!(connection.state(), State::Connected | State::Draining);
         let subscription = subscribe.await.map_err(ConsumeError::Subscribe)?;
         let subject =
             format!("{}.CONSUMER.MSG.NEXT.{}.{}", js.prefix(), origin.stream, origin.consumer);
@@ -116,34 +155,42 @@ impl Puller {
             js: js.clone(),
             origin,
             subject,
+            inbox_len: inbox.len(),
             inbox,
+            body: Vec::new(),
             subscription,
             terms,
             account,
             heartbeat,
             events,
-            continuous,
+            is_up,
+            stopped: Arc::default(),
+            board: Board::default(),
         })
     }
 
-    /// Asks for no more, and ends when everything is here that the server has sent.
-    pub(crate) fn drain(&mut self) {
-        use futures_util::FutureExt;
-        self.continuous = false;
-        // Begun, it goes on by itself.
-        let _ = self.subscription.drain().now_or_never();
+    /// Whether there is a connection, as far as is known here.
+    pub(super) fn is_up(&self) -> bool {
+        self.is_up
+    }
+
+    pub(super) fn stopper(&self) -> MessagesStopper {
+        MessagesStopper::new(&self.stopped, self.subscription.stopper())
     }
 
     /// Asks for so much.
-    pub(crate) fn poll_ask(
+    pub(super) fn poll_ask(
         &mut self,
+        number: u64,
         ask: Ask,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), ConsumeError>> {
-        let max_bytes = (ask.bytes > 0).then_some(ask.bytes);
-        let pull = Pull { batch: ask.messages, max_bytes, terms: &self.terms };
+    ) -> Poll<Result<(), PublishError>> {
+        let pull = Pull { batch: ask.messages, max_bytes: ask.bytes, terms: &self.terms };
+        self.body.clear();
         // Numbers and text always have an encoding.
-        let body = serde_json::to_vec(&pull).unwrap_or_default();
+        drop(serde_json::to_writer(&mut self.body, &pull));
+        self.inbox.truncate(self.inbox_len);
+        let _: fmt::Result = write!(self.inbox, "{number}");
         let head = PublishHead {
             subject: &self.subject,
             reply: Some(Reply::Subject(&self.inbox)),
@@ -151,48 +198,177 @@ impl Puller {
             typed: None,
         };
         let shared = self.js.connection().shared();
-        let asked = ready!(shared.poll_publish(&head, Body::Borrowed(&body), Some(cx.waker())));
-        Poll::Ready(match asked {
-            Ok(()) => {
-                self.account.asked(ask);
-                Ok(())
-            }
-            Err(refused) => Err(ConsumeError::Pull(refused.into())),
-        })
+        let body = Body::Borrowed(&self.body);
+        shared.poll_publish(&head, body, Some(cx.waker())).map_err(Into::into)
     }
 
-    /// What comes next; `None` when the subscription is over.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Pulled>> {
-        if self.continuous {
-            if let Some(ask) = self.account.wants() {
-                // Where it has to wait for room, what has come can be read meanwhile.
-                if let Poll::Ready(Err(error)) = self.poll_ask(ask, cx) {
-                    return Poll::Ready(Some(Pulled::Failed(error)));
-                }
+    /// Asks for more, where the account says so.
+    fn ask(&mut self, cx: &mut Context<'_>) -> Result<(), PublishError> {
+        let Some(account) = &self.account else { return Ok(()) };
+        let Some(ask) = account.wants() else { return Ok(()) };
+        let number = account.number();
+        if !self.is_up || self.stopped.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        // Where it has to wait for room, what has come can be read meanwhile.
+        if let Poll::Ready(asked) = self.poll_ask(number, ask, cx) {
+            asked?;
+            if let Some(account) = &mut self.account {
+                account.asked(ask);
             }
         }
-        if let Poll::Ready(item) = Pin::new(&mut self.subscription).poll_next(cx) {
-            let Some(item) = item else { return Poll::Ready(None) };
-            if let Some(heartbeat) = &mut self.heartbeat {
-                heartbeat.heard();
+        Ok(())
+    }
+
+    /// Nothing of what was asked for will come: all of it is asked for anew.
+    pub(super) fn reset(&mut self) {
+        if let Some(account) = &mut self.account {
+            account.reset();
+        }
+    }
+
+    /// What comes next; `None` when the subscription is over. More is asked for only where
+    /// `asks` says so.
+    pub(super) fn poll_next(&mut self, asks: bool, cx: &mut Context<'_>) -> Poll<Option<Pulled>> {
+        if asks && self.account.as_ref().is_some_and(|account| account.wants().is_some()) {
+            // What is asked for on one connection does not come on the next.
+            if let Poll::Ready(pulled) = self.poll_events(cx) {
+                return Poll::Ready(pulled);
             }
-            return Poll::Ready(Some(match item {
-                Ok(msg) if msg.subject() == self.inbox => self.status(&msg),
-                Ok(msg) => {
-                    self.account.received(msg.size());
+            match self.ask(cx) {
+                Ok(()) => {}
+                Err(PublishError::Draining | PublishError::Closed) => {
+                    self.stopped.store(true, Ordering::Relaxed);
+                }
+                Err(error) => return Poll::Ready(Some(Pulled::Failed(ConsumeError::Pull(error)))),
+            }
+        }
+        while let Poll::Ready(item) = Pin::new(&mut self.subscription).poll_next(cx) {
+            let pulled = match item {
+                None => return Poll::Ready(None),
+                Some(Ok(msg)) if self.is_told(&msg) => match self.told(&msg) {
+                    Some(told) => Pulled::Told(told),
+                    None => continue,
+                },
+                Some(Ok(msg)) => {
+                    self.received(&msg);
                     Pulled::Message(msg)
                 }
-                Err(error) => Pulled::Failed(ConsumeError::Subscription(error)),
-            }));
+                Some(Err(error)) => Pulled::Failed(ConsumeError::Subscription(error)),
+            };
+            return Poll::Ready(Some(pulled));
         }
-        while let Poll::Ready(event) = Pin::new(&mut self.events).poll_next(cx) {
-            match event {
+        if let Poll::Ready(pulled) = self.poll_events(cx) {
+            return Poll::Ready(pulled);
+        }
+        self.poll_heartbeat(cx)
+    }
+
+    #[inline]
+    fn received(&mut self, msg: &Msg) {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.heard();
+        }
+        let mut size = msg.size();
+        if self.terms.priority.group.is_some() {
+            size = size.saturating_sub(self.pin(msg));
+        }
+        if let Some(account) = &mut self.account {
+            account.received(size);
+        }
+    }
+
+    /// Takes note of what the server calls this client. Returns the bytes that saying so takes: the
+    /// server does not count them.
+    fn pin(&mut self, msg: &Msg) -> usize {
+        let Some(id) = msg.headers().get(PIN) else { return 0 };
+        if self.terms.id.as_deref() != Some(id) {
+            self.terms.id = Some(id.to_owned());
+            self.board.tell(|| Notice::Pinned { id: id.to_owned() });
+        }
+        let line = PIN.len() + ": \r\n".len() + id.len();
+        if msg.headers().len() == 1 { line + "NATS/1.0\r\n\r\n".len() } else { line }
+    }
+
+    /// Whether a message is the server's word on a pull. Deliveries ask for an answer.
+    #[inline]
+    fn is_told(&self, msg: &Msg) -> bool {
+        msg.reply().is_none() && self.number(msg.subject()).is_some()
+    }
+
+    /// The number of the pull whose answers go to this subject.
+    fn number(&self, subject: &str) -> Option<u64> {
+        let inbox = self.inbox.get(..self.inbox_len)?;
+        subject.strip_prefix(inbox)?.parse().ok()
+    }
+
+    /// Takes note of what the server says of a pull; `None` where that does not count any more.
+    fn told(&mut self, msg: &Msg) -> Option<Told> {
+        let pull = self.number(msg.subject())?;
+        if self.account.as_ref().is_some_and(|account| !account.counts(pull)) {
+            return None;
+        }
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.heard();
+        }
+        let told = Told::read(msg);
+        let Some(account) = &mut self.account else { return Some(told) };
+        match told.word {
+            Word::Heartbeat { .. } | Word::ConsumerDeleted | Word::PushBased => {}
+            Word::LeaderChanged => account.reset(),
+            Word::ExceedsLimits | Word::Refused => account.hold(pull, told.rest),
+            // Asked for again at once, the answer would be the same.
+            Word::TooLarge if account.is_all(told.rest) => account.hold(pull, told.rest),
+            Word::PinLost => {
+                account.over(pull, told.rest);
+                if self.terms.id.take().is_some() {
+                    self.board.tell(|| Notice::Unpinned);
+                }
+            }
+            Word::Over | Word::TooLarge | Word::NoResponders => account.over(pull, told.rest),
+        }
+        self.tell(&told);
+        Some(told)
+    }
+
+    fn tell(&mut self, told: &Told) {
+        let description = || told.description.clone();
+        match (told.word, told.rest) {
+            (Word::Heartbeat { consumer_sequence, stream_sequence }, _) => {
+                if let (Some(consumer_sequence), Some(stream_sequence)) =
+                    (consumer_sequence, stream_sequence)
+                {
+                    self.board.tell(|| Notice::Heartbeat { consumer_sequence, stream_sequence });
+                }
+            }
+            (Word::LeaderChanged, _) => self.board.tell(|| Notice::LeaderChanged),
+            (Word::NoResponders, _) => self.board.tell(|| Notice::NoResponders),
+            (Word::ExceedsLimits, _) => {
+                self.board.tell(|| Notice::LimitsExceeded { description: description() });
+            }
+            (Word::TooLarge, Some(_)) => {
+                self.board.tell(|| Notice::LimitsExceeded { description: description() });
+            }
+            (Word::Over, Some(rest)) if rest.messages > 0 || rest.bytes > 0 => {
+                self.board
+                    .tell(|| Notice::Discarded { messages: rest.messages, bytes: rest.bytes });
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the connection changed. `Ready(None)` is its end.
+    fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<Option<Pulled>> {
+        loop {
+            match ready!(Pin::new(&mut self.events).poll_next(cx)) {
                 Some(Event::Disconnected { .. }) => {
+                    self.is_up = false;
                     if let Some(heartbeat) = &mut self.heartbeat {
                         heartbeat.pause();
                     }
                 }
-                Some(Event::Reconnected { .. }) => {
+                Some(Event::Connected { .. } | Event::Reconnected { .. } | Event::Moved { .. }) => {
+                    self.is_up = true;
                     if let Some(heartbeat) = &mut self.heartbeat {
                         heartbeat.resume();
                     }
@@ -202,23 +378,19 @@ impl Puller {
                 None => return Poll::Ready(None),
             }
         }
-        match &mut self.heartbeat {
-            Some(heartbeat) => {
-                heartbeat.poll_silent(cx).map(|after| Some(Pulled::Silent { after }))
-            }
-            None => Poll::Pending,
-        }
     }
 
-    /// What the server says by a status instead of a message, as far as it changes the account.
-    fn status(&mut self, msg: &Msg) -> Pulled {
-        let status = msg.status();
-        let code = status.map_or(0, |status| status.code());
-        let number = |name| msg.headers().get(name).and_then(|text| text.parse().ok()).unwrap_or(0);
-        let messages = number("Nats-Pending-Messages");
-        let bytes = number("Nats-Pending-Bytes");
-        self.account.gone(Ask { messages, bytes });
-        let description = status.map_or_else(String::new, |status| status.description().to_owned());
-        Pulled::Status { code, description }
+    fn poll_heartbeat(&mut self, cx: &mut Context<'_>) -> Poll<Option<Pulled>> {
+        let Some(heartbeat) = &mut self.heartbeat else { return Poll::Pending };
+        while let Poll::Ready(beat) = heartbeat.poll_beat(cx) {
+            if let Beat::Silent(after) = beat {
+                return Poll::Ready(Some(Pulled::Silent { after }));
+            }
+            // What was refused a while ago may be taken now.
+            if self.account.as_mut().is_some_and(Account::release) {
+                cx.waker().wake_by_ref();
+            }
+        }
+        Poll::Pending
     }
 }

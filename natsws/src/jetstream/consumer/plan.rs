@@ -1,0 +1,217 @@
+//! How the consumers of an ordered reader are made, one after the other (ADR-17).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::super::context::JetStream;
+use super::super::error::JetStreamError;
+use super::super::name::check_name;
+use super::account::{Account, Limit};
+use super::config::{AckPolicy, ConsumerConfig, DeliverPolicy};
+use super::error::ConsumeError;
+use super::info::ConsumerInfo;
+use super::ordered::OrderedConfig;
+use super::pull::{Priority, PullTerms, Puller};
+use super::pushed::{PushTerms, Pushed};
+use super::source::Source;
+use super::{Action, Consumer};
+use crate::jetstream::ConfigError;
+use crate::jetstream::config_error::at_least;
+
+/// How long one pull waits at the server, or longer where heartbeats are rare.
+const EXPIRES: Duration = Duration::from_secs(30);
+const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(500);
+
+/// What is needed to make a consumer that goes on where the last one was.
+#[derive(Clone)]
+pub(super) struct Plan {
+    js: JetStream,
+    stream: String,
+    config: OrderedConfig,
+    prefix: String,
+    serial: u64,
+    /// The number in the stream of the last message that was read.
+    last: Option<u64>,
+    /// When the first consumer was made, by the server's clock. A stream that was made later is
+    /// another one.
+    began: Option<SystemTime>,
+    /// It is another stream than the one that reading began with.
+    is_new_stream: bool,
+}
+
+/// A consumer that is read.
+pub(super) struct Made {
+    pub(super) source: Box<Source>,
+    /// How many messages it has to deliver.
+    pub(super) pending: u64,
+}
+
+impl Plan {
+    pub(super) fn new(
+        js: &JetStream,
+        stream: &str,
+        config: OrderedConfig,
+    ) -> Result<Self, ConsumeError> {
+        let prefix = match &config.name_prefix {
+            Some(prefix) => prefix.clone(),
+            None => js.connection().new_message_id().replace('.', "_"),
+        };
+        check_name("consumer", &prefix).map_err(|error| ConsumeError::JetStream(error.into()))?;
+        if config.max_messages == 0 {
+            let reason = "nothing would come";
+            return Err(ConfigError::Value { option: "max_messages", reason }.into());
+        }
+        // Zero would be no heartbeat, and a gap at the end would not be noticed.
+        let heartbeat = config.heartbeat.max(Duration::from_nanos(1));
+        at_least("heartbeat", Some(heartbeat), SHORTEST_HEARTBEAT)?;
+        let (js, stream) = (js.clone(), stream.to_owned());
+        let (serial, last, began, is_new_stream) = (0, None, None, false);
+        Ok(Self { js, stream, config, prefix, serial, last, began, is_new_stream })
+    }
+
+    /// The name of the consumer that was made last.
+    pub(super) fn name(&self) -> String {
+        format!("{}_{}", self.prefix, self.serial)
+    }
+
+    pub(super) fn consumers_made(&self) -> u64 {
+        self.serial
+    }
+
+    /// Whether a stream that is gone is waited for.
+    pub(super) fn waits(&self) -> bool {
+        self.config.wait_if_gone
+    }
+
+    pub(super) fn has_read(&mut self, stream_sequence: u64) {
+        self.last = Some(stream_sequence);
+    }
+
+    /// Makes the next consumer, and reads it.
+    pub(super) async fn make(&mut self) -> Result<Made, ConsumeError> {
+        loop {
+            self.serial += 1;
+            let config = self.consumer();
+            // Before there is a consumer, so that nothing is pushed to nobody.
+            let terms = config.deliver_subject.as_ref().map(|subject| PushTerms {
+                deliver_subject: subject.clone(),
+                heartbeat: self.config.heartbeat,
+                ..PushTerms::default()
+            });
+            let pushed = match terms {
+                Some(terms) => Some(Pushed::new(Arc::new(self.handle().origin()), terms).await?),
+                None => None,
+            };
+            let made = self.js.put_consumer(&self.stream, &config, Action::Create).await;
+            let info = match made {
+                Ok(info) => info,
+                Err(JetStreamError::StreamNotFound { name }) => {
+                    self.is_new_stream |= self.began.is_some();
+                    // What was read was of another stream.
+                    self.last = self.last.filter(|_| !self.is_new_stream);
+                    return Err(ConsumeError::StreamGone { stream: name });
+                }
+                Err(error) => return Err(ConsumeError::JetStream(error)),
+            };
+            if self.is_of_another_stream(&info).await? {
+                self.forget();
+                if !self.waits() {
+                    return Err(ConsumeError::StreamGone { stream: self.stream.clone() });
+                }
+                (self.is_new_stream, self.last, self.began) = (true, None, None);
+                continue;
+            }
+            self.begun(&info);
+            let source = match pushed {
+                Some(pushed) => Source::Push(pushed),
+                None => Source::Pull(self.pull().await?),
+            };
+            return Ok(Made { source: Box::new(source), pending: info.pending });
+        }
+    }
+
+    /// A consumer that was made is read from now on.
+    fn begun(&mut self, info: &ConsumerInfo) {
+        self.began.get_or_insert(info.created);
+        // Made again before a message came, it must not miss those in between.
+        if self.last.is_none() && self.config.deliver_policy == DeliverPolicy::New {
+            self.last = Some(info.delivered.stream_sequence);
+        }
+    }
+
+    /// Whether the stream was deleted and made again: the server begins before what was asked for,
+    /// because there is nothing there.
+    async fn is_of_another_stream(&self, info: &ConsumerInfo) -> Result<bool, ConsumeError> {
+        let (Some(last), Some(began)) = (self.last, self.began) else { return Ok(false) };
+        if info.delivered.stream_sequence >= last {
+            return Ok(false);
+        }
+        // It is as well where a server lost the end of it.
+        let stream = self.js.stream_info(&self.stream).await.map_err(ConsumeError::JetStream)?;
+        Ok(stream.created > began)
+    }
+
+    fn consumer(&self) -> ConsumerConfig {
+        let config = &self.config;
+        let mut consumer = ConsumerConfig::named(self.name());
+        consumer.filter_subjects.clone_from(&config.filter_subjects);
+        consumer.ack_policy = AckPolicy::None;
+        consumer.max_deliver = Some(1);
+        consumer.replicas = Some(1);
+        consumer.memory_storage = true;
+        consumer.inactive_threshold = Some(config.inactive_threshold);
+        consumer.replay_policy = config.replay_policy.clone();
+        consumer.headers_only = config.headers_only;
+        consumer.deliver_policy = match (self.last, &config.deliver_policy) {
+            (Some(last), _) => DeliverPolicy::FromSequence(last.saturating_add(1)),
+            (None, DeliverPolicy::LastPerSubject) => DeliverPolicy::LastPerSubject,
+            // All of another stream is newer than what was asked for.
+            (None, _) if self.is_new_stream => DeliverPolicy::All,
+            (None, policy) => policy.clone(),
+        };
+        if consumer.deliver_policy == DeliverPolicy::LastPerSubject
+            && consumer.filter_subjects.is_empty()
+        {
+            consumer.filter_subjects.push(">".to_owned());
+        }
+        if config.push {
+            consumer.deliver_subject = Some(self.js.connection().new_inbox());
+            consumer.flow_control = true;
+            consumer.idle_heartbeat = Some(config.heartbeat);
+        }
+        consumer
+    }
+
+    /// The consumer as one that nothing is known of.
+    fn handle(&self) -> Consumer {
+        Consumer::unknown(&self.js, &self.stream, &self.name(), false)
+    }
+
+    async fn pull(&self) -> Result<Puller, ConsumeError> {
+        let heartbeat = self.config.heartbeat;
+        let expires = EXPIRES.max(heartbeat.saturating_mul(2));
+        let terms = PullTerms::new(expires, heartbeat, Priority::default());
+        let most = self.config.max_messages;
+        let account = Account::new(Limit::Messages(most), most - most / 4);
+        self.handle().puller(terms, Some(account)).await
+    }
+
+    /// Has the server forget the consumer, without waiting for it.
+    pub(super) fn forget(&self) {
+        let subject =
+            format!("{}.CONSUMER.DELETE.{}.{}", self.js.prefix(), self.stream, self.name());
+        let inbox = self.js.connection().new_inbox();
+        // Where much waits to be sent, the server forgets it by itself, later.
+        drop(self.js.connection().publish(&subject, "").reply(&inbox).try_send());
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan")
+            .field("stream", &self.stream)
+            .field("last", &self.last)
+            .finish_non_exhaustive()
+    }
+}
