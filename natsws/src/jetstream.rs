@@ -52,11 +52,12 @@ mod context;
 mod deliverable;
 mod delivery;
 mod error;
-mod name;
+pub(crate) mod name;
 mod publish;
 mod stream;
 mod version;
 mod wire;
+pub(crate) mod wire;
 
 pub use account::{AccountInfo, AccountLimits, AccountTier, ApiStats};
 pub use ack::AckError;
