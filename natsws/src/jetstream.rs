@@ -46,6 +46,7 @@ mod ack;
 mod advisory;
 mod api;
 mod capability;
+pub(crate) mod api;
 mod config_error;
 mod consumer;
 mod context;

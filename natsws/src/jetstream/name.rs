@@ -23,6 +23,12 @@ pub struct NameError {
     pub fault: NameFault,
 }
 
+impl NameError {
+    pub(crate) fn new(what: &'static str, name: &str, fault: NameFault) -> Self {
+        Self { what, name: name.to_owned(), fault }
+    }
+}
+
 /// What is wrong with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -64,7 +70,7 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<(), NameError
         None if name.len() > LONGEST => NameFault::TooLong { len: name.len() },
         None => return Ok(()),
     };
-    Err(NameError { what, name: name.to_owned(), fault })
+    Err(NameError::new(what, name, fault))
 }
 
 #[cfg(test)]
