@@ -10,6 +10,8 @@ use crate::event::CloseError;
 use crate::header::HeaderError;
 #[cfg(feature = "jetstream")]
 use crate::jetstream::{self, AckError, ConsumeError, JetStreamError, NameError};
+#[cfg(feature = "kv")]
+use crate::kv::{KeyError, KeyValueError};
 use crate::publish::PublishError;
 use crate::request::RequestError;
 use crate::server_addr::AddrError;
@@ -71,6 +73,12 @@ pub enum Error {
     /// A name cannot be used.
     #[cfg(feature = "jetstream")]
     Name(#[from] NameError),
+    /// A call on a bucket failed.
+    #[cfg(feature = "kv")]
+    KeyValue(#[from] KeyValueError),
+    /// A key cannot be used.
+    #[cfg(feature = "kv")]
+    Key(#[from] KeyError),
     /// A payload is not text.
     Text(#[from] std::str::Utf8Error),
 }

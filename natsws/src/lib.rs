@@ -79,6 +79,7 @@
 //! | `nkeys` | | logging in with NKEYs, JWTs and creds files |
 //! | `derive` | yes | `#[derive(Subject)]` |
 //! | `jetstream` | | streams that keep messages, and consumers: [`jetstream`] |
+//! | `kv` | | buckets of keys and values: [`kv`] |
 //! | `embedded` | | the broker in your own process |
 
 #[cfg(test)]
@@ -108,6 +109,8 @@ pub mod fuzz;
 mod header;
 #[cfg(feature = "jetstream")]
 pub mod jetstream;
+#[cfg(feature = "kv")]
+pub mod kv;
 mod msg;
 mod options;
 mod payload;

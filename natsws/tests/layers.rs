@@ -32,7 +32,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("handles", &["connection", "publish", "msg", "request", "subscription"]),
     ("typed", &["codec", "typed"]),
     ("front door", &["client"]),
-    ("upper", &["jetstream", "embedded"]),
+    ("upper", &["jetstream", "kv", "embedded"]),
     ("edge", &["error", "private", "bench", "fuzz", "lib"]),
 ];
 

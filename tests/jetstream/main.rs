@@ -3,6 +3,7 @@
 mod basics;
 mod configs;
 mod direct;
+mod kv;
 mod messages;
 mod publisher;
 mod stage;

@@ -1,0 +1,131 @@
+//! Changing a value by what it is, while others do the same.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use super::entry::Change;
+use super::error::KeyValueError;
+use super::get::decode;
+use super::place::Place;
+use super::stored::{self, Stored, Wanted};
+use super::value::Outgoing;
+use super::write::{Fault, Terms, Write};
+use crate::codec::Codec;
+use crate::runtime::{self, BoxFuture};
+
+/// How often another change may be met.
+const ATTEMPTS: u32 = 32;
+
+/// The longest pause before the second attempt, and before any.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// A change that is about to be made: `.await` it, or say more first.
+///
+/// Made by [`update_with`](super::Bucket::update_with).
+#[must_use = "nothing is changed until this is awaited"]
+pub struct UpdateWith<'a, T, C, F> {
+    place: &'a Place,
+    key: &'a str,
+    change: F,
+    attempts: u32,
+    value: PhantomData<fn() -> (T, C)>,
+}
+
+impl<'a, T, C, F> UpdateWith<'a, T, C, F> {
+    pub(super) fn new(place: &'a Place, key: &'a str, change: F) -> Self {
+        Self { place, key, change, attempts: ATTEMPTS, value: PhantomData }
+    }
+
+    /// How often it is tried, at least once. Default: 32 times.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts.max(1);
+        self
+    }
+}
+
+impl<T, C, F> UpdateWith<'_, T, C, F>
+where
+    C: Codec<T>,
+    F: FnMut(Option<T>) -> Option<T>,
+{
+    async fn run(mut self) -> Result<Option<u64>, KeyValueError> {
+        let (place, key, attempts) = (self.place, self.key, self.attempts);
+        let subject = place.read_subject(key)?;
+        let wanted = Wanted::Last(&subject);
+        let read = async |direct| {
+            let found = stored::read(&place.js, &place.stream, wanted, direct).await;
+            found.map_err(|error| KeyValueError::of_bucket(error, &place.bucket))
+        };
+        // Where this is old, the write finds it out.
+        let mut found = read(place.direct).await?;
+        for attempt in 1..=attempts {
+            let Some(value) = self.changed(found.as_ref())? else { return Ok(None) };
+            let expected = found.map_or(0, |stored| stored.sequence);
+            let write = Write::new(place, key, value, Terms::new())?;
+            match write.once(Some(expected)).await {
+                Ok(revision) => return Ok(Some(revision)),
+                Err(Fault::Other(error)) => return Err(error),
+                Err(Fault::Conflict(_)) => {}
+            }
+            runtime::sleep(pause(attempt)).await;
+            found = read(false).await?;
+        }
+        Err(KeyValueError::Contended { key: key.to_owned(), attempts })
+    }
+
+    /// What follows from what is there. The values are the user's, and need not be `Send`, so none
+    /// of them may be held while something is awaited.
+    fn changed(&mut self, found: Option<&Stored>) -> Result<Option<Outgoing>, KeyValueError> {
+        let key = self.key;
+        let current = found.map(|stored| decode::<T, C>(key, stored)).transpose()?;
+        let current = current.and_then(Change::into_entry).map(|entry| entry.value);
+        let next = (self.change)(current).map(|value| Outgoing::new::<T, C>(&value)).transpose();
+        next.map_err(|source| KeyValueError::Encode { key: key.to_owned(), source })
+    }
+}
+
+/// Any time up to a limit that doubles, so that those who met do not meet again.
+fn pause(attempt: u32) -> Duration {
+    let limit = FIRST_PAUSE.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX));
+    limit.min(LONGEST_PAUSE).mul_f64(fastrand::f64())
+}
+
+impl<'a, T, C, F> IntoFuture for UpdateWith<'a, T, C, F>
+where
+    T: 'a,
+    C: Codec<T> + 'a,
+    F: FnMut(Option<T>) -> Option<T> + Send + 'a,
+{
+    type Output = Result<Option<u64>, KeyValueError>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl<T, C, F> fmt::Debug for UpdateWith<'_, T, C, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpdateWith")
+            .field("bucket", &self.place.bucket)
+            .field("key", &self.key)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_end_somewhere() {
+        for attempt in [1, 2, 8, 31, 32, u32::MAX] {
+            let limit = FIRST_PAUSE * 2_u32.saturating_pow(attempt.min(10));
+            assert!(pause(attempt) <= limit.min(LONGEST_PAUSE), "{attempt}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Writing to a key: once, however often it has to be sent.
+
+use std::time::Duration;
+
+use super::entry::{Operation, what_happened};
+use super::error::KeyValueError;
+use super::place::Place;
+use super::stored::{self, Stored, Wanted};
+use super::value::Outgoing;
+use crate::header::{HeaderError, Headers};
+use crate::jetstream::{JetStreamError, PublishError};
+use crate::publish;
+use crate::runtime;
+
+/// How long a value is tried to be brought to its bucket: leaders were seen away for 8 s.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// After this time without anybody who answers it is asked whether the bucket is there.
+const UNANSWERED: Duration = Duration::from_secs(1);
+
+/// How often a deletion is met that was not there before, until that is told.
+const ATTEMPTS: usize = 8;
+
+/// The server's word for a time to live in a stream that has none.
+const TTL_DISABLED: u32 = 10166;
+
+/// How something is written to a key.
+pub(super) struct Terms {
+    pub(super) headers: Headers,
+    pub(super) deadline: Duration,
+    /// The first header that was not valid.
+    fault: Option<HeaderError>,
+}
+
+impl Terms {
+    pub(super) fn new() -> Self {
+        Self { headers: Headers::new(), deadline: DEADLINE, fault: None }
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        if let Err(error) = self.headers.insert(name, value) {
+            self.fault.get_or_insert(error);
+        }
+    }
+
+    /// In whole seconds, at least one.
+    pub(super) fn set_ttl(&mut self, ttl: Duration) {
+        let seconds = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
+        self.set("Nats-TTL", &format!("{}s", seconds.max(1)));
+    }
+}
+
+/// One write, which is the same one however often it is sent.
+pub(super) struct Write<'a> {
+    place: &'a Place,
+    key: &'a str,
+    subject: String,
+    value: Outgoing,
+    terms: Terms,
+    id: String,
+}
+
+/// Why something was not written.
+pub(super) enum Fault {
+    /// The key's last message is not the expected one but this one.
+    Conflict(Option<Stored>),
+    Other(KeyValueError),
+}
+
+impl<'a> Write<'a> {
+    pub(super) fn new(
+        place: &'a Place,
+        key: &'a str,
+        value: Outgoing,
+        mut terms: Terms,
+    ) -> Result<Self, KeyValueError> {
+        let subject = place.write_subject(key)?;
+        if let Some(fault) = terms.fault.take() {
+            let source = PublishError::NotSent(publish::PublishError::from(fault));
+            return Err(KeyValueError::Write { key: key.to_owned(), source });
+        }
+        let id = place.js.connection().new_message_id();
+        Ok(Self { place, key, subject, value, terms, id })
+    }
+
+    /// As [`update`](Self::update), with what the key is at instead.
+    pub(super) async fn once(&self, expected: Option<u64>) -> Result<u64, Fault> {
+        let fault = match self.bring(expected).await {
+            Ok(revision) => return Ok(revision),
+            Err(fault) => fault,
+        };
+        let key = || self.key.to_owned();
+        let other = match fault {
+            PublishError::WrongLast(_) => return self.look().await,
+            PublishError::Rejected(error) if error.err_code == TTL_DISABLED => {
+                KeyValueError::NoTtl { bucket: self.place.bucket.clone() }
+            }
+            PublishError::NoStream { after, .. } if after.is_zero() => {
+                KeyValueError::BucketNotFound { bucket: self.place.bucket.clone() }
+            }
+            source => KeyValueError::Write { key: key(), source },
+        };
+        Err(Fault::Other(other))
+    }
+
+    /// Writes where the key has no value: it has nothing, or it was deleted.
+    pub(super) async fn create(&self) -> Result<u64, KeyValueError> {
+        let mut expected = 0;
+        let mut left = ATTEMPTS;
+        loop {
+            let found = match self.once(Some(expected)).await {
+                Ok(revision) => return Ok(revision),
+                Err(Fault::Other(error)) => return Err(error),
+                Err(Fault::Conflict(found)) => found,
+            };
+            let revision = found.as_ref().map_or(0, |stored| stored.sequence);
+            let is_value = found
+                .as_ref()
+                .is_some_and(|stored| what_happened(&stored.headers).0 == Operation::Put);
+            left -= 1;
+            if is_value || left == 0 {
+                return Err(KeyValueError::KeyExists { key: self.key.to_owned(), revision });
+            }
+            expected = revision;
+        }
+    }
+
+    /// Writes, whatever the key is at; or where it is at this revision.
+    pub(super) async fn update(&self, expected: Option<u64>) -> Result<u64, KeyValueError> {
+        self.once(expected).await.map_err(|fault| match fault {
+            Fault::Other(error) => error,
+            Fault::Conflict(found) => KeyValueError::WrongRevision {
+                key: self.key.to_owned(),
+                expected: expected.unwrap_or(0),
+                current: found.map(|stored| stored.sequence),
+            },
+        })
+    }
+
+    /// What the key is at, where that is not what was expected. It may be what this same write has
+    /// put there, when it was sent more than once and the bucket has forgotten its id.
+    async fn look(&self) -> Result<u64, Fault> {
+        let place = self.place;
+        let subject = place.read_subject(self.key).map_err(|error| Fault::Other(error.into()))?;
+        let found = stored::read(&place.js, &place.stream, Wanted::Last(&subject), false).await;
+        let found =
+            found.map_err(|error| Fault::Other(KeyValueError::of_bucket(error, &place.bucket)))?;
+        match found {
+            Some(stored) if stored.headers.get("Nats-Msg-Id") == Some(&self.id) => {
+                Ok(stored.sequence)
+            }
+            found => Err(Fault::Conflict(found)),
+        }
+    }
+
+    /// Sends it until the bucket has it. `NoStream` after no time says that there is no bucket.
+    async fn bring(&self, expected: Option<u64>) -> Result<u64, PublishError> {
+        let js = &self.place.js;
+        let end = runtime::after(runtime::now(), self.terms.deadline);
+        let mut slice = self.terms.deadline.min(UNANSWERED);
+        loop {
+            let mut publish = js
+                .publish_to(&self.subject, &self.value)
+                .message_id(&self.id)
+                .headers(&self.terms.headers)
+                .deadline(slice);
+            if let Some(revision) = expected {
+                publish = publish.expect_last_subject_sequence(revision);
+            }
+            let fault = match publish.await {
+                Ok(ack) => return Ok(ack.sequence),
+                Err(fault) => fault,
+            };
+            match &fault {
+                PublishError::NoStream { .. } => {
+                    if self.is_gone().await {
+                        let subject = self.subject.clone();
+                        return Err(PublishError::NoStream { subject, after: Duration::ZERO });
+                    }
+                }
+                PublishError::TimedOut { .. } => {}
+                _ => return Err(fault),
+            }
+            slice = end.saturating_duration_since(runtime::now());
+            if slice.is_zero() {
+                return Err(self.over(fault));
+            }
+        }
+    }
+
+    /// Says of the whole time that it is over, not of its last part.
+    fn over(&self, fault: PublishError) -> PublishError {
+        let after = self.terms.deadline;
+        match fault {
+            PublishError::NoStream { subject, .. } => PublishError::NoStream { subject, after },
+            PublishError::TimedOut { .. } => PublishError::TimedOut { after },
+            other => other,
+        }
+    }
+
+    async fn is_gone(&self) -> bool {
+        let info = self.place.js.stream_info(&self.place.stream).await;
+        matches!(info, Err(JetStreamError::StreamNotFound { .. }))
+    }
+}

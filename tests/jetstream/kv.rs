@@ -1,0 +1,4 @@
+//! Buckets of keys and values on a real server.
+
+mod watches;
+mod writes;
