@@ -185,7 +185,7 @@ impl<'m> Decoder<'m, Size> for HeadersOnly {
     fn decode(message: Encoded<'m>) -> Result<Size, CodecError> {
         let said = message.headers().and_then(|headers| headers.get("Nats-Msg-Size"));
         let size = said.and_then(|size| size.parse().ok());
-        Ok(Size(size.unwrap_or(message.payload().len() as u64)))
+        Ok(Size(size.unwrap_or_else(|| message.payload().len() as u64)))
     }
 }
 

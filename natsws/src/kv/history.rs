@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::changes::{Arrival, Changes, Choice, Start};
-use super::entry::{Change, HeadersOnly, Size};
+use super::entry::{Change, HeadersOnly, Record, Size};
 use super::error::KeyValueError;
 use super::place::Place;
 use crate::codec::Decoder;
@@ -124,7 +124,7 @@ impl<T, C: for<'m> Decoder<'m, T>> History<T, C> {
         let Some(changes) = &mut self.changes else { return Poll::Ready(None) };
         match ready!(changes.poll_next(cx)) {
             Some(Ok(Arrival::Change(delivery))) => {
-                let change = changes.record(&delivery).and_then(|record| record.read::<T, C>());
+                let change = changes.record(&delivery).and_then(Record::read::<T, C>);
                 Poll::Ready(Some(change))
             }
             Some(Err(error)) => Poll::Ready(Some(Err(error))),

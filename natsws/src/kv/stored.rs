@@ -44,9 +44,10 @@ pub(super) async fn read(
     let end = runtime::after(runtime::now(), js.timeout());
     let mut attempt = 0;
     loop {
-        let answer = match direct {
-            true => from_any(js, stream, wanted).await,
-            false => from_leader(js, stream, wanted).await,
+        let answer = if direct {
+            from_any(js, stream, wanted).await
+        } else {
+            from_leader(js, stream, wanted).await
         };
         let pause = pause(attempt);
         let left = end.saturating_duration_since(runtime::now());

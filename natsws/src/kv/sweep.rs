@@ -105,10 +105,11 @@ pub(super) async fn delete_all(
     let keys = ListKeys::new(place).filter(filter).await?.collect().await?;
     let mut deleted = 0;
     for key in &keys {
-        match with_history {
-            true => PurgeKey::new(place, key).await?,
-            false => DeleteKey::new(place, key).await?,
-        };
+        if with_history {
+            PurgeKey::new(place, key).await?;
+        } else {
+            DeleteKey::new(place, key).await?;
+        }
         deleted += 1;
     }
     Ok(deleted)

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::changes::{Arrival, Changes, Choice, Start};
-use super::entry::{Change, Deletion, Entry, HeadersOnly, Size};
+use super::entry::{Change, Deletion, Entry, HeadersOnly, Record, Size};
 use super::error::KeyValueError;
 use super::place::Place;
 use crate::codec::Decoder;
@@ -170,7 +170,7 @@ impl<T, C: for<'m> Decoder<'m, T>> Watch<T, C> {
                 Some(Ok(Arrival::CaughtUp)) => return Poll::Ready(Some(Ok(Watched::CaughtUp))),
                 Some(Ok(Arrival::Change(delivery))) => delivery,
             };
-            let change = self.changes.record(&delivery).and_then(|record| record.read::<T, C>());
+            let change = self.changes.record(&delivery).and_then(Record::read::<T, C>);
             match change {
                 Ok(Change::Deleted(_)) if self.ignore_deletes => {}
                 change => return Poll::Ready(Some(change.map(Watched::from))),
