@@ -54,10 +54,12 @@ mod deliverable;
 mod delivery;
 mod error;
 pub(crate) mod name;
+mod name;
 mod publish;
 mod stream;
 mod version;
 mod wire;
+pub(crate) mod publish;
 pub(crate) mod wire;
 
 pub use account::{AccountInfo, AccountLimits, AccountTier, ApiStats};
