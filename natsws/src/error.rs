@@ -12,6 +12,8 @@ use crate::header::HeaderError;
 use crate::jetstream::{self, AckError, ConsumeError, JetStreamError, NameError};
 #[cfg(feature = "kv")]
 use crate::kv::{KeyError, KeyValueError};
+#[cfg(feature = "object-store")]
+use crate::object_store::ObjectError;
 use crate::publish::PublishError;
 use crate::request::RequestError;
 use crate::server_addr::AddrError;
@@ -79,6 +81,9 @@ pub enum Error {
     /// A key cannot be used.
     #[cfg(feature = "kv")]
     Key(#[from] KeyError),
+    /// Something could not be done with an object.
+    #[cfg(feature = "object-store")]
+    Object(#[from] ObjectError),
     /// A payload is not text.
     Text(#[from] std::str::Utf8Error),
 }

@@ -80,6 +80,7 @@
 //! | `derive` | yes | `#[derive(Subject)]` |
 //! | `jetstream` | | streams that keep messages, and consumers: [`jetstream`] |
 //! | `kv` | | buckets of keys and values: [`kv`] |
+//! | `object-store` | | objects of any size in a stream: [`object_store`] |
 //! | `embedded` | | the broker in your own process |
 
 #[cfg(test)]
@@ -112,6 +113,8 @@ pub mod jetstream;
 #[cfg(feature = "kv")]
 pub mod kv;
 mod msg;
+#[cfg(feature = "object-store")]
+pub mod object_store;
 mod options;
 mod payload;
 #[doc(hidden)]

@@ -33,6 +33,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("typed", &["codec", "typed"]),
     ("front door", &["client"]),
     ("upper", &["jetstream", "kv", "embedded"]),
+    ("upper", &["jetstream", "object_store", "embedded"]),
     ("edge", &["error", "private", "bench", "fuzz", "lib"]),
 ];
 

@@ -5,6 +5,7 @@ mod configs;
 mod direct;
 mod kv;
 mod messages;
+mod object_store;
 mod publisher;
 mod stage;
 mod streams;

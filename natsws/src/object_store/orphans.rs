@@ -1,0 +1,79 @@
+//! Taking the chunks out of a put that did not come to its end.
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::info::ObjectInfo;
+use super::raw;
+use crate::jetstream::JetStream;
+use crate::runtime;
+
+/// A put whose chunks are nobody's yet. Dropped, they are taken out in the background.
+#[derive(Debug)]
+pub(super) struct Orphans {
+    /// Says that the chunks are an object's.
+    kept: oneshot::Sender<()>,
+    /// Ends when the chunks are taken out.
+    gone: oneshot::Receiver<()>,
+}
+
+/// Which chunks they are, and what would say that they are an object's all the same.
+#[derive(Debug, Clone)]
+pub(super) struct Put {
+    pub(super) js: JetStream,
+    pub(super) stream: String,
+    /// What the chunks are stored under.
+    pub(super) id: String,
+    pub(super) chunks: String,
+    pub(super) info: String,
+}
+
+impl Orphans {
+    /// To be called where a runtime is, and before the first chunk is sent: a drop may be anywhere.
+    pub(super) fn of(put: Put) -> Self {
+        let (kept, is_kept) = oneshot::channel();
+        let (tell_gone, gone) = oneshot::channel();
+        runtime::spawn(async move {
+            if is_kept.await.is_err() {
+                put.take_out().await;
+            }
+            let _: Result<(), ()> = tell_gone.send(());
+        });
+        Self { kept, gone }
+    }
+
+    /// The chunks are an object's now.
+    pub(super) fn keep(self) {
+        // Nobody is there to hear it where the runtime has ended.
+        let _: Result<(), ()> = self.kept.send(());
+    }
+
+    /// Takes the chunks out, as far as that is possible now.
+    pub(super) async fn take_out(self) {
+        drop(self.kept);
+        // Without a runtime there is nobody to do it.
+        let _: Result<(), _> = self.gone.await;
+    }
+}
+
+impl Put {
+    /// Nobody is there any more to be told of errors: what is left goes with the store's `ttl`.
+    async fn take_out(self) {
+        let (js, stream) = (&self.js, self.stream.as_str());
+        // Behind this everything that was sent before is stored, or never will be.
+        let id = format!("{}.end", self.id);
+        let end = raw::publish(js, &self.chunks, &id, &[], Bytes::new()).await;
+        let stored = raw::last_message(js, stream, &self.info).await;
+        let stored = stored.map(|stored| stored.and_then(|stored| ObjectInfo::read(&stored).ok()));
+        match (end, stored) {
+            // It is an object: what was said last did arrive.
+            (Ok(end), Ok(Some(info))) if info.id == self.id => {
+                drop(raw::delete_message(js, stream, end.sequence).await);
+            }
+            // Whether it is one is not certain.
+            (Err(_), Ok(Some(info))) if info.id == self.id => {}
+            (_, Err(_)) => {}
+            (_, Ok(_)) => drop(raw::purge(js, stream, &self.chunks).await),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What a store needs of a stream besides reading it: bytes published with an acknowledgement, the
+//! last message of a subject, and taking messages out.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::header::Headers;
+use crate::jetstream::api::{Done, of_stream};
+use crate::jetstream::publish::bring;
+use crate::jetstream::{JetStream, JetStreamError, PublishAck, PublishError, wire};
+use crate::publish::PublishError as Refusal;
+use crate::typed::Outgoing;
+
+/// How long a message is tried to be brought to the stream.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A message of a stream.
+#[derive(Debug, Deserialize)]
+pub(super) struct Stored {
+    #[serde(rename = "seq", deserialize_with = "wire::count")]
+    pub(super) sequence: u64,
+    #[serde(default, rename = "data", with = "wire::base64")]
+    pub(super) payload: Bytes,
+    #[serde(with = "wire::rfc3339")]
+    pub(super) time: SystemTime,
+}
+
+#[derive(Deserialize)]
+struct Got {
+    message: Stored,
+}
+
+#[derive(Serialize)]
+struct LastOf<'a> {
+    last_by_subj: &'a str,
+}
+
+/// The last message of a subject, as the leader of the stream has it.
+pub(super) async fn last_message(
+    js: &JetStream,
+    stream: &str,
+    subject: &str,
+) -> Result<Option<Stored>, JetStreamError> {
+    let operation = format!("STREAM.MSG.GET.{stream}");
+    let got = js.call::<Got>(&operation, Some(&LastOf { last_by_subj: subject })).await;
+    match got.map_err(|error| of_stream(error, stream)) {
+        Ok(got) => Ok(Some(got.message)),
+        Err(JetStreamError::MessageNotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[derive(Serialize)]
+struct Filter<'a> {
+    filter: &'a str,
+}
+
+/// Takes all messages of a subject out.
+pub(super) async fn purge(
+    js: &JetStream,
+    stream: &str,
+    subject: &str,
+) -> Result<(), JetStreamError> {
+    let operation = format!("STREAM.PURGE.{stream}");
+    let purged = js.call::<Done>(&operation, Some(&Filter { filter: subject })).await;
+    purged.map(drop).map_err(|error| of_stream(error, stream))
+}
+
+#[derive(Serialize)]
+struct Number {
+    seq: u64,
+    /// What is behind it is stored again, so nothing secret is left that would not be there anyway.
+    no_erase: bool,
+}
+
+/// Takes one message out.
+pub(super) async fn delete_message(
+    js: &JetStream,
+    stream: &str,
+    sequence: u64,
+) -> Result<(), JetStreamError> {
+    let operation = format!("STREAM.MSG.DELETE.{stream}");
+    let body = Number { seq: sequence, no_erase: true };
+    let deleted = js.call::<Done>(&operation, Some(&body)).await;
+    deleted.map(drop).map_err(|error| of_stream(error, stream))
+}
+
+/// Publishes bytes until the stream has them. `id` is the message's, so that it is stored once.
+pub(super) async fn publish(
+    js: &JetStream,
+    subject: &str,
+    id: &str,
+    headers: &[(&str, &str)],
+    payload: Bytes,
+) -> Result<PublishAck, PublishError> {
+    let mut all = Headers::new();
+    for (name, value) in [("Nats-Msg-Id", id)].iter().chain(headers) {
+        all.append(name, value).map_err(|error| PublishError::NotSent(Refusal::from(error)))?;
+    }
+    let message = Outgoing { subject: subject.to_owned(), headers: all, payload };
+    bring(js, &message, true, DEADLINE).await
+}
+
+#[derive(Serialize)]
+struct Names<'a> {
+    subject: &'a str,
+    offset: usize,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default, deserialize_with = "wire::count")]
+    total: usize,
+    #[serde(default, deserialize_with = "wire::or_default")]
+    streams: Vec<String>,
+}
+
+/// The names of all streams that have subjects in common with this one.
+pub(super) async fn stream_names(
+    js: &JetStream,
+    subject: &str,
+) -> Result<Vec<String>, JetStreamError> {
+    let mut names = Vec::new();
+    loop {
+        let body = Names { subject, offset: names.len() };
+        let page: Page = js.call("STREAM.NAMES", Some(&body)).await?;
+        let is_last = page.streams.is_empty();
+        names.extend(page.streams);
+        if is_last || names.len() >= page.total {
+            return Ok(names);
+        }
+    }
+}

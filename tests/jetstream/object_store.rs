@@ -1,0 +1,4 @@
+//! Object stores on a real server.
+
+mod basics;
+mod stage;

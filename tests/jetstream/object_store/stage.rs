@@ -1,0 +1,74 @@
+//! What the tests of object stores have in common.
+
+use natsws::jetstream::{JetStream, StreamInfo};
+use natsws::object_store::{ObjectStore, ObjectStoreConfig};
+use natsws::{Client, Msg};
+use natsws_tests::{Server, ServerBuilder, within};
+use serde_json::Value;
+
+/// A server of its own, and one client with a store.
+pub(crate) struct Stage {
+    /// Dropped, it stops.
+    pub(crate) server: Server,
+    pub(crate) client: Client,
+    pub(crate) js: JetStream,
+    pub(crate) files: ObjectStore,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        Self::with(Server::builder(), ObjectStoreConfig::new("files")).await
+    }
+
+    pub(crate) async fn with(server: ServerBuilder, config: ObjectStoreConfig) -> Self {
+        let server = server.jetstream().start();
+        let client = within("connecting", Client::connect(server.nats_url())).await;
+        let client = client.expect("it connects");
+        let js = client.jetstream();
+        let files = js.create_object_store(config).await.expect("made");
+        Self { server, client, js, files }
+    }
+
+    /// The stream of the store as it is now.
+    pub(crate) async fn stream(&self) -> StreamInfo {
+        let stream = format!("OBJ_{}", self.files.bucket());
+        self.js.stream(&stream).await.expect("it is there").cached_info().clone()
+    }
+
+    /// How many messages there are of these subjects.
+    pub(crate) async fn count(&self, subjects: &str) -> u64 {
+        let body = serde_json::json!({ "subjects_filter": subjects }).to_string();
+        let info: Value = self.ask("STREAM.INFO", &body).await;
+        let subjects = info["state"]["subjects"].as_object();
+        subjects.map_or(0, |all| all.values().filter_map(Value::as_u64).sum())
+    }
+
+    /// How many chunks there are of an object, or of what was one.
+    pub(crate) async fn chunks(&self, id: &str) -> u64 {
+        self.count(&format!("$O.{}.C.{id}", self.files.bucket())).await
+    }
+
+    /// Asks the API of the store's stream.
+    pub(crate) async fn ask(&self, operation: &str, body: &str) -> Value {
+        let subject = format!("$JS.API.{operation}.OBJ_{}", self.files.bucket());
+        let reply: Msg = self.client.connection().request(&subject, body).await.expect("answered");
+        serde_json::from_slice(reply.payload()).expect("it is JSON")
+    }
+
+    /// Publishes to the stream as some other client, and waits until it has it.
+    pub(crate) async fn publish(&self, subject: &str, payload: &[u8]) {
+        let stored = self.client.connection().request(subject, payload).await.expect("answered");
+        let stored: Value = serde_json::from_slice(stored.payload()).expect("it is JSON");
+        assert!(stored["seq"].as_u64().is_some(), "{stored}");
+    }
+}
+
+/// Bytes that repeat nowhere near.
+pub(crate) fn bytes(len: usize) -> Vec<u8> {
+    let mut state = 7_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    (0..len).map(|_| next()).collect()
+}
