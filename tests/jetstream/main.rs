@@ -1,12 +1,15 @@
 //! Streams and consumers on a real server.
 
 mod basics;
+mod batches;
 mod configs;
 mod direct;
 mod kv;
 mod messages;
 mod object_store;
+mod publish;
 mod publisher;
+mod schedules;
 mod stage;
 mod streams;
 mod work;

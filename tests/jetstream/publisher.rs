@@ -1,8 +1,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use natsws::Client;
 use natsws::jetstream::{Discard, PublishError, StreamConfig};
+use natsws::{Client, ConnectOptions};
 use natsws_tests::{Proxy, Server, Transport, within};
 
 use crate::stage::{OrderCreated, Stage};
@@ -93,7 +93,8 @@ async fn what_a_lost_connection_left_open_is_sent_again_and_stored_once() {
     let stage = Stage::new().await;
     let stream = orders(&stage).await;
     let proxy = Proxy::to(stage.server.addr(Transport::Tcp));
-    let client = Client::connect(proxy.url("nats")).await.expect("it connects");
+    let options = ConnectOptions::new().reconnect_delay(|_| Duration::from_millis(20));
+    let client = options.connect(proxy.url("nats")).await.expect("it connects");
     let mut publisher = client.jetstream().publisher().window(500).await.expect("begun");
     for id in 0..3000 {
         if id % 700 == 350 {

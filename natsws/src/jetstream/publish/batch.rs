@@ -100,7 +100,11 @@ impl Batch {
         &'b mut self,
         message: &'b M,
     ) -> PublishToStream<Typed<'b, M>, Adding<'b>> {
-        PublishToStream::new(Typed { message, subject: None }, Adding(self), Id::None)
+        PublishToStream::new(
+            Typed { message, subject: None },
+            Adding { batch: self, confirmed: false },
+            Id::None,
+        )
     }
 
     /// Adds a message to a subject that comes from elsewhere than its type.
@@ -116,7 +120,11 @@ impl Batch {
         message: &'b M,
     ) -> PublishToStream<Typed<'b, M>, Adding<'b>> {
         let subject = Some(subject);
-        PublishToStream::new(Typed { message, subject }, Adding(self), Id::None)
+        PublishToStream::new(
+            Typed { message, subject },
+            Adding { batch: self, confirmed: false },
+            Id::None,
+        )
     }
 
     /// Adds bytes.
@@ -132,7 +140,11 @@ impl Batch {
         payload: impl Into<Payload<'b>>,
     ) -> PublishToStream<Raw<'b>, Adding<'b>> {
         let payload = payload.into();
-        PublishToStream::new(Raw { subject, payload }, Adding(self), Id::None)
+        PublishToStream::new(
+            Raw { subject, payload },
+            Adding { batch: self, confirmed: false },
+            Id::None,
+        )
     }
 
     /// Adds the last message, and has all of them stored.
@@ -210,7 +222,7 @@ impl Batch {
         message.write(&lines, &mut self.buffers)
     }
 
-    async fn send(&mut self) -> Result<(), PublishError> {
+    async fn send(&mut self, confirmed: bool) -> Result<(), PublishError> {
         if self.failed {
             return Err(PublishError::BatchLost);
         }
@@ -221,7 +233,7 @@ impl Batch {
         let sent = if number == 1 {
             // Nothing is begun yet, so it may be tried again.
             bring(&self.js, message, Sending { has_id: false, deadline: DEADLINE }, taken).await
-        } else if number % WAIT_EACH == 0 || number > USUAL_MOST {
+        } else if confirmed || number % WAIT_EACH == 0 || number > USUAL_MOST {
             send(&self.js, message, self.js.timeout(), taken).await
         } else {
             let connection = self.js.connection();
@@ -265,7 +277,18 @@ fn committed(payload: &[u8]) -> Result<BatchAck, PublishError> {
 
 /// A message that is added to a [`Batch`].
 #[derive(Debug)]
-pub struct Adding<'b>(&'b mut Batch);
+pub struct Adding<'b> {
+    batch: &'b mut Batch,
+    confirmed: bool,
+}
+
+impl<C> PublishToStream<C, Adding<'_>> {
+    /// Waits until the server has taken the message into the batch.
+    pub fn confirmed(mut self) -> Self {
+        self.by.confirmed = true;
+        self
+    }
+}
 
 /// The last message of a [`Batch`].
 #[derive(Debug)]
@@ -276,12 +299,12 @@ impl<'b, C: Content> IntoFuture for PublishToStream<C, Adding<'b>> {
     type IntoFuture = BoxFuture<'b, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { content, by: Adding(batch), headers, id, fault } = self;
+        let Self { content, by: Adding { batch, confirmed }, headers, id, fault } = self;
         let mut message = PublishToStream { content, by: (), headers, id, fault };
         let written = batch.write(&mut message, false);
         Box::pin(async move {
             written.map_err(PublishError::NotSent)?;
-            batch.send().await
+            batch.send(confirmed).await
         })
     }
 }
