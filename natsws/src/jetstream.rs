@@ -44,9 +44,8 @@
 mod account;
 mod ack;
 mod advisory;
-mod api;
-mod capability;
 pub(crate) mod api;
+mod capability;
 mod config_error;
 mod consumer;
 mod context;
@@ -54,12 +53,9 @@ mod deliverable;
 mod delivery;
 mod error;
 pub(crate) mod name;
-mod name;
-mod publish;
+pub(crate) mod publish;
 mod stream;
 mod version;
-mod wire;
-pub(crate) mod publish;
 pub(crate) mod wire;
 
 pub use account::{AccountInfo, AccountLimits, AccountTier, ApiStats};

@@ -32,8 +32,7 @@ const ROWS: &[(&str, &[&str])] = &[
     ("handles", &["connection", "publish", "msg", "request", "subscription"]),
     ("typed", &["codec", "typed"]),
     ("front door", &["client"]),
-    ("upper", &["jetstream", "kv", "embedded"]),
-    ("upper", &["jetstream", "object_store", "embedded"]),
+    ("upper", &["jetstream", "kv", "object_store", "embedded"]),
     ("edge", &["error", "private", "bench", "fuzz", "lib"]),
 ];
 

@@ -33,7 +33,7 @@ async fn a_message_is_read_by_number_from_the_leader_and_from_any_server() {
             order.time() >= begin - Duration::from_secs(1) && order.time() <= SystemTime::now()
         );
         let names: Vec<_> = order.headers().iter().map(|(name, _)| name.to_owned()).collect();
-        assert_eq!(names, ["Nats-Msg-Id", "Content-Type"]);
+        assert_eq!(names, ["Content-Type", "Nats-Msg-Id"]);
         let by_leader = stream.message::<OrderCreated>(3).from_leader().await.expect("read");
         let by_leader = by_leader.expect("it is there");
         assert_eq!(by_leader.time(), order.time());

@@ -31,9 +31,8 @@ pub(super) async fn keep(
     let mut headers = dead_letter_headers(incoming, error);
     headers.insert(CONSUMER, &consumer)?;
     headers.insert(ATTEMPTS, &info.delivered.to_string())?;
-    headers.insert("Nats-Msg-Id", &id)?;
-    let connection = client.connection();
-    let payload = incoming.msg().payload_bytes();
-    connection.request(subject, payload).headers(&headers).timeout(DEADLINE).await?;
+    let js = client.jetstream();
+    let publish = js.publish_bytes(subject, incoming.msg().payload_bytes());
+    publish.headers(&headers).message_id(id).deadline(DEADLINE).await?;
     Ok(())
 }

@@ -13,6 +13,8 @@ use super::context::JetStream;
 use crate::payload::Payload;
 use crate::typed::EncodeMessage;
 pub use ack::PublishAck;
+#[cfg(feature = "object-store")]
+pub(crate) use ack::read_ack;
 pub use batch::{Batch, BatchAck};
 use content::{Raw, Typed};
 pub use error::PublishError;

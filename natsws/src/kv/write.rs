@@ -193,7 +193,7 @@ impl<'a> Write<'a> {
         let after = self.terms.deadline;
         match fault {
             PublishError::NoStream { subject, .. } => PublishError::NoStream { subject, after },
-            PublishError::TimedOut { .. } => PublishError::TimedOut { after },
+            PublishError::TimedOut { last, .. } => PublishError::TimedOut { after, last },
             other => other,
         }
     }

@@ -243,7 +243,8 @@ impl<'a> ChunkWriter<'a> {
             }
             let deleted = raw::delete_message(self.js, &self.stream, ack.sequence).await;
             match deleted {
-                Ok(()) | Err(JetStreamError::MessageNotFound { .. }) => {}
+                Ok(()) => {}
+                Err(error) if raw::is_no_message(&error) => {}
                 Err(error) => return Err(ObjectError::of_call(error, self.bucket)),
             }
             if let Some(chunk) = self.on_their_way.front_mut() {

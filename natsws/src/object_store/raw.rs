@@ -1,20 +1,13 @@
 //! What a store needs of a stream besides reading it: bytes published with an acknowledgement, the
 //! last message of a subject, and taking messages out.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::header::Headers;
 use crate::jetstream::api::{Done, of_stream};
-use crate::jetstream::publish::bring;
-use crate::jetstream::{JetStream, JetStreamError, PublishAck, PublishError, wire};
-use crate::publish::PublishError as Refusal;
-use crate::typed::Outgoing;
-
-/// How long a message is tried to be brought to the stream.
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::jetstream::{ApiError, JetStream, JetStreamError, PublishAck, PublishError, wire};
 
 /// A message of a stream.
 #[derive(Debug, Deserialize)]
@@ -47,9 +40,14 @@ pub(super) async fn last_message(
     let got = js.call::<Got>(&operation, Some(&LastOf { last_by_subj: subject })).await;
     match got.map_err(|error| of_stream(error, stream)) {
         Ok(got) => Ok(Some(got.message)),
-        Err(JetStreamError::MessageNotFound { .. }) => Ok(None),
+        Err(error) if is_no_message(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether what is wrong is that there is no such message.
+pub(super) fn is_no_message(error: &JetStreamError) -> bool {
+    error.err_code() == Some(ApiError::NO_MESSAGE_FOUND)
 }
 
 #[derive(Serialize)]
@@ -95,12 +93,8 @@ pub(super) async fn publish(
     headers: &[(&str, &str)],
     payload: Bytes,
 ) -> Result<PublishAck, PublishError> {
-    let mut all = Headers::new();
-    for (name, value) in [("Nats-Msg-Id", id)].iter().chain(headers) {
-        all.append(name, value).map_err(|error| PublishError::NotSent(Refusal::from(error)))?;
-    }
-    let message = Outgoing { subject: subject.to_owned(), headers: all, payload };
-    bring(js, &message, true, DEADLINE).await
+    let publish = js.publish_bytes(subject, payload).message_id(id);
+    headers.iter().fold(publish, |publish, (name, value)| publish.header(name, value)).await
 }
 
 #[derive(Serialize)]

@@ -186,7 +186,7 @@ impl Reader {
     }
 
     fn read(&mut self, consumer: Consumer, messages: Messages) {
-        if consumer.cached_info().pending == 0 {
+        if consumer.cached_info().is_some_and(|info| info.pending == 0) {
             self.were_all();
         }
         let silence = runtime::sleep(self.plan.silence);
@@ -223,7 +223,7 @@ impl Reader {
             }
             let made = plan.stream.create_consumer(config).await;
             let consumer = made.map_err(ConsumeError::JetStream)?;
-            let messages = consumer.messages().max_messages(plan.messages).max_bytes(plan.bytes);
+            let messages = consumer.messages().max_bytes(plan.bytes);
             let messages = messages.await?;
             Ok((consumer, messages))
         })

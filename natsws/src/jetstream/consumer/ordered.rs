@@ -240,6 +240,18 @@ impl<T> OrderedMessages<T> {
         self.state.initial_pending
     }
 
+    /// How many messages there were to deliver when the consumer was made that is read now.
+    #[cfg(feature = "kv")]
+    pub(crate) fn pending_when_made(&self) -> u64 {
+        self.state.plan.pending()
+    }
+
+    /// The name of the consumer that is read now.
+    #[cfg(feature = "kv")]
+    pub(crate) fn consumer_name(&self) -> String {
+        self.state.plan.name()
+    }
+
     /// What the reader sees to by itself from now on, as that the consumer was made again. Each call
     /// makes an independent listener, and none costs nothing.
     pub fn notices(&mut self) -> Notices {

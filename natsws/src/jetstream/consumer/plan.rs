@@ -38,6 +38,8 @@ pub(super) struct Plan {
     began: Option<SystemTime>,
     /// It is another stream than the one that reading began with.
     is_new_stream: bool,
+    /// How many messages there were to deliver when the last consumer was made.
+    pending: u64,
 }
 
 /// A consumer that is read.
@@ -67,12 +69,17 @@ impl Plan {
         at_least("heartbeat", Some(heartbeat), SHORTEST_HEARTBEAT)?;
         let (js, stream) = (js.clone(), stream.to_owned());
         let (serial, last, began, is_new_stream) = (0, None, None, false);
-        Ok(Self { js, stream, config, prefix, serial, last, began, is_new_stream })
+        Ok(Self { js, stream, config, prefix, serial, last, began, is_new_stream, pending: 0 })
     }
 
     /// The name of the consumer that was made last.
     pub(super) fn name(&self) -> String {
         format!("{}_{}", self.prefix, self.serial)
+    }
+
+    #[cfg(feature = "kv")]
+    pub(super) fn pending(&self) -> u64 {
+        self.pending
     }
 
     pub(super) fn consumers_made(&self) -> u64 {
@@ -134,6 +141,7 @@ impl Plan {
     /// A consumer that was made is read from now on.
     fn begun(&mut self, info: &ConsumerInfo) {
         self.began.get_or_insert(info.created);
+        self.pending = info.pending;
         // Made again before a message came, it must not miss those in between.
         if self.last.is_none() && self.config.deliver_policy == DeliverPolicy::New {
             self.last = Some(info.delivered.stream_sequence);

@@ -54,7 +54,7 @@ pub(super) fn glance(payload: &[u8]) -> Option<bool> {
 }
 
 /// Reads what a stream answers to a message.
-pub(super) fn read_ack(payload: &[u8]) -> Result<PublishAck, PublishError> {
+pub(crate) fn read_ack(payload: &[u8]) -> Result<PublishAck, PublishError> {
     match serde_json::from_slice::<PublishAck>(payload) {
         Ok(ack) if !ack.stream.is_empty() && ack.sequence > 0 => Ok(ack),
         Ok(_) => {
