@@ -24,7 +24,7 @@ use tokio::sync::{oneshot, watch};
 
 #[cfg(feature = "jetstream")]
 pub(crate) use outbox::LARGE_PAYLOAD;
-pub(crate) use outbox::{Body, Misfits, Refused};
+pub(crate) use outbox::{Body, Misfits, Refused, Ticket};
 pub(crate) use shared::Shared;
 
 use crate::connect_error::ConnectError;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use crate::connection::Connection;
-use crate::driver::{Body, Refused};
+use crate::driver::{Body, Refused, Ticket};
 use crate::header::{HeaderError, Headers};
 use crate::payload::{Payload, Repr};
 use crate::protocol::encode::{PublishHead, Reply};
@@ -89,6 +89,7 @@ pub struct Publish<'a> {
     reply: Option<&'a str>,
     headers: Headers,
     payload: Payload<'a>,
+    ticket: Ticket,
     /// It is rare, and a publish is moved about: its size matters.
     fault: Option<Box<PublishError>>,
 }
@@ -96,8 +97,15 @@ pub struct Publish<'a> {
 impl<'a> Publish<'a> {
     #[inline]
     pub(crate) fn new(connection: &'a Connection, subject: &'a str, payload: Payload<'a>) -> Self {
-        let headers = Headers::new();
-        Self { connection: Some(connection), subject, reply: None, headers, payload, fault: None }
+        Self {
+            connection: Some(connection),
+            subject,
+            reply: None,
+            headers: Headers::new(),
+            payload,
+            ticket: Ticket::default(),
+            fault: None,
+        }
     }
 
     /// The answer to a message, where that asks for one and there is a connection for it.
@@ -112,6 +120,7 @@ impl<'a> Publish<'a> {
             reply: None,
             headers: Headers::new(),
             payload,
+            ticket: Ticket::default(),
             fault: subject.is_none().then(|| Box::new(PublishError::NoReplySubject)),
         }
     }
@@ -180,7 +189,18 @@ impl Publish<'_> {
             headers: &self.headers,
             typed: None,
         };
-        connection.shared().poll_publish(&head, body(&self.payload), waker).map_err(Into::into)
+        let payload = body(&self.payload);
+        let published = connection.shared().poll_publish(&head, payload, &mut self.ticket, waker);
+        published.map_err(Into::into)
+    }
+}
+
+impl Drop for Publish<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection {
+            connection.shared().outbox.leave(&mut self.ticket);
+        }
     }
 }
 

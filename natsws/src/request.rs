@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::connection::Connection;
 use crate::delivery::Delivery;
-use crate::driver::{Body, Refused};
+use crate::driver::{Body, Refused, Ticket};
 use crate::header::{HeaderError, Headers};
 use crate::msg::{Msg, RawMsg};
 use crate::payload::Payload;
@@ -148,6 +148,8 @@ pub(crate) struct Exchange<C: Borrow<Connection>> {
     timeout: Duration,
     reply_to: ReplyTo,
     token: Option<u64>,
+    /// While the message waits for room.
+    ticket: Ticket,
     sent: bool,
 }
 
@@ -159,7 +161,7 @@ enum Step {
 
 impl<C: Borrow<Connection>> Exchange<C> {
     pub(crate) fn new(connection: C, timeout: Duration, reply_to: ReplyTo) -> Self {
-        Self { connection, timeout, reply_to, token: None, sent: false }
+        Self { connection, timeout, reply_to, token: None, ticket: Ticket::default(), sent: false }
     }
 
     pub(crate) fn set_timeout(&mut self, timeout: Duration) {
@@ -269,6 +271,7 @@ impl<C: Borrow<Connection>> Exchange<C> {
     fn poll_send(&mut self, head: &PublishHead<'_>, body: Body<'_>, waker: &Waker) -> Poll<Step> {
         let shared = self.connection.borrow().shared();
         let (timeout, reply_to, known) = (self.timeout, &self.reply_to, self.token);
+        let ticket = &mut self.ticket;
         // Slot, subscription and message go in under the session's lock: a lost connection finds
         // either all of them or none.
         let (token, step) = shared.with_session(|session, effects| {
@@ -305,7 +308,8 @@ impl<C: Borrow<Connection>> Exchange<C> {
                 ReplyTo::Many(collect) => Reply::Subject(&collect.inbox),
             };
             let head = PublishHead { reply: Some(reply), ..*head };
-            let sent = shared.outbox.poll_request(&effects.control, &head, body, token, waker);
+            let sent =
+                shared.outbox.poll_request(&effects.control, &head, body, token, ticket, waker);
             effects.control.clear();
             let step = match sent {
                 Poll::Pending => Poll::Pending,
@@ -320,6 +324,9 @@ impl<C: Borrow<Connection>> Exchange<C> {
                 self.sent = sent;
             }
             None => self.token = None,
+        }
+        if self.sent || step.is_ready() {
+            shared.outbox.leave(&mut self.ticket);
         }
         step
     }
@@ -342,6 +349,7 @@ fn refused(refused: Refused) -> Poll<Step> {
 impl<C: Borrow<Connection>> Drop for Exchange<C> {
     fn drop(&mut self) {
         self.cancel();
+        self.connection.borrow().shared().outbox.leave(&mut self.ticket);
     }
 }
 

@@ -4,6 +4,8 @@
 //! confirm. On a lost connection messages stay, requests were told so and go, and control operations
 //! go because the session writes them anew.
 
+mod changes;
+mod line;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -14,8 +16,10 @@ use bytes::Bytes;
 
 use crate::header::Headers;
 use crate::options::OutboxLimits;
-use crate::protocol::ServerInfo;
 use crate::protocol::encode::{PublishHead, Rare, Typed};
+pub(crate) use changes::Misfits;
+use line::Line;
+pub(crate) use line::Ticket;
 #[cfg(feature = "jetstream")]
 pub(crate) use waiting::LARGE_PAYLOAD;
 use waiting::{Kind, Waiting};
@@ -67,26 +71,6 @@ enum Gate {
     Closed,
 }
 
-/// What a lost connection leaves.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Left {
-    /// The tokens of requests that never left.
-    pub(crate) requests: Vec<u64>,
-    /// How many messages wait for the next connection.
-    pub(crate) kept: u64,
-    /// How many messages were accepted ever.
-    pub(crate) accepted: u64,
-}
-
-/// What waited and will not be sent after all.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Misfits {
-    /// How many messages the server does not accept.
-    pub(crate) messages: u64,
-    /// The tokens of requests that it does not accept.
-    pub(crate) requests: Vec<u64>,
-}
-
 /// What a server takes that names no limit: the size of an entry has to fit.
 const LARGEST_PAYLOAD: usize = u32::MAX as usize;
 
@@ -111,7 +95,7 @@ struct Inner {
     /// How many batches publishers sent themselves since the driver had its turn.
     lent: u8,
     driver: Option<Waker>,
-    publishers: Vec<Waker>,
+    line: Line,
 }
 
 impl Outbox {
@@ -129,7 +113,7 @@ impl Outbox {
                 out_bytes: 0,
                 lent: 0,
                 driver: None,
-                publishers: Vec::new(),
+                line: Line::default(),
             }),
         }
     }
@@ -138,12 +122,13 @@ impl Outbox {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a message, or leaves the waker where the buffer is over its high-water mark. Without
-    /// a waker it is refused then.
+    /// Appends a message, or has it wait in line where the buffer is over its high-water mark or
+    /// others wait. Without a waker it is refused then.
     pub(crate) fn poll_publish(
         &self,
         head: &PublishHead<'_>,
         body: Body<'_>,
+        ticket: &mut Ticket,
         waker: Option<&Waker>,
     ) -> Poll<Result<Accepted, Refused>> {
         let mut inner = self.lock();
@@ -154,9 +139,11 @@ impl Outbox {
             Err(refused) => return Poll::Ready(Err(refused)),
         };
         match inner.gate {
-            Gate::Connected if inner.is_full() => {
+            Gate::Connected if inner.has_to_wait(ticket) => {
                 let Some(waker) = waker else { return Poll::Ready(Err(Refused::WouldBlock)) };
-                inner.publishers.push(waker.clone());
+                let before = inner.line.stand(ticket, waker, head.subject.len() + size as usize);
+                drop(inner);
+                drop(before);
                 return Poll::Pending;
             }
             Gate::Disconnected => {
@@ -184,7 +171,7 @@ impl Outbox {
     /// would: who offers it does not ask what becomes of it.
     pub(crate) fn offer(&self, subject: &str) {
         let mut inner = self.lock();
-        if inner.gate != Gate::Connected || inner.is_full() {
+        if inner.gate != Gate::Connected || inner.has_to_wait(&Ticket::default()) {
             return;
         }
         let (headers, body) = (Headers::new(), Body::Borrowed(b""));
@@ -204,19 +191,21 @@ impl Outbox {
         head: &PublishHead<'_>,
         body: Body<'_>,
         token: u64,
+        ticket: &mut Ticket,
         waker: &Waker,
     ) -> Poll<Result<(), Refused>> {
         let mut inner = self.lock();
         inner.waiting.push_control(control);
         let head = &inner.understood(head);
         let headers_len = head.headers_len();
+        let mut before = None;
         let accepted = match inner.accept(headers_len, body) {
             Err(refused) => Poll::Ready(Err(refused)),
             Ok(_) if inner.gate == Gate::Disconnected && !inner.limits.keep_requests => {
                 Poll::Ready(Err(Refused::Disconnected))
             }
-            Ok(_) if inner.gate == Gate::Connected && inner.is_full() => {
-                inner.publishers.push(waker.clone());
+            Ok(size) if inner.gate == Gate::Connected && inner.has_to_wait(ticket) => {
+                before = inner.line.stand(ticket, waker, head.subject.len() + size as usize);
                 Poll::Pending
             }
             Ok(size) => Poll::Ready(match inner.gate {
@@ -230,7 +219,26 @@ impl Outbox {
             inner.waiting.push(head, headers_len, body, kind);
         });
         wake(inner);
+        drop(before);
         accepted
+    }
+
+    /// Takes a ticket back: its message was accepted or refused, or was given up. Whoever is next is
+    /// called, where there is room.
+    #[inline]
+    pub(crate) fn leave(&self, ticket: &mut Ticket) {
+        if !ticket.is_none() {
+            self.pass_on(ticket);
+        }
+    }
+
+    #[cold]
+    fn pass_on(&self, ticket: &mut Ticket) {
+        let mut inner = self.lock();
+        // It may be all that keeps a task, and that may have a ticket too.
+        let waker = inner.line.leave(ticket);
+        call(inner);
+        drop(waker);
     }
 
     /// Appends control operations. They are never refused: there are few, and each is small.
@@ -266,6 +274,9 @@ impl Outbox {
 
     /// Moves everything that waits into `chunks`, and collects what comes next in `spare`. Where
     /// nothing waits, the waker is for the first byte.
+    ///
+    /// While somebody waits for room it is called at once, so that the driver looks again: those
+    /// who were called may never come, and nothing else would call the next ones then.
     pub(crate) fn poll_take(
         &self,
         waker: &Waker,
@@ -275,6 +286,12 @@ impl Outbox {
         let mut inner = self.lock();
         // It is the driver's turn, whether or not there is anything.
         inner.lent = 0;
+        inner.line.look();
+        if inner.waiting.len() == 0 && !inner.line.is_empty() {
+            call(inner);
+            waker.wake_by_ref();
+            return Poll::Pending;
+        }
         if inner.waiting.len() == 0 {
             let known = inner.driver.as_ref().is_some_and(|driver| driver.will_wake(waker));
             if !known {
@@ -283,7 +300,7 @@ impl Outbox {
             return Poll::Pending;
         }
         inner.waiting.take(chunks, spare);
-        wake_publishers(inner);
+        call(inner);
         Poll::Ready(())
     }
 
@@ -295,7 +312,7 @@ impl Outbox {
         }
         inner.waiting.take(chunks, spare);
         inner.lent = inner.lent.saturating_add(1);
-        wake_publishers(inner);
+        call(inner);
     }
 
     /// Takes everything that waits, where it is the last that goes to this server. Gives back how
@@ -304,7 +321,7 @@ impl Outbox {
         let mut inner = self.lock();
         inner.waiting.take(chunks, None);
         let accepted = inner.accepted;
-        wake_publishers(inner);
+        call(inner);
         accepted
     }
 
@@ -312,93 +329,6 @@ impl Outbox {
     pub(crate) fn shrink(&self) {
         let mut inner = self.lock();
         inner.waiting.shrink();
-        inner.publishers.shrink_to_fit();
-    }
-
-    /// The connection is lost: control operations go, messages stay, and so do requests where they
-    /// are to.
-    pub(crate) fn disconnected(&self) -> Left {
-        let mut inner = self.lock();
-        if inner.gate != Gate::Closed {
-            inner.gate = Gate::Disconnected;
-        }
-        let mut requests = Vec::new();
-        let keep_requests = inner.limits.keep_requests;
-        let kept = inner.waiting.retain(|kind| match kind {
-            Kind::Message { .. } => true,
-            Kind::Request { .. } if keep_requests => true,
-            Kind::Request { token, .. } => {
-                requests.push(token);
-                false
-            }
-            Kind::Control => false,
-        });
-        let accepted = inner.accepted;
-        wake_publishers(inner);
-        Left { requests, kept, accepted }
-    }
-
-    /// A server has answered: `control` goes before everything that waits. Requests that nobody
-    /// waits for any more are not sent.
-    pub(crate) fn connected(
-        &self,
-        info: &ServerInfo,
-        control: Vec<u8>,
-        is_waiting: impl Fn(u64) -> bool,
-    ) -> Misfits {
-        let mut inner = self.lock();
-        inner.gate = Gate::Connected;
-        let misfits = inner.use_server(info, |kind| match kind {
-            Kind::Message { .. } => true,
-            Kind::Request { token, .. } => is_waiting(token),
-            Kind::Control => false,
-        });
-        inner.waiting.put_first(control);
-        wake(inner);
-        misfits
-    }
-
-    /// The connection has moved to another server: `control` goes before everything that waits,
-    /// control operations included, which were said to the connection and not to a server.
-    pub(crate) fn moved(
-        &self,
-        info: &ServerInfo,
-        control: Vec<u8>,
-        is_waiting: impl Fn(u64) -> bool,
-    ) -> Misfits {
-        let mut inner = self.lock();
-        let misfits = inner.use_server(info, |kind| match kind {
-            Kind::Request { token, .. } => is_waiting(token),
-            Kind::Message { .. } | Kind::Control => true,
-        });
-        inner.waiting.put_first(control);
-        // There may be room now, and nothing that would be taken out to say so.
-        let publishers = std::mem::take(&mut inner.publishers);
-        wake(inner);
-        publishers.into_iter().for_each(Waker::wake);
-        misfits
-    }
-
-    /// The server changed what it accepts.
-    pub(crate) fn update(&self, info: &ServerInfo) {
-        self.lock().limit(info);
-    }
-
-    /// Nothing more is accepted; what waits is still sent.
-    pub(crate) fn stop_accepting(&self) {
-        let mut inner = self.lock();
-        inner.draining = true;
-        wake_publishers(inner);
-    }
-
-    /// The connection is closed for good. Gives back how many messages were accepted ever.
-    pub(crate) fn close(&self) -> u64 {
-        let mut inner = self.lock();
-        inner.gate = Gate::Closed;
-        let accepted = inner.accepted;
-        inner.waiting.retain(|_| false);
-        wake_publishers(inner);
-        accepted
     }
 }
 
@@ -410,12 +340,19 @@ fn wake(mut inner: MutexGuard<'_, Inner>) {
     driver.into_iter().for_each(Waker::wake);
 }
 
-/// Wakes those who wait for room, or who are to hear that there will be none, after the lock is given
-/// back.
-fn wake_publishers(mut inner: MutexGuard<'_, Inner>) {
-    let publishers = std::mem::take(&mut inner.publishers);
+/// Calls those who are next in line, as far as there is room, after the lock is given back.
+fn call(mut inner: MutexGuard<'_, Inner>) {
+    let room = inner.limits.high_water.saturating_sub(inner.waiting.len());
+    let called = inner.line.call(room);
     drop(inner);
-    publishers.into_iter().for_each(Waker::wake);
+    called.into_iter().for_each(Waker::wake);
+}
+
+/// Has everybody in line hear that waiting is over, after the lock is given back.
+fn dismiss(mut inner: MutexGuard<'_, Inner>) {
+    let dismissed = inner.line.dissolve();
+    drop(inner);
+    dismissed.into_iter().for_each(Waker::wake);
 }
 
 impl Inner {
@@ -440,10 +377,10 @@ impl Inner {
         }
     }
 
-    /// Whether publishers have to wait for what they said to be sent.
+    /// Whether a message has to wait for what was said before to be sent.
     #[inline]
-    fn is_full(&self) -> bool {
-        self.waiting.len() >= self.limits.high_water
+    fn has_to_wait(&self, ticket: &Ticket) -> bool {
+        self.line.has_to_wait(self.waiting.len(), self.limits.high_water, ticket)
     }
 
     fn count(&mut self, size: u32) {
@@ -469,37 +406,11 @@ impl Inner {
             Ok(())
         }
     }
-
-    fn limit(&mut self, info: &ServerInfo) {
-        let unlimited = info.max_payload == 0;
-        self.max_payload = if unlimited { LARGEST_PAYLOAD } else { info.max_payload };
-        self.headers = info.headers;
-    }
-
-    /// Keeps what `keep` says, as far as the server accepts it.
-    fn use_server(&mut self, info: &ServerInfo, keep: impl Fn(Kind) -> bool) -> Misfits {
-        self.limit(info);
-        let (max, takes_headers) = (self.max_payload, self.headers);
-        let fits = |size: u32, headers: bool| size as usize <= max && (takes_headers || !headers);
-        let mut misfits = Misfits::default();
-        self.waiting.retain(|kind| {
-            if !keep(kind) {
-                return false;
-            }
-            match kind {
-                Kind::Message { size, headers } if !fits(size, headers) => misfits.messages += 1,
-                Kind::Request { token, size, headers } if !fits(size, headers) => {
-                    misfits.requests.push(token);
-                }
-                _ => return true,
-            }
-            false
-        });
-        misfits
-    }
 }
 
 #[cfg(test)]
 mod cut_tests;
+#[cfg(test)]
+mod line_tests;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::task::{Poll, Waker, ready};
 
 use tokio::sync::watch;
 
-use super::outbox::{Body, Outbox, Refused};
+use super::outbox::{Body, Outbox, Refused, Ticket};
 use super::pipe::{InUse, SharedPipe};
 use super::servers::Servers;
 use crate::drain::{DrainError, DrainReport};
@@ -87,15 +87,18 @@ impl Shared {
         self.pipe.set(pipe);
     }
 
-    /// Accepts a message, or leaves the waker where too much waits. Whoever fills a batch sends it.
+    /// Accepts a message, or has it wait in line where too much waits. Whoever fills a batch sends it.
     #[inline]
     pub(crate) fn poll_publish(
         &self,
         head: &PublishHead<'_>,
         body: Body<'_>,
+        ticket: &mut Ticket,
         waker: Option<&Waker>,
     ) -> Poll<Result<(), Refused>> {
-        let accepted = ready!(self.outbox.poll_publish(head, body, waker))?;
+        let accepted = ready!(self.outbox.poll_publish(head, body, ticket, waker));
+        self.outbox.leave(ticket);
+        let accepted = accepted?;
         if accepted.fills_batch {
             self.pipe.lend(&self.outbox);
         }

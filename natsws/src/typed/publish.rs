@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use super::message::EncodeMessage;
 use super::scratch::{Envelope, Fault, encoded};
 use crate::connection::Connection;
-use crate::driver::Body;
+use crate::driver::{Body, Ticket};
 use crate::header::Headers;
 use crate::publish::PublishError;
 use crate::subject::check_subject;
@@ -74,7 +74,7 @@ impl<'a, M: EncodeMessage> IntoFuture for PublishMessage<'a, M> {
     type IntoFuture = PublishMessageFuture<'a, M>;
 
     fn into_future(self) -> PublishMessageFuture<'a, M> {
-        PublishMessageFuture(self)
+        PublishMessageFuture { publish: self, ticket: Ticket::default() }
     }
 }
 
@@ -83,13 +83,16 @@ impl<'a, M: EncodeMessage> IntoFuture for PublishMessage<'a, M> {
 /// # Cancel safety
 /// A message is accepted whole or not at all: dropped before it is ready, nothing is sent.
 #[must_use = "nothing is published until this is awaited"]
-pub struct PublishMessageFuture<'a, M>(PublishMessage<'a, M>);
+pub struct PublishMessageFuture<'a, M> {
+    publish: PublishMessage<'a, M>,
+    ticket: Ticket,
+}
 
 impl<M: EncodeMessage> Future for PublishMessageFuture<'_, M> {
     type Output = Result<(), PublishError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let publish = &mut self.0;
+        let Self { publish, ticket } = &mut *self;
         if let Some(fault) = publish.fault.take() {
             return Poll::Ready(Err(fault));
         }
@@ -108,13 +111,19 @@ impl<M: EncodeMessage> Future for PublishMessageFuture<'_, M> {
         // Where it has to wait for room it is encoded again: that is rare, and keeping the encoded
         // message would cost every message.
         let accepted = encoded(publish.message, &envelope, |head, payload| {
-            shared.poll_publish(head, Body::Borrowed(payload), Some(cx.waker()))
+            shared.poll_publish(head, Body::Borrowed(payload), ticket, Some(cx.waker()))
         });
         match accepted {
             Ok(accepted) => accepted.map_err(Into::into),
             Err(Fault::Subject(error)) => Poll::Ready(Err(error.into())),
             Err(Fault::Codec(error)) => Poll::Ready(Err(PublishError::Encode(error.into()))),
         }
+    }
+}
+
+impl<M> Drop for PublishMessageFuture<'_, M> {
+    fn drop(&mut self) {
+        self.publish.connection.shared().outbox.leave(&mut self.ticket);
     }
 }
 
@@ -126,6 +135,6 @@ impl<M> fmt::Debug for PublishMessage<'_, M> {
 
 impl<M> fmt::Debug for PublishMessageFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.publish.fmt(f)
     }
 }

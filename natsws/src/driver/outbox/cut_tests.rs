@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::*;
 use crate::delivery::Place;
 use crate::header::Headers;
+use crate::protocol::ServerInfo;
 use crate::protocol::decode::{Decoder, Limits};
 use crate::protocol::encode::{self, Reply};
 use crate::protocol::op::{ClientOp, ServerOp};
@@ -74,7 +75,8 @@ impl Client {
         let none = Headers::new();
         let head = PublishHead { subject: "a", reply: None, headers: &none, typed: None };
         let body = Body::Borrowed(payload.as_bytes());
-        let accepted = self.outbox.poll_publish(&head, body, Some(Waker::noop()));
+        let ticket = &mut Ticket::default();
+        let accepted = self.outbox.poll_publish(&head, body, ticket, Some(Waker::noop()));
         assert!(matches!(accepted, Poll::Ready(Ok(_))), "{accepted:?}");
     }
 
@@ -86,8 +88,9 @@ impl Client {
             self.session.request(deadline, SubjectHash::of("r"), Waker::noop(), &mut effects);
         let reply = Some(Reply::Inbox { prefix: PREFIX, token });
         let head = PublishHead { subject: "r", reply, headers: &none, typed: None };
-        let body = Body::Borrowed(b"?");
-        let sent = self.outbox.poll_request(&effects.control, &head, body, token, Waker::noop());
+        let (control, body, ticket) =
+            (&effects.control, Body::Borrowed(b"?"), &mut Ticket::default());
+        let sent = self.outbox.poll_request(control, &head, body, token, ticket, Waker::noop());
         assert_eq!(sent, Poll::Ready(Ok(())));
         token
     }

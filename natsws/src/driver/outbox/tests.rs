@@ -1,4 +1,6 @@
+use super::changes::Left;
 use super::*;
+use crate::protocol::ServerInfo;
 use crate::protocol::encode;
 use crate::protocol::encode::Reply;
 
@@ -19,7 +21,12 @@ fn info() -> ServerInfo {
 fn publish(outbox: &Outbox, payload: &[u8]) -> Poll<Result<(), Refused>> {
     let none = Headers::new();
     let head = PublishHead { subject: "a", reply: None, headers: &none, typed: None };
-    outbox.poll_publish(&head, Body::Borrowed(payload), Some(Waker::noop())).map_ok(|_| ())
+    say(outbox, &head, Body::Borrowed(payload)).map_ok(|_| ())
+}
+
+/// Publishes, and never comes again where it has to wait.
+fn say(outbox: &Outbox, head: &PublishHead<'_>, body: Body<'_>) -> Poll<Result<Accepted, Refused>> {
+    outbox.poll_publish(head, body, &mut Ticket::default(), Some(Waker::noop()))
 }
 
 fn request(outbox: &Outbox, token: u64) -> Poll<Result<(), Refused>> {
@@ -27,7 +34,8 @@ fn request(outbox: &Outbox, token: u64) -> Poll<Result<(), Refused>> {
     let reply = Some(Reply::Inbox { prefix: "i.", token });
     let head = PublishHead { subject: "r", reply, headers: &none, typed: None };
     let control = b"SUB i.* 1\r\n".to_vec();
-    outbox.poll_request(&control, &head, Body::Borrowed(b"?"), token, Waker::noop())
+    let (body, ticket) = (Body::Borrowed(b"?"), &mut Ticket::default());
+    outbox.poll_request(&control, &head, body, token, ticket, Waker::noop())
 }
 
 fn taken(outbox: &Outbox) -> String {
@@ -79,7 +87,7 @@ fn messages_that_the_next_server_does_not_take_are_discarded_one_by_one() {
     let mut headers = Headers::new();
     headers.append("k", "v").expect("valid");
     let head = PublishHead { subject: "h", reply: None, headers: &headers, typed: None };
-    assert!(outbox.poll_publish(&head, Body::Borrowed(b""), Some(Waker::noop())).is_ready());
+    assert!(say(&outbox, &head, Body::Borrowed(b"")).is_ready());
     assert!(publish(&outbox, b"12345").is_ready());
     assert!(publish(&outbox, b"1").is_ready());
     outbox.disconnected();
@@ -91,7 +99,7 @@ fn messages_that_the_next_server_does_not_take_are_discarded_one_by_one() {
         publish(&outbox, b"12345"),
         Poll::Ready(Err(Refused::PayloadTooLarge { len: 5, max: 4 }))
     );
-    let poll = outbox.poll_publish(&head, Body::Borrowed(b""), Some(Waker::noop()));
+    let poll = say(&outbox, &head, Body::Borrowed(b""));
     assert!(matches!(poll, Poll::Ready(Err(Refused::PayloadTooLarge { .. }))));
 }
 
@@ -101,7 +109,7 @@ fn a_large_shared_payload_is_not_copied() {
     let payload = Bytes::from(vec![b'x'; waiting::LARGE_PAYLOAD]);
     let none = Headers::new();
     let head = PublishHead { subject: "a", reply: None, headers: &none, typed: None };
-    assert!(outbox.poll_publish(&head, Body::Shared(&payload), Some(Waker::noop())).is_ready());
+    assert!(say(&outbox, &head, Body::Shared(&payload)).is_ready());
     let mut chunks = VecDeque::new();
     assert!(outbox.poll_take(Waker::noop(), &mut chunks, None).is_ready());
     assert_eq!(chunks.len(), 3);
@@ -167,7 +175,8 @@ fn what_waits_goes_to_the_server_that_is_moved_to_as_it_was_said() {
     let none = Headers::new();
     let reply = Some(Reply::Inbox { prefix: "i.", token: 8 });
     let head = PublishHead { subject: "r", reply, headers: &none, typed: None };
-    let sent = outbox.poll_request(&Vec::new(), &head, Body::Borrowed(b"12"), 8, Waker::noop());
+    let (body, ticket) = (Body::Borrowed(b"12"), &mut Ticket::default());
+    let sent = outbox.poll_request(&[], &head, body, 8, ticket, Waker::noop());
     assert!(sent.is_ready());
     let misfits = outbox.moved(&too_small, Vec::new(), |_| true);
     assert_eq!(misfits, Misfits { messages: 0, requests: vec![8] });
@@ -179,7 +188,7 @@ fn without_a_waker_a_full_buffer_refuses() {
     assert!(publish(&outbox, &[b'x'; 100]).is_ready());
     let none = Headers::new();
     let head = PublishHead { subject: "a", reply: None, headers: &none, typed: None };
-    let refused = outbox.poll_publish(&head, Body::Borrowed(b"1"), None);
+    let refused = outbox.poll_publish(&head, Body::Borrowed(b"1"), &mut Ticket::default(), None);
     assert_eq!(refused, Poll::Ready(Err(Refused::WouldBlock)));
 }
 
@@ -188,7 +197,7 @@ fn fill(outbox: &Outbox) -> bool {
     let none = Headers::new();
     let head = PublishHead { subject: "a", reply: None, headers: &none, typed: None };
     let payload = vec![b'x'; waiting::BATCH];
-    match outbox.poll_publish(&head, Body::Borrowed(&payload), Some(Waker::noop())) {
+    match say(outbox, &head, Body::Borrowed(&payload)) {
         Poll::Ready(accepted) => accepted.expect("it is accepted").fills_batch,
         Poll::Pending => panic!("there is room"),
     }
