@@ -198,6 +198,10 @@ impl Publish<'_> {
 impl Drop for Publish<'_> {
     #[inline]
     fn drop(&mut self) {
+        // On the way of every publish, and what it looks for is rare.
+        if self.ticket.is_none() {
+            return;
+        }
         if let Some(connection) = self.connection {
             connection.shared().outbox.leave(&mut self.ticket);
         }

@@ -61,6 +61,41 @@ async fn publishing_waits_and_what_is_given_up_is_not_sent() {
 }
 
 #[tokio::test]
+async fn those_who_wait_and_are_not_polled_hold_nobody_up() {
+    let (_scripted, mut peer, nc) = scripted_as(&info(), quick().outbox_size(SIZE)).await;
+    let accepted = fill(&nc).await;
+    let payload = vec![b'x'; SIZE];
+    let mut cx = Context::from_waker(Waker::noop());
+    let (mut publishes, mut requests) = (Vec::new(), Vec::new());
+    for _ in 0..20 {
+        publishes.push(Box::pin(nc.publish("kept", &payload)));
+        requests.push(Box::pin(nc.request("kept", &payload)));
+    }
+    let waits = publishes.iter_mut().all(|publish| publish.as_mut().poll(&mut cx).is_pending())
+        && requests.iter_mut().all(|request| request.as_mut().poll(&mut cx).is_pending());
+    assert!(waits);
+    // These go when it is their turn, if not before.
+    drop(publishes.drain(..10));
+    drop(requests.drain(..10));
+
+    let published = async { within("room", nc.publish("b", "end").into_future()).await };
+    let (published, ()) = tokio::join!(published, async {
+        for _ in 0..accepted {
+            assert_eq!(peer.skip_to_line("PUB").await, format!("PUB a {SIZE}"));
+            assert_eq!(peer.read_exact(SIZE + 2).await.len(), SIZE + 2);
+        }
+        assert_eq!(peer.skip_to_line("PUB").await, "PUB b 3");
+    });
+    published.expect("there is room again");
+    // Those who were kept find room when they are polled after all.
+    let published = within("room", publishes.remove(0)).await;
+    published.expect("there is room");
+    assert_eq!(peer.skip_to_line("PUB").await, format!("PUB kept {SIZE}"));
+    drop(requests);
+    assert_eq!(nc.requests_in_flight(), 0);
+}
+
+#[tokio::test]
 async fn those_who_wait_are_told_when_the_connection_closes() {
     let (_scripted, _peer, nc) = scripted_as(&info(), quick().outbox_size(SIZE)).await;
     fill(&nc).await;

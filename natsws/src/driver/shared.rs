@@ -98,8 +98,7 @@ impl Shared {
     ) -> Poll<Result<(), Refused>> {
         let accepted = ready!(self.outbox.poll_publish(head, body, ticket, waker));
         self.outbox.leave(ticket);
-        let accepted = accepted?;
-        if accepted.fills_batch {
+        if accepted?.fills_batch {
             self.pipe.lend(&self.outbox);
         }
         Poll::Ready(Ok(()))

@@ -65,12 +65,18 @@ impl Line {
     pub(super) fn has_to_wait(&self, len: usize, high_water: usize, ticket: &Ticket) -> bool {
         match ticket.0 {
             None => len + self.promised >= high_water || !self.waiting.is_empty(),
-            Some(number) => len >= high_water || self.waiting.contains_key(&number),
+            Some(number) => len >= high_water || self.is_waiting(number),
         }
+    }
+
+    #[cold]
+    fn is_waiting(&self, number: NonZeroU64) -> bool {
+        self.waiting.contains_key(&number)
     }
 
     /// Has a message of about `size` bytes wait, where it stood before if it did. The waker that is
     /// given back was the last one's, to be dropped without the lock.
+    #[cold]
     #[must_use]
     pub(super) fn stand(
         &mut self,
