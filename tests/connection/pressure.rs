@@ -66,17 +66,17 @@ async fn those_who_wait_and_are_not_polled_hold_nobody_up() {
     let accepted = fill(&nc).await;
     let payload = vec![b'x'; SIZE];
     let mut cx = Context::from_waker(Waker::noop());
-    let (mut publishes, mut requests) = (Vec::new(), Vec::new());
+    let (mut waiting, mut asking) = (Vec::new(), Vec::new());
     for _ in 0..20 {
-        publishes.push(Box::pin(nc.publish("kept", &payload)));
-        requests.push(Box::pin(nc.request("kept", &payload)));
+        waiting.push(Box::pin(nc.publish("kept", &payload)));
+        asking.push(Box::pin(nc.request("kept", &payload)));
     }
-    let waits = publishes.iter_mut().all(|publish| publish.as_mut().poll(&mut cx).is_pending())
-        && requests.iter_mut().all(|request| request.as_mut().poll(&mut cx).is_pending());
+    let waits = waiting.iter_mut().all(|publish| publish.as_mut().poll(&mut cx).is_pending())
+        && asking.iter_mut().all(|request| request.as_mut().poll(&mut cx).is_pending());
     assert!(waits);
     // These go when it is their turn, if not before.
-    drop(publishes.drain(..10));
-    drop(requests.drain(..10));
+    drop(waiting.drain(..10));
+    drop(asking.drain(..10));
 
     let published = async { within("room", nc.publish("b", "end").into_future()).await };
     let (published, ()) = tokio::join!(published, async {
@@ -88,10 +88,10 @@ async fn those_who_wait_and_are_not_polled_hold_nobody_up() {
     });
     published.expect("there is room again");
     // Those who were kept find room when they are polled after all.
-    let published = within("room", publishes.remove(0)).await;
+    let published = within("room", waiting.remove(0)).await;
     published.expect("there is room");
     assert_eq!(peer.skip_to_line("PUB").await, format!("PUB kept {SIZE}"));
-    drop(requests);
+    drop(asking);
     assert_eq!(nc.requests_in_flight(), 0);
 }
 

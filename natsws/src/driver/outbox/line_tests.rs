@@ -76,7 +76,7 @@ impl Sender {
     }
 
     /// Looks until it sleeps; gives back how often that was.
-    fn run(&self, outbox: &Outbox) -> usize {
+    fn run(&self, outbox: &Outbox) -> u64 {
         let mut looks = 0;
         loop {
             let calls = self.0.0.load(Ordering::SeqCst);
@@ -239,7 +239,7 @@ fn those_who_are_called_and_never_come_hold_nobody_up() {
     assert_eq!(called(&crowd).len(), 1000);
     assert!(crowd.iter().all(|publisher| publisher.calls() == 1));
     // Patience with each of them, and with the last one, and one look for what was there.
-    assert_eq!(looks, 1001 * (PATIENCE as usize + 1) + 1);
+    assert_eq!(looks, 1001 * (PATIENCE + 1) + 1);
     assert!(last.is_called());
     assert!(last.poll(&outbox));
     // It sleeps, and nothing is promised to anybody.
