@@ -1,5 +1,6 @@
 //! Streams and consumers on a real server.
 
+mod advisories;
 mod basics;
 mod batches;
 mod configs;

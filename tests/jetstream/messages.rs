@@ -180,3 +180,19 @@ async fn a_stream_that_is_gone_is_named_by_every_call_on_it() {
     gone(stream.delete_message(1).await.expect_err("gone"));
     gone(stream.info().await.expect_err("gone"));
 }
+
+#[tokio::test]
+async fn the_largest_message_that_a_server_takes_is_read_from_the_leader_too() {
+    let stage = Stage::new().await;
+    for allow_direct in [false, true] {
+        let config = StreamConfig::new("S").subjects(["s"]).storage(Storage::Memory);
+        let stream = stage.js.create_stream(config.allow_direct(allow_direct)).await.expect("made");
+        let connection = stage.client.connection();
+        let payload = vec![7; connection.server_info().max_payload];
+        let stored = connection.request("s", &payload).timeout(Duration::from_secs(5)).await;
+        stored.expect("stored");
+        let message = stream.message::<Untyped>(1).await.expect("read").expect("there");
+        assert_eq!(message.payload(), payload);
+        stage.js.delete_stream("S").await.expect("deleted");
+    }
+}

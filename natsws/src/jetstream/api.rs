@@ -1,6 +1,8 @@
 //! The one round trip of the API: a request, JSON, and an error that says what it is.
 
 use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -29,6 +31,9 @@ struct Head {
 /// The pause before the second attempt, and the longest one.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long nothing is heard before it is asked again, where that does no harm.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// How long is waited before the next attempt: each time twice as long.
 pub(crate) fn pause(attempt: u32) -> Duration {
@@ -82,14 +87,11 @@ impl JetStream {
         headers: &Headers,
     ) -> Result<Msg, JetStreamError> {
         let body = self::body(operation, body)?;
-        let subject = format!("{}.{operation}", self.prefix());
         let end = runtime::after(runtime::now(), self.timeout());
         let mut attempt = 0;
         loop {
             let left = end.saturating_duration_since(runtime::now());
-            // The subject of a consumer ends with its filter.
-            let asked = self.connection().request(&subject, &body).with_wildcards();
-            let fault = match asked.headers(headers).timeout(left).await {
+            let fault = match self.ask(operation, &body, headers, left).await {
                 Ok(reply) => {
                     let head = serde_json::from_slice::<Head>(reply.payload());
                     match head.map_err(|source| not_understood(operation, source))?.error {
@@ -107,6 +109,45 @@ impl JetStream {
             runtime::sleep(pause).await;
             attempt += 1;
         }
+    }
+
+    /// One attempt. A cluster that has just lost its leader does not answer at all, so what may be
+    /// asked twice is asked again while the first answer is still waited for.
+    async fn ask(
+        &self,
+        operation: &str,
+        body: &[u8],
+        headers: &Headers,
+        timeout: Duration,
+    ) -> Result<Msg, RequestError> {
+        let subject = format!("{}.{operation}", self.prefix());
+        let ask = |timeout| {
+            // The subject of a consumer ends with its filter.
+            let request = self.connection().request(&subject, body).with_wildcards();
+            Box::pin(request.headers(headers).timeout(timeout))
+        };
+        let mut asked = vec![ask(timeout)];
+        let end = runtime::after(runtime::now(), timeout);
+        let again = MAY_BE_ASKED_TWICE.iter().any(|start| operation.starts_with(start));
+        let mut silence = runtime::sleep(SILENCE);
+        poll_fn(|cx| {
+            for request in &mut asked {
+                if let Poll::Ready(answer) = request.as_mut().poll(cx) {
+                    return Poll::Ready(answer);
+                }
+            }
+            while again && silence.as_mut().poll(cx).is_ready() {
+                silence = runtime::sleep(SILENCE);
+                let left = end.saturating_duration_since(runtime::now());
+                let mut request = ask(left);
+                if let Poll::Ready(answer) = request.as_mut().poll(cx) {
+                    return Poll::Ready(answer);
+                }
+                asked.push(request);
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// What it means to the caller that a request has no reply.
@@ -160,6 +201,19 @@ pub(crate) fn body(
 fn not_understood(operation: &str, source: impl Error + Send + Sync + 'static) -> JetStreamError {
     JetStreamError::Response { operation: operation.to_owned(), source: source.into() }
 }
+
+/// What asking a second time does no more than asking once: reading, and setting a configuration.
+const MAY_BE_ASKED_TWICE: [&str; 9] = [
+    "INFO",
+    "STREAM.INFO.",
+    "STREAM.LIST",
+    "STREAM.NAMES",
+    "STREAM.MSG.GET.",
+    "STREAM.CREATE.",
+    "STREAM.UPDATE.",
+    "CONSUMER.INFO.",
+    "CONSUMER.LIST.",
+];
 
 /// Names the stream that an API error says is missing.
 pub(crate) fn of_stream(error: JetStreamError, stream: &str) -> JetStreamError {

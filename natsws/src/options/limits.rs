@@ -80,8 +80,9 @@ impl ConnectOptions {
     }
 
     /// The largest message that is accepted from a server, headers and payload together, in bytes.
-    /// Default: the server's `max_payload`, at least 1 MiB, and 64 KiB more. A larger one breaks
-    /// the connection before it is read.
+    /// Default: half as much again as the server's `max_payload`, at least 16 MiB and at most 64 MiB:
+    /// what the server answers itself may be larger than what it takes. A larger one breaks the
+    /// connection before it is read.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.max_message_size = Some(bytes);
         self
