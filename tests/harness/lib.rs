@@ -50,6 +50,7 @@ pub use http_proxy::{HttpProxy, ProxyRequest};
 pub use nkey::Nkey;
 pub use node::{Script, ScriptError};
 pub use operator::{Operator, User};
+pub use ports::ReservedPort;
 pub use proxy::Proxy;
 pub use scripted::{Peer, Scripted, Upgrade, info, info_with};
 pub use server::{Server, ServerBuilder, Transport};

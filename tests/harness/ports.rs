@@ -17,14 +17,14 @@ const STRIDE: u32 = 64;
 
 /// A port that no other test takes while this lives, in this process or in another one.
 #[derive(Debug)]
-pub(crate) struct ReservedPort {
+pub struct ReservedPort {
     number: u16,
     _lock: File,
 }
 
 impl ReservedPort {
     /// Reserves a port on which nobody listens.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let locks = env::temp_dir().join("natsws-test-ports");
         fs::create_dir_all(&locks).expect("the temporary directory can be written");
@@ -42,8 +42,15 @@ impl ReservedPort {
         panic!("no free port among {COUNT} from {FIRST} on");
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    /// Its number.
+    pub fn number(&self) -> u16 {
         self.number
+    }
+}
+
+impl Default for ReservedPort {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -3,6 +3,7 @@
 mod advisories;
 mod basics;
 mod batches;
+mod capabilities;
 mod configs;
 mod direct;
 mod kv;

@@ -19,7 +19,8 @@ pub struct ServerBuilder {
     authorization: Option<String>,
     operator: Option<String>,
     tls: Option<Tls>,
-    jetstream: bool,
+    /// The lines inside `jetstream {}`.
+    jetstream: Option<String>,
     pub(super) fixed_ports: bool,
 }
 
@@ -134,7 +135,13 @@ impl ServerBuilder {
 
     /// `JetStream`, which keeps its files in the server's own directory.
     pub fn jetstream(mut self) -> Self {
-        self.jetstream = true;
+        self.jetstream.get_or_insert_default();
+        self
+    }
+
+    /// `JetStream` in a domain of its own.
+    pub fn domain(mut self, name: &str) -> Self {
+        self.jetstream = Some(format!("domain: {}", quoted(name)));
         self
     }
 
@@ -206,8 +213,9 @@ impl ServerBuilder {
         if let Some(operator) = &self.operator {
             line(format_args!("{operator}"));
         }
-        if self.jetstream {
-            line(format_args!("jetstream {{ store_dir: {} }}", path(&home.join("jetstream"))));
+        if let Some(jetstream) = &self.jetstream {
+            let folder = path(&home.join("jetstream"));
+            line(format_args!("jetstream {{ store_dir: {folder}\n{jetstream} }}"));
         }
         if let Some((tls, first)) = &tls {
             line(format_args!("tls {{ {tls}{first} }}"));
