@@ -12,6 +12,8 @@ mod reconnect;
 mod servers;
 mod shared;
 mod trace;
+#[cfg(feature = "jetstream")]
+mod turn;
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -26,6 +28,8 @@ use tokio::sync::{oneshot, watch};
 pub(crate) use outbox::LARGE_PAYLOAD;
 pub(crate) use outbox::{Body, Misfits, Refused, Ticket};
 pub(crate) use shared::Shared;
+#[cfg(feature = "jetstream")]
+pub(crate) use turn::Turn;
 
 use crate::connect_error::ConnectError;
 use crate::event::{CloseError, Disconnect, Event, State};

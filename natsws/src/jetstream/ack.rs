@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::connection::Connection;
-use crate::driver::Body;
+use crate::driver::{Body, Turn};
 use crate::event::Event;
 use crate::header::Headers;
 use crate::protocol::encode::PublishHead;
@@ -112,6 +112,7 @@ impl Answer {
         reply: &str,
         said: &[u8],
         kind: Kind,
+        turn: &mut Turn<'_>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), AckError>> {
         let claim =
@@ -126,7 +127,7 @@ impl Answer {
             Err(_) => return Poll::Ready(Ok(())),
         }
         // Behind the claim nothing panics or waits, so it is always followed by this.
-        let sent = self.poll_send(reply, said, cx);
+        let sent = poll_send(reply, said, turn, cx);
         let given = match (&sent, kind) {
             (Poll::Ready(Ok(())), Kind::Acked) => ACKED,
             (Poll::Ready(Ok(())), Kind::Otherwise) => OTHERWISE,
@@ -136,20 +137,24 @@ impl Answer {
         sent
     }
 
+    /// Where it may have to wait for room.
     #[inline]
-    fn poll_send(
-        &self,
-        reply: &str,
-        said: &[u8],
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), AckError>> {
-        // The server made the reply subject, so it is one.
-        let head =
-            PublishHead { subject: reply, reply: None, headers: &Headers::new(), typed: None };
-        let shared = self.origin.connection.shared();
-        let sent = shared.poll_publish(&head, Body::Borrowed(said), Some(cx.waker()));
-        sent.map_err(|refused| AckError::NotSent(refused.into()))
+    pub(super) fn turn(&self) -> Turn<'_> {
+        Turn::new(self.origin.connection.shared())
     }
+}
+
+#[inline]
+fn poll_send(
+    reply: &str,
+    said: &[u8],
+    turn: &mut Turn<'_>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), AckError>> {
+    // The server made the reply subject, so it is one.
+    let head = PublishHead { subject: reply, reply: None, headers: &Headers::new(), typed: None };
+    let sent = turn.poll_publish(&head, Body::Borrowed(said), cx.waker());
+    sent.map_err(|refused| AckError::NotSent(refused.into()))
 }
 
 impl Drop for Answer {

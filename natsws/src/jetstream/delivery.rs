@@ -303,7 +303,8 @@ impl<T> Delivery<T> {
     #[inline]
     async fn answer(&self, said: &[u8], kind: Kind) -> Result<(), AckError> {
         let reply = self.msg.reply().unwrap_or_default();
-        poll_fn(|cx| self.answer.poll_give(reply, said, kind, cx)).await
+        let mut turn = self.answer.turn();
+        poll_fn(|cx| self.answer.poll_give(reply, said, kind, &mut turn, cx)).await
     }
 
     /// The value alone; without an answer before, the message comes again.

@@ -19,7 +19,7 @@ use super::notice::{Board, Notice};
 use super::status::{Told, Word};
 use super::stop::MessagesStopper;
 use crate::connection::Events;
-use crate::driver::Body;
+use crate::driver::{Body, Ticket};
 use crate::event::{Event, State};
 use crate::header::Headers;
 use crate::msg::Msg;
@@ -116,6 +116,8 @@ pub(super) struct Puller {
     inbox_len: usize,
     /// A pull, as it is sent.
     body: Vec<u8>,
+    /// Of a pull that waits for room.
+    ticket: Ticket,
     subscription: Subscription,
     terms: PullTerms,
     /// Of a reader that asks for more as messages are read.
@@ -127,6 +129,12 @@ pub(super) struct Puller {
     /// Nothing more is asked for.
     stopped: Arc<AtomicBool>,
     pub(super) board: Board,
+}
+
+impl Drop for Puller {
+    fn drop(&mut self) {
+        self.js.connection().shared().outbox.leave(&mut self.ticket);
+    }
 }
 
 impl Puller {
@@ -158,6 +166,7 @@ impl Puller {
             inbox_len: inbox.len(),
             inbox,
             body: Vec::new(),
+            ticket: Ticket::default(),
             subscription,
             terms,
             account,
@@ -199,7 +208,8 @@ impl Puller {
         };
         let shared = self.js.connection().shared();
         let body = Body::Borrowed(&self.body);
-        shared.poll_publish(&head, body, Some(cx.waker())).map_err(Into::into)
+        let asked = shared.poll_publish(&head, body, &mut self.ticket, Some(cx.waker()));
+        asked.map_err(Into::into)
     }
 
     /// Asks for more, where the account says so.

@@ -20,7 +20,7 @@ use super::ack::PublishAck;
 use super::content::{Buffers, Content, Raw, Typed};
 use super::error::PublishError;
 use super::message::{DEADLINE, Id, MESSAGE_ID};
-use crate::driver::Refused;
+use crate::driver::{Refused, Ticket};
 use crate::payload::Payload;
 use crate::protocol::encode::{PublishHead, Reply};
 use crate::publish::PublishError as Refusal;
@@ -74,7 +74,7 @@ impl Core {
         &self,
         message: &Outgoing,
         token: u64,
-        waker: Option<&Waker>,
+        waits: Option<(&mut Ticket, &Waker)>,
         fills_batch: &mut bool,
     ) -> Handed {
         let head = PublishHead {
@@ -83,7 +83,13 @@ impl Core {
             headers: &message.headers,
             typed: None,
         };
-        match self.js.connection().shared().outbox.poll_publish(&head, message.body(), waker) {
+        let mut none = Ticket::default();
+        let (ticket, waker) = match waits {
+            Some((ticket, waker)) => (ticket, Some(waker)),
+            None => (&mut none, None),
+        };
+        let outbox = &self.js.connection().shared().outbox;
+        match outbox.poll_publish(&head, message.body(), ticket, waker) {
             Poll::Pending => Handed::NotNow,
             Poll::Ready(Ok(accepted)) => {
                 *fills_batch |= accepted.fills_batch;

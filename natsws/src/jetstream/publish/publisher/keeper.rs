@@ -14,6 +14,7 @@ use super::Core;
 use super::outcome::{Failure, Outcome};
 use super::window::Answer;
 use crate::connection::StateWatch;
+use crate::driver::Ticket;
 use crate::event::{Event, State};
 use crate::msg::Msg;
 use crate::protocol::token;
@@ -36,6 +37,8 @@ pub(super) struct Keeper {
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
     came: Vec<(u64, Answer)>,
     outcomes: Vec<Outcome>,
+    /// Of a message that waits for room.
+    ticket: Ticket,
 }
 
 impl Keeper {
@@ -55,6 +58,7 @@ impl Keeper {
             timer: None,
             came: Vec::new(),
             outcomes: Vec::new(),
+            ticket: Ticket::default(),
         }
     }
 
@@ -113,6 +117,12 @@ impl Keeper {
     }
 }
 
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.core.js.connection().shared().outbox.leave(&mut self.ticket);
+    }
+}
+
 impl Future for Keeper {
     type Output = ();
 
@@ -143,8 +153,9 @@ impl Future for Keeper {
             window.close(&mut this.outcomes);
         }
         let mut fills_batch = false;
+        let ticket = &mut this.ticket;
         window.send(now, &mut this.outcomes, |message, token| {
-            core.hand(message, token, Some(cx.waker()), &mut fills_batch)
+            core.hand(message, token, Some((ticket, cx.waker())), &mut fills_batch)
         });
         let check_at = window.check_at();
         let is_done = window.left && window.is_settled();
