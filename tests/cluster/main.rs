@@ -3,6 +3,7 @@
 mod load;
 mod more;
 mod node_failures;
+mod streams;
 mod way_failures;
 
 use std::time::Duration;
