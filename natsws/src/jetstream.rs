@@ -66,10 +66,10 @@ pub use advisory::{
 };
 pub use config_error::ConfigError;
 pub use consumer::{
-    AckPolicy, ConsumeError, Consumer, ConsumerConfig, ConsumerInfo, ConsumerPause, ConsumerReset,
-    DeliverPolicy, Fetch, FetchMessages, Messages, MessagesStopper, NextMessage, Notice, Notices,
-    OrderedConfig, OrderedMessages, PriorityGroupState, PriorityPolicy, ReadMessages, ReadOrdered,
-    ReplayPolicy, SequenceInfo,
+    AckPolicy, BoundPushConsumer, ConsumeError, Consumer, ConsumerConfig, ConsumerInfo,
+    ConsumerPause, ConsumerReset, DeliverPolicy, Fetch, FetchMessages, Messages, MessagesStopper,
+    NextMessage, Notice, Notices, OrderedConfig, OrderedMessages, PriorityGroupState,
+    PriorityPolicy, PushConsumer, ReadMessages, ReadOrdered, ReplayPolicy, SequenceInfo,
 };
 pub use context::JetStream;
 pub use deliverable::{Deliverable, Untyped};

@@ -1,16 +1,22 @@
 //! Streams and consumers on a real server.
 
+mod acks;
 mod advisories;
 mod basics;
 mod batches;
 mod capabilities;
 mod configs;
 mod direct;
+mod fetch;
 mod kv;
 mod messages;
 mod object_store;
+mod ordered;
+mod priority;
 mod publish;
 mod publisher;
+mod pull;
+mod push;
 mod schedules;
 mod stage;
 mod streams;

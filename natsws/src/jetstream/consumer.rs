@@ -13,6 +13,7 @@ mod options;
 mod ordered;
 mod plan;
 mod pull;
+mod push;
 mod pushed;
 mod reading;
 mod source;
@@ -32,6 +33,7 @@ pub use info::{ConsumerInfo, PriorityGroupState, SequenceInfo};
 pub use messages::{Messages, ReadMessages};
 pub use notice::{Notice, Notices};
 pub use ordered::{OrderedConfig, OrderedMessages, ReadOrdered};
+pub use push::{BoundPushConsumer, PushConsumer};
 pub use stop::MessagesStopper;
 
 use super::ack::Origin;

@@ -19,6 +19,7 @@ use super::error::ConsumeError;
 use super::notice::Notices;
 use super::options::{PullOptions, priority_options};
 use super::reading::{Reading, Vigilance};
+use super::source::Source;
 use super::stop::MessagesStopper;
 use crate::msg::Msg;
 use crate::runtime::BoxFuture;
@@ -97,8 +98,8 @@ impl<'a, T: Deliverable> ReadMessages<'a, T> {
         let (limit, threshold, terms) = self.options.continuous(self.consumer.info.as_deref())?;
         let account = Account::new(limit, threshold);
         let puller = self.consumer.puller(terms, Some(account)).await?;
-        let reading = Reading::new(self.consumer.clone(), puller, self.vigilance);
-        Ok(Messages { reading: Box::new(reading), value: PhantomData })
+        let source = Source::Pull(puller);
+        Ok(Messages::new(Reading::new(self.consumer.clone(), source, self.vigilance)))
     }
 }
 
@@ -120,14 +121,20 @@ impl<T> fmt::Debug for ReadMessages<'_, T> {
 /// The messages of a consumer as they come, without end. Dropping it stops reading; what was
 /// delivered and not answered comes again. [`drain`](Self::drain) ends it in good order.
 ///
-/// It asks for more as messages are read, so a slow reader is not sent more than it asked for. A lost
-/// connection, a change of leaders and missed heartbeats are seen to here, and told as
+/// Of a pull consumer it asks for more as messages are read, so a slow reader is not sent more than
+/// it asked for. A lost connection, a change of leaders and missed heartbeats are seen to here, and told as
 /// [`notices`](Self::notices); it ends where the consumer is gone, with the error that says so, and
 /// with the connection.
 #[must_use = "dropping it stops reading"]
 pub struct Messages<T = Untyped> {
     reading: Box<Reading>,
     value: PhantomData<fn() -> T>,
+}
+
+impl<T> Messages<T> {
+    pub(super) fn new(reading: Reading) -> Self {
+        Self { reading: Box::new(reading), value: PhantomData }
+    }
 }
 
 impl<T: Deliverable> Messages<T> {

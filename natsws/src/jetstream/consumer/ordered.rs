@@ -170,6 +170,21 @@ impl<'a, T: Deliverable> ReadOrdered<'a, T> {
     }
 }
 
+impl JetStream {
+    /// Reads the messages of a stream in order, as
+    /// [`Stream::ordered`](super::super::Stream::ordered) does, without looking the stream up
+    /// before.
+    ///
+    /// # Errors
+    /// [`ConsumeError`] where the reader cannot be made.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is read.
+    pub fn ordered<'a, T: Deliverable>(&'a self, stream: &'a str) -> ReadOrdered<'a, T> {
+        ReadOrdered::new(self, stream)
+    }
+}
+
 impl<'a, T: Deliverable> IntoFuture for ReadOrdered<'a, T> {
     type Output = Result<OrderedMessages<T>, ConsumeError>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
@@ -284,7 +299,7 @@ impl State {
                 }
                 Way::Reading(source) => source,
             };
-            let goes_on = match ready!(source.poll_next(cx)) {
+            let goes_on = match ready!(source.poll_next(true, cx)) {
                 None => {
                     self.end();
                     return Poll::Ready(None);

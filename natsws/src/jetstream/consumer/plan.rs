@@ -55,6 +55,7 @@ impl Plan {
         stream: &str,
         config: OrderedConfig,
     ) -> Result<Self, ConsumeError> {
+        check_name("stream", stream).map_err(|error| ConsumeError::JetStream(error.into()))?;
         let prefix = match &config.name_prefix {
             Some(prefix) => prefix.clone(),
             None => js.connection().new_message_id().replace('.', "_"),

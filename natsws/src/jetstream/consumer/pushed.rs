@@ -16,11 +16,12 @@ use super::heartbeat::{Beat, Heartbeat};
 use super::notice::{Board, Notice};
 use super::pull::Pulled;
 use super::status::{Told, Word};
+use super::stop::MessagesStopper;
 use crate::connection::{Connection, Events};
 use crate::event::{Event, State};
 use crate::header::Headers;
 use crate::msg::Msg;
-use crate::subscription::{Stopper, Subscription};
+use crate::subscription::Subscription;
 
 /// Where messages are pushed to, and what is agreed on with the server.
 #[derive(Debug, Clone, Default)]
@@ -64,8 +65,8 @@ impl Pushed {
         Ok(Self { origin, terms, subscription, heartbeat, events, last: None, board })
     }
 
-    pub(super) fn stopper(&self) -> Stopper {
-        self.subscription.stopper()
+    pub(super) fn stopper(&self) -> MessagesStopper {
+        MessagesStopper::new(&Arc::default(), self.subscription.stopper())
     }
 
     /// What comes next; `None` when the subscription is over.

@@ -13,7 +13,8 @@ use super::Consumer;
 use super::error::ConsumeError;
 use super::info::ConsumerInfo;
 use super::notice::{Notice, Notices};
-use super::pull::{Pulled, Puller};
+use super::pull::Pulled;
+use super::source::Source;
 use super::status::{Told, Word};
 use super::stop::MessagesStopper;
 use crate::msg::Msg;
@@ -33,7 +34,7 @@ type Look = BoxFuture<'static, Result<ConsumerInfo, JetStreamError>>;
 /// Continuous reading of messages, whatever they are read as.
 pub(super) struct Reading {
     consumer: Consumer,
-    puller: Puller,
+    source: Source,
     vigilance: Vigilance,
     /// Asks whether the consumer is still there. Until that is known, nothing is asked for.
     look: Option<Look>,
@@ -45,20 +46,20 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn new(consumer: Consumer, puller: Puller, vigilance: Vigilance) -> Self {
-        Self { consumer, puller, vigilance, look: None, looks: 0, asks: true, over: false }
+    pub(super) fn new(consumer: Consumer, source: Source, vigilance: Vigilance) -> Self {
+        Self { consumer, source, vigilance, look: None, looks: 0, asks: true, over: false }
     }
 
     pub(super) fn origin(&self) -> &Arc<Origin> {
-        &self.puller.origin
+        self.source.origin()
     }
 
     pub(super) fn notices(&mut self) -> Notices {
-        self.puller.board.listen()
+        self.source.board().listen()
     }
 
     pub(super) fn stopper(&self) -> MessagesStopper {
-        self.puller.stopper()
+        self.source.stopper()
     }
 
     pub(super) fn set_asking(&mut self, asks: bool) {
@@ -78,7 +79,7 @@ impl Reading {
                 }
                 continue;
             }
-            let error = match ready!(self.puller.poll_next(self.asks && self.look.is_none(), cx)) {
+            let error = match ready!(self.source.poll_next(self.asks && self.look.is_none(), cx)) {
                 None => break,
                 Some(Pulled::Message(msg)) => {
                     self.looks = 0;
@@ -86,14 +87,14 @@ impl Reading {
                 }
                 Some(Pulled::Failed(error)) => Some(error),
                 Some(Pulled::Reconnected) => {
-                    self.puller.reset();
-                    self.puller.board.tell(|| Notice::Reconnected);
+                    self.source.reset();
+                    self.source.board().tell(|| Notice::Reconnected);
                     None
                 }
                 // To who asks for nothing the server says nothing.
                 Some(Pulled::Silent { .. }) if !self.asks => None,
                 Some(Pulled::Silent { after }) => {
-                    self.puller.board.tell(|| Notice::HeartbeatsMissed { after });
+                    self.source.board().tell(|| Notice::HeartbeatsMissed { after });
                     self.doubt();
                     None
                 }
@@ -122,7 +123,7 @@ impl Reading {
                 None
             }
             Word::ConsumerDeleted if self.vigilance.waits => {
-                self.puller.board.tell(|| Notice::ConsumerMissing);
+                self.source.board().tell(|| Notice::ConsumerMissing);
                 self.doubt();
                 None
             }
@@ -183,18 +184,18 @@ impl Reading {
             Err(JetStreamError::StreamNotFound { .. }) => Notice::StreamMissing,
             // It is there, or nobody knows: then asking for messages shows.
             _ => {
-                self.puller.reset();
+                self.source.reset();
                 return None;
             }
         };
         if self.vigilance.waits {
-            self.puller.board.tell(|| missing);
+            self.source.board().tell(|| missing);
             self.doubt();
             return None;
         }
         Some(match missing {
             Notice::StreamMissing => {
-                ConsumeError::StreamGone { stream: self.puller.origin.stream.clone() }
+                ConsumeError::StreamGone { stream: self.source.origin().stream.clone() }
             }
             _ => self.consumer_gone(),
         })
@@ -206,7 +207,7 @@ impl Reading {
     }
 
     fn names(&self) -> (String, String) {
-        let origin = &self.puller.origin;
+        let origin = self.source.origin();
         (origin.stream.clone(), origin.consumer.clone())
     }
 }

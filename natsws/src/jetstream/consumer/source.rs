@@ -1,4 +1,4 @@
-//! Where the messages of an ordered reader come from: it pulls them, or they are pushed.
+//! Where the messages of a reader come from: it pulls them, or they are pushed.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -7,6 +7,7 @@ use super::super::ack::Origin;
 use super::notice::Board;
 use super::pull::{Pulled, Puller};
 use super::pushed::Pushed;
+use super::stop::MessagesStopper;
 
 pub(super) enum Source {
     Pull(Puller),
@@ -28,10 +29,26 @@ impl Source {
         }
     }
 
-    #[inline]
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Pulled>> {
+    pub(super) fn stopper(&self) -> MessagesStopper {
         match self {
-            Self::Pull(puller) => puller.poll_next(true, cx),
+            Self::Pull(puller) => puller.stopper(),
+            Self::Push(pushed) => pushed.stopper(),
+        }
+    }
+
+    /// Nothing of what was asked for will come.
+    pub(super) fn reset(&mut self) {
+        match self {
+            Self::Pull(puller) => puller.reset(),
+            Self::Push(_) => {}
+        }
+    }
+
+    /// What comes next; `None` when it is over. More is asked for only where `asks` says so.
+    #[inline]
+    pub(super) fn poll_next(&mut self, asks: bool, cx: &mut Context<'_>) -> Poll<Option<Pulled>> {
+        match self {
+            Self::Pull(puller) => puller.poll_next(asks, cx),
             Self::Push(pushed) => pushed.poll_next(cx),
         }
     }
