@@ -66,6 +66,8 @@ impl<T, C: for<'m> Decoder<'m, T>> LastChange<'_, T, C> {
         let place = self.place;
         let subject = place.read_subject(self.key)?;
         let wanted = match self.revision {
+            // Numbers begin at 1, and a server takes 0 for no question at all.
+            Some(0) => return Ok(None),
             Some(revision) => Wanted::Sequence(revision),
             None => Wanted::Last(&subject),
         };

@@ -1,0 +1,194 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use natsws::bytes::Bytes;
+use natsws::codec::Raw;
+use natsws::kv::{Bucket, BucketConfig, Watched};
+use natsws::{Client, ConnectOptions};
+use natsws_tests::{Proxy, Server, Transport, within};
+
+use super::{bucket, told};
+
+/// What a watch has told so far, and in what order.
+#[derive(Default)]
+struct Seen {
+    map: BTreeMap<String, Bytes>,
+    last: u64,
+}
+
+impl Seen {
+    fn take(&mut self, told: Watched<Bytes>) {
+        let Some(change) = told.into_change() else { return };
+        assert!(change.revision() > self.last, "{} after {}", change.revision(), self.last);
+        self.last = change.revision();
+        match change.into_entry() {
+            Some(entry) => {
+                self.map.insert(entry.key, entry.value);
+            }
+            None => self.map.clear(),
+        }
+    }
+}
+
+async fn fresh(bucket: &Bucket<Bytes, Raw>) -> BTreeMap<String, Bytes> {
+    let mut map = BTreeMap::new();
+    let mut watch = bucket.watch_all().ignore_deletes().await.expect("watching");
+    loop {
+        match told(&mut watch).await {
+            Watched::CaughtUp => return map,
+            told => {
+                let entry = told.into_change().and_then(|it| it.into_entry()).expect("a value");
+                map.insert(entry.key, entry.value);
+            }
+        }
+    }
+}
+
+fn options() -> ConnectOptions {
+    ConnectOptions::new()
+        .reconnect_time_wait(Duration::from_millis(20))
+        .reconnect_jitter(Duration::from_millis(5))
+        .unlimited_reconnect_attempts()
+}
+
+/// Writes until it is told to stop, whatever happens; everything it gives up on is a failure.
+async fn write(bucket: Bucket<Bytes, Raw>, mut stop: tokio::sync::oneshot::Receiver<()>) -> u64 {
+    let mut written = 0;
+    while stop.try_recv().is_err() {
+        let key = format!("k.{}", written % 50);
+        bucket.put(&key, &written.to_string()).await.expect("written, sooner or later");
+        written += 1;
+    }
+    written
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_misses_nothing_and_repeats_nothing_over_restarts_of_the_server() {
+    let mut server = Server::builder().jetstream().fixed_ports().start();
+    let client = options().connect(server.nats_url()).await.expect("connected");
+    // Every change is kept for as long as the watch may be away.
+    let config = BucketConfig::new("b").history(64);
+    let bucket = client.jetstream().create_key_value(config).await.expect("made");
+    bucket.put("before", "x").await.expect("written");
+    let mut watch = bucket.watch_all().await.expect("watching");
+    let mut updates = bucket.watch_all().updates_only().await.expect("watching");
+    let mut seen = Seen::default();
+    seen.take(told(&mut watch).await);
+    assert!(told(&mut watch).await.is_caught_up());
+    assert!(told(&mut updates).await.is_caught_up());
+
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let writer = tokio::spawn(write(bucket.clone(), stopped));
+    for kill in [true, false, true] {
+        while seen.last % 200 < 150 {
+            seen.take(told(&mut watch).await);
+        }
+        if kill {
+            server.kill();
+        }
+        server.restart();
+        let last = seen.last;
+        while seen.last < last + 100 {
+            seen.take(told(&mut watch).await);
+        }
+    }
+    stop.send(()).expect("it listens");
+    let written = within("the writer", writer).await.expect("nothing was given up");
+    bucket.put("after", "x").await.expect("written");
+    while !seen.map.contains_key("after") {
+        seen.take(told(&mut watch).await);
+    }
+    assert_eq!(seen.map, fresh(&bucket).await);
+    assert!(watch.interruptions() >= 3, "{}", watch.interruptions());
+    // The changes are numbered without a gap, so none was stored twice; and none was missed.
+    let last = bucket.status().await.expect("there").last_revision();
+    assert_eq!((seen.last, last), (written + 2, written + 2));
+    let mut next = 2;
+    while next <= last {
+        let change = told(&mut updates).await.into_change().expect("it is caught up");
+        assert_eq!(change.revision(), next);
+        next += 1;
+    }
+}
+
+#[tokio::test]
+async fn updates_that_come_before_the_first_one_was_told_are_not_missed() {
+    let server = Server::builder().jetstream().start();
+    let proxy = Proxy::to(server.addr(Transport::Tcp));
+    let cut = options().connect(proxy.url("nats")).await.expect("connected");
+    let whole = Client::connect(server.nats_url()).await.expect("connected");
+    let bucket = whole.jetstream().create_key_value(BucketConfig::new("b")).await.expect("made");
+    bucket.put("a", "0").await.expect("written");
+    let watched = cut.jetstream().key_value("b").await.expect("opened");
+    let mut watch = watched.watch_all().updates_only().await.expect("watching");
+    assert!(told(&mut watch).await.is_caught_up());
+    proxy.refuse();
+    proxy.cut();
+    bucket.put("a", "1").await.expect("written");
+    proxy.accept_again();
+    assert_eq!(super::lines(&mut watch, 1).await, ["put a 2 1"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_eight_writers_one_wins_each_revision() {
+    const WRITERS: u64 = 8;
+    const EACH: u64 = 25;
+    let server = Server::builder().jetstream().start();
+    let client = Client::connect(server.nats_url()).await.expect("connected");
+    let config = BucketConfig::new("b").history(64);
+    let bucket = client.jetstream().create_key_value(config).await.expect("made");
+    let mut writers = Vec::new();
+    for writer in 0..WRITERS {
+        let client = Client::connect(server.nats_url()).await.expect("connected");
+        let counts = client.jetstream().key_value("b").await.expect("opened").typed::<u64>();
+        writers.push(tokio::spawn(async move {
+            let mut won = Vec::new();
+            for _ in 0..EACH {
+                let more = |count: Option<u64>| Some(count.unwrap_or(0) + 1);
+                let won_now = counts.update_with("count", more).attempts(500).await;
+                won.push(won_now.expect("written").expect("not declined"));
+            }
+            drop(client);
+            (writer, won)
+        }));
+    }
+    let mut revisions = Vec::new();
+    for writer in writers {
+        let (_, won) = within("a writer", writer).await.expect("no panic");
+        revisions.extend(won);
+    }
+    revisions.sort_unstable();
+    assert_eq!(revisions, (1..=WRITERS * EACH).collect::<Vec<_>>());
+    let counts: Bucket<u64> = bucket.typed();
+    let entry = counts.get("count").await.expect("read").expect("there");
+    assert_eq!((entry.value, entry.revision), (WRITERS * EACH, WRITERS * EACH));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_eight_creators_one_wins_and_again_after_a_deletion() {
+    let (_stage, bucket) = bucket(BucketConfig::new("b")).await;
+    for round in 0..10 {
+        let mut creators = Vec::new();
+        for creator in 0..8 {
+            let bucket = bucket.clone();
+            creators.push(tokio::spawn(async move {
+                bucket.create("lock", &creator.to_string()).await
+            }));
+        }
+        let mut won = Vec::new();
+        for creator in creators {
+            match within("a creator", creator).await.expect("no panic") {
+                Ok(revision) => won.push(revision),
+                Err(error) => assert!(error.is_conflict(), "{error:?}"),
+            }
+        }
+        assert_eq!(won.len(), 1, "round {round}: {won:?}");
+        let entry = bucket.get("lock").await.expect("read").expect("there");
+        assert_eq!(entry.revision, won[0]);
+        if round % 2 == 0 {
+            bucket.delete("lock").await.expect("deleted");
+        } else {
+            bucket.purge("lock").await.expect("purged");
+        }
+    }
+}
