@@ -169,7 +169,9 @@ async fn a_bucket_that_was_deleted_is_named_soon() {
         within("the get", bucket.get("a").into_future()).await.expect_err("gone"),
         within("the delete", bucket.delete("a").into_future()).await.expect_err("gone"),
         within("the watch", bucket.watch_all().into_future()).await.expect_err("gone"),
-        within("the watch", bucket.watch_all().updates_only().into_future()).await.expect_err("gone"),
+        within("the watch", bucket.watch_all().updates_only().into_future())
+            .await
+            .expect_err("gone"),
         within("the keys", bucket.keys().into_future()).await.expect_err("gone"),
         within("the status", bucket.status()).await.expect_err("gone"),
         stage.js.delete_key_value("b").await.expect_err("gone"),
