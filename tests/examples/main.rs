@@ -3,6 +3,7 @@
 mod asyncapi;
 mod bench;
 mod cli;
+mod key_value;
 mod program;
 mod quickstart;
 mod report_health;
