@@ -31,6 +31,7 @@ mod config;
 mod digest;
 mod error;
 mod info;
+mod list;
 mod name;
 mod object;
 mod orphans;
@@ -38,14 +39,21 @@ mod put;
 mod raw;
 mod reader;
 mod source;
+mod status;
 mod store;
+mod update;
+mod watch;
 
 pub use config::ObjectStoreConfig;
 pub use error::ObjectError;
 pub use info::{ObjectHeaders, ObjectInfo, ObjectLink};
+pub use list::{ListObjects, ObjectList};
 pub use object::Object;
 pub use put::PutObject;
+pub use status::ObjectStoreStatus;
 pub use store::ObjectStore;
+pub use update::UpdateObject;
+pub use watch::{ObjectChange, ObjectWatch, WatchObjects};
 
 use crate::jetstream::JetStream;
 

@@ -225,11 +225,12 @@ impl ObjectError {
 impl From<ObjectError> for io::Error {
     fn from(error: ObjectError) -> Self {
         let kind = match &error {
-            ObjectError::Digest { .. } => io::ErrorKind::InvalidData,
             ObjectError::Incomplete { size, read, .. } if read < size => {
                 io::ErrorKind::UnexpectedEof
             }
-            ObjectError::Incomplete { .. } => io::ErrorKind::InvalidData,
+            ObjectError::Digest { .. } | ObjectError::Incomplete { .. } => {
+                io::ErrorKind::InvalidData
+            }
             ObjectError::NotFound { .. } | ObjectError::StoreNotFound { .. } => {
                 io::ErrorKind::NotFound
             }

@@ -176,7 +176,7 @@ impl ObjectInfo {
         let mut info = info.map_err(|error| ObjectError::Info(error.into()))?;
         // Some clients write it, and it would be wrong from the next change on (ADR-20).
         info.unknown.remove("mtime");
-        Ok(Self { revision, modified, ..info })
+        Ok(Self { modified, revision, ..info })
     }
 
     pub(super) fn write(&self) -> Result<Vec<u8>, ObjectError> {

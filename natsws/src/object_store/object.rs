@@ -87,7 +87,7 @@ impl Object {
             messages: usize::try_from(most.clamp(2, MOST_CHUNKS)).unwrap_or(2),
             // What it says of its chunks may be wrong. Twice as much, so that it is the number of
             // messages that counts where it is right.
-            bytes: (2 * MOST_BYTES).max(largest.saturating_mul(2)),
+            bytes: Some((2 * MOST_BYTES).max(largest.saturating_mul(2))),
             silence: SILENCE,
         };
         let reader = Reader::new(plan).await;

@@ -1,11 +1,13 @@
 //! Taking the chunks out of a put that did not come to its end.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::info::ObjectInfo;
 use super::raw;
-use crate::jetstream::JetStream;
+use crate::jetstream::{JetStream, JetStreamError};
 use crate::runtime;
 
 /// A put whose chunks are nobody's yet. Dropped, they are taken out in the background.
@@ -48,11 +50,11 @@ impl Orphans {
         let _: Result<(), ()> = self.kept.send(());
     }
 
-    /// Takes the chunks out, as far as that is possible now.
-    pub(super) async fn take_out(self) {
+    /// Takes the chunks out, and waits for it for so long; then it goes on in the background.
+    pub(super) async fn take_out(self, limit: Duration) {
         drop(self.kept);
-        // Without a runtime there is nobody to do it.
-        let _: Result<(), _> = self.gone.await;
+        // Where the runtime ends there is nobody to do it.
+        let _: Option<Result<(), _>> = runtime::timeout(limit, self.gone).await;
     }
 }
 
@@ -60,6 +62,10 @@ impl Put {
     /// Nobody is there any more to be told of errors: what is left goes with the store's `ttl`.
     async fn take_out(self) {
         let (js, stream) = (&self.js, self.stream.as_str());
+        // To a stream that is gone nothing can be published, and for long that would be tried.
+        if let Err(JetStreamError::StreamNotFound { .. }) = js.stream_info(stream).await {
+            return;
+        }
         // Behind this everything that was sent before is stored, or never will be.
         let id = format!("{}.end", self.id);
         let end = raw::publish(js, &self.chunks, &id, &[], Bytes::new()).await;

@@ -111,7 +111,7 @@ impl<'a> PutObject<'a> {
         let orphans = Orphans::of(put.clone());
         let done = async {
             self.write(&put, chunk_size).await?;
-            store.replace(&mut self.info, &subject, self.revision).await
+            store.replace(&mut self.info, &subject, self.revision, |_| Ok(())).await
         };
         match done.await {
             Ok(before) => {
@@ -120,7 +120,7 @@ impl<'a> PutObject<'a> {
                 Ok(self.info)
             }
             Err(error) => {
-                orphans.take_out().await;
+                orphans.take_out(store.jetstream().timeout()).await;
                 Err(error)
             }
         }

@@ -1,7 +1,7 @@
 //! Reading the messages of one subject in order, with so many bytes on their way and no more, and
 //! hearing when these were all.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -30,8 +30,8 @@ pub(super) struct Plan {
     pub(super) first: DeliverPolicy,
     /// How many messages may be on their way or wait here.
     pub(super) messages: usize,
-    /// How many bytes of them.
-    pub(super) bytes: usize,
+    /// How many bytes of them, where that is limited.
+    pub(super) bytes: Option<usize>,
     /// After such a silence it is asked whether something was lost.
     pub(super) silence: Duration,
 }
@@ -114,10 +114,6 @@ impl Reader {
     }
 
     /// What is read next; `None` where the connection is closed.
-    pub(super) async fn next(&mut self) -> Option<Result<Read, ConsumeError>> {
-        poll_fn(|cx| self.poll_next(cx)).await
-    }
-
     pub(super) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -223,7 +219,12 @@ impl Reader {
             }
             let made = plan.stream.create_consumer(config).await;
             let consumer = made.map_err(ConsumeError::JetStream)?;
-            let messages = consumer.messages().max_bytes(plan.bytes);
+            let messages = consumer.messages();
+            // Either is counted, and not both.
+            let messages = match plan.bytes {
+                Some(bytes) => messages.max_bytes(bytes),
+                None => messages.max_messages(plan.messages),
+            };
             let messages = messages.await?;
             Ok((consumer, messages))
         })
@@ -259,14 +260,13 @@ impl Reading {
     /// Looks at the consumer where nothing came for some time: the last messages may be lost, and
     /// then none comes that would tell.
     fn poll_look(&mut self, silence: Duration, cx: &mut Context<'_>) -> Poll<Look> {
-        let look = match &mut self.look {
-            Some(look) => look,
-            None => {
-                ready!(self.silence.as_mut().poll(cx));
-                self.silence = runtime::sleep(silence);
-                let consumer = self.consumer.clone();
-                self.look.insert(Box::pin(async move { consumer.info().await }))
-            }
+        let look = if let Some(look) = &mut self.look {
+            look
+        } else {
+            ready!(self.silence.as_mut().poll(cx));
+            self.silence = runtime::sleep(silence);
+            let consumer = self.consumer.clone();
+            self.look.insert(Box::pin(async move { consumer.info().await }))
         };
         let looked = ready!(look.as_mut().poll(cx));
         self.look = None;

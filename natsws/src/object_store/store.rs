@@ -9,15 +9,17 @@ use tokio::io::AsyncRead;
 
 use super::error::ObjectError;
 use super::info::ObjectInfo;
+use super::list::ListObjects;
 use super::object::Object;
 use super::put::PutObject;
 use super::source::Source;
+use super::watch::WatchObjects;
 use super::{name, raw};
 use crate::jetstream::{self, JetStream};
 use crate::runtime::{self, MaybeSend};
 
 /// How often what is said of an object is tried to be replaced, while others do the same.
-const MOST_ATTEMPTS: u32 = 32;
+pub(super) const MOST_ATTEMPTS: u32 = 32;
 
 /// A store of objects. It is cheap to clone.
 ///
@@ -188,13 +190,69 @@ impl ObjectStore {
             return Ok(());
         }
         info.set_deleted();
-        let before = self.replace(&mut info, &subject, None).await?;
+        let before = self.replace(&mut info, &subject, None, |_| Ok(())).await?;
         self.purge_chunks_of(before).await;
         Ok(())
     }
 
+    /// The objects of the store, as a stream that ends.
+    ///
+    /// ```no_run
+    /// use natsws::object_store::ObjectStore;
+    ///
+    /// # async fn example(files: ObjectStore) -> Result<(), natsws::Error> {
+    /// let mut list = files.list().await?;
+    /// while let Some(info) = list.next().await {
+    ///     let info = info?;
+    ///     println!("{}: {} bytes", info.name, info.size);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ObjectError`] where the store cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is listed.
+    pub fn list(&self) -> ListObjects<'_> {
+        ListObjects::new(self)
+    }
+
+    /// The changes of the store from now on, as a stream without end.
+    ///
+    /// ```no_run
+    /// use natsws::object_store::{ObjectChange, ObjectStore};
+    ///
+    /// # async fn example(files: ObjectStore) -> Result<(), natsws::Error> {
+    /// let mut changes = files.watch().include_history().await?;
+    /// while let Some(change) = changes.next().await {
+    ///     match change? {
+    ///         ObjectChange::Put(info) => println!("{} is there", info.name),
+    ///         ObjectChange::Deleted(info) => println!("{} is gone", info.name),
+    ///         ObjectChange::CaughtUp => println!("what follows is new"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ObjectError`] where the store cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is watched.
+    pub fn watch(&self) -> WatchObjects<'_> {
+        WatchObjects::new(self)
+    }
+
     pub(super) fn not_found(&self, name: &str) -> ObjectError {
         ObjectError::NotFound { bucket: self.bucket.clone(), name: name.to_owned() }
+    }
+
+    pub(super) fn exists(&self, name: &str) -> ObjectError {
+        ObjectError::Exists { bucket: self.bucket.clone(), name: name.to_owned() }
     }
 
     /// What the chunks of a new object are stored under.
@@ -217,7 +275,8 @@ impl ObjectStore {
         stored.as_ref().map(ObjectInfo::read).transpose()
     }
 
-    /// Says something new of an object, in place of what is said of it now; that is returned.
+    /// Says something new of an object, in place of what is said of it now where that `may` be
+    /// replaced; it is returned.
     ///
     /// It is the server that makes sure of it, so that of several who do this at once each takes out
     /// the chunks of exactly one other.
@@ -226,11 +285,13 @@ impl ObjectStore {
         info: &mut ObjectInfo,
         subject: &str,
         expected: Option<u64>,
+        may: impl Fn(&ObjectInfo) -> Result<(), ObjectError> + Send,
     ) -> Result<Option<ObjectInfo>, ObjectError> {
         let payload = Bytes::from(info.write()?);
         let mut attempt = 0;
         loop {
             let before = self.last_info(subject).await?;
+            before.as_ref().map_or(Ok(()), &may)?;
             let is_at = before.as_ref().map_or(0, |info| info.revision);
             let last = expected.unwrap_or(is_at);
             let stored = self.store_info(subject, &payload, last, &info.name).await;

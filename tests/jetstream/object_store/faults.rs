@@ -1,0 +1,170 @@
+//! R62: connections that break, and puts that do not come to their end.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use natsws::object_store::{ObjectError, ObjectStore};
+use natsws::{Client, ConnectOptions};
+use natsws_tests::{Proxy, Transport, eventually, within};
+
+use super::stage::{Stage, bytes};
+
+const KIB: usize = 1024;
+
+/// The store as a client sees it whose connection can be broken.
+async fn behind(stage: &Stage) -> (Proxy, Client, ObjectStore) {
+    let proxy = Proxy::to(stage.server.addr(Transport::Tcp));
+    let options = ConnectOptions::new().reconnect_delay(|_| Duration::from_millis(5));
+    let client = options.connect(proxy.url("nats")).await.expect("it connects");
+    let js = client.jetstream().with_timeout(Duration::from_secs(2));
+    let files = js.object_store("files").await.expect("opened");
+    (proxy, client, files)
+}
+
+#[tokio::test]
+async fn a_put_over_a_connection_that_breaks_again_and_again_is_whole() {
+    let stage = Stage::new().await;
+    let (proxy, _client, files) = behind(&stage).await;
+    let content = bytes(1000 * KIB);
+    let parts = content.chunks(KIB).enumerate().map(|(number, part)| {
+        if number % 100 == 99 {
+            proxy.cut();
+        }
+        Ok::<_, ObjectError>(part.to_vec())
+    });
+    let put = files.put_stream("a", stream::iter(parts)).chunk_size(KIB);
+    let info = within("the put", put.into_future()).await.expect("put");
+    assert_eq!((info.chunks, stage.chunks(&info.id).await), (1000, 1000));
+    assert!(stage.files.get_bytes("a").await.expect("read") == content);
+    assert!(proxy.connections() > 3, "{}", proxy.connections());
+}
+
+#[tokio::test]
+async fn chunks_whose_acknowledgement_is_lost_are_stored_once() {
+    let stage = Stage::new().await;
+    let (proxy, _client, files) = behind(&stage).await;
+    let content = bytes(60 * KIB);
+    let parts = stream::iter(content.chunks(KIB).enumerate()).then(|(number, part)| {
+        let (proxy, stage) = (&proxy, &stage);
+        async move {
+            match number {
+                20 => proxy.freeze_to_client(),
+                // They have arrived, and nobody has heard of it.
+                40 => {
+                    // Bounded by the time that the put has.
+                    while stage.count("$O.files.C.>").await < 39 {}
+                    proxy.cut();
+                    proxy.resume();
+                }
+                _ => {}
+            }
+            Ok::<_, ObjectError>(part.to_vec())
+        }
+    });
+    let put = files.put_stream("a", parts).chunk_size(KIB);
+    let info = within("the put", put.into_future()).await.expect("put");
+    assert_eq!((info.chunks, stage.chunks(&info.id).await), (60, 60));
+    assert!(stage.files.get_bytes("a").await.expect("read") == content);
+}
+
+#[tokio::test]
+async fn a_chunk_that_came_before_its_turn_is_stored_again_in_its_place() {
+    let stage = Stage::new().await;
+    let connection = stage.client.connection();
+    let seen = connection.subscribe("$O.files.C.>").await.expect("subscribed");
+    let seen = Arc::new(tokio::sync::Mutex::new(seen));
+    let content = bytes(10 * KIB);
+    let parts = stream::iter(content.chunks(KIB).enumerate()).then(|(number, part)| {
+        let (seen, content) = (seen.clone(), &content);
+        async move {
+            // As a message would come that was sent again after a connection was lost.
+            if number == 4 {
+                let first = seen.lock().await.next().await.expect("one").expect("a message");
+                let id = first.headers().get("Nats-Msg-Id").expect("it has one").to_owned();
+                let id = id.strip_suffix(".0").map(|id| format!("{id}.7")).expect("the first");
+                let early = &content[7 * KIB..8 * KIB];
+                let early = connection.request(first.subject(), early).header("Nats-Msg-Id", id);
+                early.await.expect("stored");
+            }
+            Ok::<_, ObjectError>(part.to_vec())
+        }
+    });
+    let put = stage.files.put_stream("a", parts).chunk_size(KIB);
+    let info = within("the put", put.into_future()).await.expect("put");
+    assert_eq!((info.chunks, stage.chunks(&info.id).await), (10, 10));
+    assert!(stage.files.get_bytes("a").await.expect("read") == content);
+}
+
+#[tokio::test]
+async fn reading_goes_on_over_connections_that_break() {
+    let stage = Stage::new().await;
+    let content = bytes(20_000 * KIB);
+    stage.files.put_bytes("a", content.clone()).chunk_size(64 * KIB).await.expect("put");
+    let (proxy, _client, files) = behind(&stage).await;
+    let mut object = files.get("a").await.expect("opened");
+    let mut read = Vec::new();
+    let reading = async {
+        let mut chunks = 0;
+        while let Some(chunk) = object.next().await {
+            read.extend_from_slice(&chunk.expect("read"));
+            chunks += 1;
+            if chunks % 50 == 0 {
+                proxy.cut();
+            }
+        }
+    };
+    within("the bytes", reading).await;
+    assert!(read == content);
+    assert!(proxy.connections() > 3, "{}", proxy.connections());
+}
+
+#[tokio::test]
+async fn of_a_put_that_fails_half_way_nothing_is_left_and_what_was_there_stays() {
+    let stage = Stage::new().await;
+    let before = stage.files.put_bytes("a", "before").await.expect("put");
+    let parts = stream::iter(0..100).map(|number| match number {
+        50 => Err("the disk is gone"),
+        _ => Ok(vec![0_u8; KIB]),
+    });
+    let put = stage.files.put_stream("a", parts).chunk_size(KIB);
+    match within("the failure", put.into_future()).await {
+        Err(ObjectError::Source(source)) => assert_eq!(source.to_string(), "the disk is gone"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(stage.count("$O.files.>").await, 2);
+    assert_eq!(stage.files.info("a").await.expect("it is there").id, before.id);
+    assert_eq!(stage.files.get_bytes("a").await.expect("read"), "before");
+}
+
+#[tokio::test]
+async fn of_a_put_that_is_dropped_nothing_is_left() {
+    let stage = Stage::new().await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let parts = stream::iter(0..100).then(move |number| {
+        let count = count.clone();
+        async move {
+            count.fetch_add(1, Ordering::SeqCst);
+            if number == 50 {
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, ObjectError>(vec![0_u8; KIB])
+        }
+    });
+    let files = stage.files.clone();
+    let putting = tokio::spawn(async move {
+        let put = files.put_stream("a", parts).chunk_size(KIB);
+        put.await.map(drop)
+    });
+    eventually("half of it", async || {
+        let is_there = asked.load(Ordering::SeqCst) == 51;
+        (is_there && stage.count("$O.files.C.>").await == 50).then_some(())
+    })
+    .await;
+    putting.abort();
+    eventually("nothing left", async || (stage.count("$O.files.>").await == 0).then_some(())).await;
+    assert!(stage.files.info("a").await.expect_err("nothing").is_not_found());
+}
