@@ -75,10 +75,8 @@ async fn domains() -> (Server, Server, Client, Client) {
         .start();
     let port = hub.monitor("/varz")["leaf"]["port"].as_u64().expect("a port");
     let remote = format!("leafnodes {{ remotes: [{{ url: \"nats-leaf://127.0.0.1:{port}\" }}] }}");
-    let leaf = Server::builder()
-        .domain("leaf")
-        .config(&format!("server_name: leaf\n{remote}"))
-        .start();
+    let leaf =
+        Server::builder().domain("leaf").config(&format!("server_name: leaf\n{remote}")).start();
     let at_hub = within("connecting", Client::connect(hub.nats_url())).await.expect("connected");
     let at_leaf = within("connecting", Client::connect(leaf.nats_url())).await.expect("connected");
     (hub, leaf, at_hub, at_leaf)
