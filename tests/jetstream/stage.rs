@@ -32,7 +32,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new() -> Self {
-        let server = Server::builder().jetstream().start();
+        let server = Server::builder().jetstream().fixed_ports().start();
         let client = within("connecting", Client::connect(server.nats_url())).await;
         let client = client.expect("it connects");
         let js = client.jetstream();

@@ -50,7 +50,8 @@ impl Outgoing {
             self.shared = Some(self.written.split().freeze());
         }
         // What the user says of the message goes before what its type says.
-        let kind = line(&headers, "Content-Type: ", Some(message.content_type()));
+        let kind = Some(message.content_type()).filter(|kind| !kind.is_empty());
+        let kind = line(&headers, "Content-Type: ", kind);
         let encoding = line(&headers, "Content-Encoding: ", message.content_encoding());
         self.headers = headers;
         let [a, b, c] = kind;
