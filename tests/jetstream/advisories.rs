@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use natsws::jetstream::{
     Advisories, Advisory, AdvisoryAction, AdvisoryKind, BatchAbandoned, ConsumerConfig, JetStream,
-    StreamConfig, Untyped,
+    Source, StreamConfig, Untyped,
 };
 use natsws::{Client, SubscribeError};
 use natsws_tests::{Cluster, Server, Transport, within};
@@ -86,7 +86,8 @@ async fn what_is_done_to_streams_and_consumers_is_told() {
         .first("the consumer", |advisory| match &advisory.kind {
             AdvisoryKind::ConsumerAction { stream, consumer, action, .. } => {
                 assert_eq!((stream.as_str(), consumer.as_str()), ("S", "c"));
-                Some(assert_eq!(*action, AdvisoryAction::Create))
+                assert_eq!(*action, AdvisoryAction::Create);
+                Some(())
             }
             _ => None,
         })
@@ -124,7 +125,8 @@ async fn what_becomes_of_messages_is_told() {
         .first("the acknowledgement", |advisory| match advisory.kind {
             AdvisoryKind::ConsumerAck { stream_sequence, ack_time, deliveries, .. } => {
                 assert_eq!((stream_sequence, deliveries), (1, 1));
-                Some(assert!(ack_time > Duration::ZERO))
+                assert!(ack_time > Duration::ZERO);
+                Some(())
             }
             _ => None,
         })
@@ -132,14 +134,18 @@ async fn what_becomes_of_messages_is_told() {
     heard
         .first("the termination", |advisory| match &advisory.kind {
             AdvisoryKind::Terminated { stream_sequence, reason, .. } => {
-                Some(assert_eq!((*stream_sequence, reason.as_deref()), (2, Some("no good"))))
+                assert_eq!((*stream_sequence, reason.as_deref()), (2, Some("no good")));
+                Some(())
             }
             _ => None,
         })
         .await;
     heard
         .first("the one given back", |advisory| match advisory.kind {
-            AdvisoryKind::Nak { stream_sequence, .. } => Some(assert_eq!(stream_sequence, 3)),
+            AdvisoryKind::Nak { stream_sequence, .. } => {
+                assert_eq!(stream_sequence, 3);
+                Some(())
+            }
             _ => None,
         })
         .await;
@@ -148,7 +154,8 @@ async fn what_becomes_of_messages_is_told() {
     heard
         .first("the one too much", |advisory| match advisory.kind {
             AdvisoryKind::MaxDeliver { stream_sequence, deliveries, .. } => {
-                Some(assert!(stream_sequence >= 3 && deliveries == 1))
+                assert!(stream_sequence >= 3 && deliveries == 1);
+                Some(())
             }
             _ => None,
         })
@@ -169,7 +176,8 @@ async fn a_batch_that_is_given_up_and_a_consumer_that_pauses_are_told() {
         .first("the batch", |advisory| match &advisory.kind {
             AdvisoryKind::StreamBatchAbandoned { stream, batch, reason, .. } => {
                 assert_eq!((stream.as_str(), batch.as_str()), ("S", "b7"));
-                Some(assert_eq!(*reason, BatchAbandoned::Incomplete))
+                assert_eq!(*reason, BatchAbandoned::Incomplete);
+                Some(())
             }
             _ => None,
         })
@@ -181,7 +189,8 @@ async fn a_batch_that_is_given_up_and_a_consumer_that_pauses_are_told() {
         .first("the pause", |advisory| match &advisory.kind {
             AdvisoryKind::ConsumerPause { consumer, paused, pause_until, .. } => {
                 assert!(*paused && pause_until.is_some());
-                Some(assert_eq!(consumer, "c"))
+                assert_eq!(consumer, "c");
+                Some(())
             }
             _ => None,
         })
@@ -197,7 +206,8 @@ async fn what_somebody_else_publishes_there_is_handed_over_as_it_came() {
     heard
         .first("it", |advisory| match &advisory.kind {
             AdvisoryKind::Other { kind, json, .. } => {
-                Some(assert_eq!((kind.as_str(), json.as_str()), (subject, "hello")))
+                assert_eq!((kind.as_str(), json.as_str()), (subject, "hello"));
+                Some(())
             }
             _ => None,
         })
@@ -215,7 +225,7 @@ async fn who_may_not_listen_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_cluster_tells_of_the_leaders_that_it_elects() {
+async fn a_cluster_tells_of_its_leaders_and_of_the_alternates_of_a_stream() {
     let cluster = Cluster::with(3, natsws_tests::ServerBuilder::jetstream);
     let client = Client::connect(cluster.urls(Transport::Tcp)).await.expect("it connects");
     let js = client.jetstream().with_timeout(Duration::from_secs(20));
@@ -232,4 +242,13 @@ async fn a_cluster_tells_of_the_leaders_that_it_elects() {
         .await;
     let info = stream.info().await.expect("there");
     assert_eq!(info.cluster.expect("it is one").leader, Some(leader));
+    // Who has mirrors has alternates, and each may be the nearest.
+    let mirror = js.create_stream(StreamConfig::new("M").mirror(Source::new("S"))).await;
+    mirror.expect("made");
+    let alternates = stream.alternates().await.expect("asked");
+    let mut names: Vec<_> = alternates.iter().map(|other| other.name.as_str()).collect();
+    let best = stream.best().await.expect("asked");
+    assert_eq!(best.name(), names[0]);
+    names.sort_unstable();
+    assert_eq!(names, ["M", "S"]);
 }

@@ -53,7 +53,7 @@ async fn of_version(version: &str) -> (Client, tokio::task::JoinHandle<()>) {
     let peer = tokio::spawn(async move {
         let mut peer = scripted.accept().await;
         peer.handshake(&info).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     let connecting = ConnectOptions::new().request_timeout(Duration::from_secs(1)).connect(url);
     let client = within("connecting", connecting.into_future()).await.expect("it connects");
@@ -107,7 +107,7 @@ async fn api(
         while let Some(Ok(msg)) = asked.next().await {
             let operation = msg.subject().strip_prefix("TEST.API.").expect("it is below");
             if let Some(answer) = answer(operation, &msg) {
-                msg.respond(&answer.to_string()).await.expect("sent");
+                msg.respond(answer.to_string()).await.expect("sent");
             }
         }
     });
@@ -162,7 +162,7 @@ async fn an_api_of_another_domain_that_is_too_old_is_named_by_its_answer() {
     let stage = Stage::new().await;
     let js = api(&stage, |operation, msg| {
         // The one refuses, the other leaves out what it does not know.
-        Some(if operation.ends_with(".NEW") {
+        Some(if operation == "STREAM.CREATE.NEW" {
             json!({ "error": { "code": 412, "err_code": 10185,
                                "description": "JetStream minimum api level required" } })
         } else {
@@ -181,6 +181,63 @@ async fn an_api_of_another_domain_that_is_too_old_is_named_by_its_answer() {
     assert_eq!(
         js.create_stream(compressed).await.expect_err("left out").to_string(),
         "`compression` needs a server of version 2.10.0, this one has \"an older version\""
+    );
+}
+
+#[tokio::test]
+async fn an_old_server_is_not_asked_for_many_messages_nor_for_one_by_time() {
+    let scripted = Scripted::start();
+    let url = scripted.url();
+    let peer = tokio::spawn(async move {
+        let mut peer = scripted.accept().await;
+        let info = json!({ "version": "2.10.29", "jetstream": true });
+        peer.handshake(&info_with(info)).await;
+        let subject = "$JS.API.STREAM.INFO.S";
+        let line = peer.skip_to_line(&format!("PUB {subject} ")).await;
+        let reply = line.split(' ').nth(2).expect("it wants an answer").to_owned();
+        let config = json!({ "name": "S", "allow_direct": true });
+        let info = json!({ "config": config, "created": "2026-01-02T03:04:05Z", "state": {} });
+        let info = info.to_string();
+        peer.send(format!("MSG {reply} 1 {}\r\n{info}\r\n", info.len())).await;
+        std::future::pending::<()>().await;
+    });
+    let client = within("connecting", Client::connect(url)).await.expect("it connects");
+    let stream = within("the stream", client.jetstream().stream("S")).await.expect("there");
+    let needs = |error: JetStreamError, feature: &str| {
+        let text = format!("{feature} needs a server of version 2.11.0, this one has \"2.10.29\"");
+        assert_eq!(error.to_string(), text);
+    };
+    let batch = "reading several messages at once";
+    needs(stream.messages::<Untyped>().await.expect_err("refused"), batch);
+    needs(stream.last_messages::<Untyped>(["a"]).await.expect_err("refused"), batch);
+    let since = stream.next_message::<Untyped>("a", std::time::SystemTime::now()).await;
+    needs(since.expect_err("refused"), "reading a message by time");
+    peer.abort();
+}
+
+#[tokio::test]
+async fn an_api_that_knows_no_batches_is_told_by_its_first_message() {
+    let stage = Stage::new().await;
+    let js = api(&stage, |operation, _msg| match operation {
+        "STREAM.INFO.S" => Some(json!({
+            "config": { "name": "S", "allow_direct": true },
+            "created": "2026-01-02T03:04:05Z", "state": {},
+        })),
+        _ => None,
+    })
+    .await;
+    let mut asked = stage.client.connection().subscribe("TEST.API.DIRECT.GET.S").await;
+    let asked = asked.as_mut().expect("subscribed");
+    let stream = js.stream("S").await.expect("there");
+    let mut messages = stream.messages::<Untyped>().await.expect("asked");
+    let request = within("the request", asked.next()).await.expect("one").expect("well formed");
+    let answer = request.respond("x").header("Nats-Stream", "S").header("Nats-Subject", "a");
+    let answer = answer.header("Nats-Sequence", "1");
+    answer.header("Nats-Time-Stamp", "2022-08-06 00:29:27.5 +0000 UTC").await.expect("sent");
+    let error = within("the answer", messages.next()).await.expect("one").expect_err("too old");
+    assert_eq!(
+        error.to_string(),
+        "reading several messages at once needs a server of version 2.11.0, this one has \"an older version\""
     );
 }
 

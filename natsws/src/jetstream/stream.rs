@@ -175,7 +175,7 @@ impl Stream {
     pub async fn update(
         &self,
         change: impl FnOnce(StreamConfig) -> StreamConfig + Send,
-    ) -> Result<Stream, JetStreamError> {
+    ) -> Result<Self, JetStreamError> {
         let now = self.info().await?.config;
         self.js.update_stream(change(now)).await
     }
@@ -211,11 +211,11 @@ impl Stream {
     ///
     /// # Cancel safety
     /// Dropped early, nothing is lost.
-    pub async fn best(&self) -> Result<Stream, JetStreamError> {
+    pub async fn best(&self) -> Result<Self, JetStreamError> {
         let info = self.info().await?;
         match info.alternates.first() {
             Some(best) if best.name != info.config.name => self.js.stream(&best.name).await,
-            _ => Ok(Stream { js: self.js.clone(), info: Arc::new(info) }),
+            _ => Ok(Self { js: self.js.clone(), info: Arc::new(info) }),
         }
     }
 }

@@ -11,7 +11,8 @@ pub(crate) struct Version(u32, u32, u32);
 impl Version {
     /// Reads `2.11.0`, and as much of `v2.12.0-RC.1+build` as is needed.
     fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().strip_prefix('v').unwrap_or(text.trim());
+        let text = text.trim();
+        let text = text.strip_prefix('v').unwrap_or(text);
         let numbers = text.split(['-', '+']).next().unwrap_or_default();
         let mut numbers = numbers.split('.').map(|number| number.parse().ok());
         let version = Self(numbers.next()??, numbers.next()??, numbers.next()??);

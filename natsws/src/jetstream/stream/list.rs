@@ -32,11 +32,13 @@ pub struct List<T> {
     page: VecDeque<T>,
     /// Streams that are there, and that nobody says more of.
     silent: VecDeque<String>,
-    asking: Option<BoxFuture<'static, Result<Page<T>, JetStreamError>>>,
+    asking: Option<Asking<T>>,
     offset: u64,
     over: bool,
-    next_page: fn(Ask, u64) -> BoxFuture<'static, Result<Page<T>, JetStreamError>>,
+    next_page: fn(Ask, u64) -> Asking<T>,
 }
+
+type Asking<T> = BoxFuture<'static, Result<Page<T>, JetStreamError>>;
 
 /// What is asked for.
 #[derive(Clone)]

@@ -130,7 +130,7 @@ impl Stream {
     }
 }
 
-impl<'a, T: Deliverable> ReadStored<'a, T> {
+impl<T: Deliverable> ReadStored<'_, T> {
     /// Where it starts: with the message of this number or the next one that is there, or with the
     /// first that was stored at this time or later. Default: with the first.
     pub fn from(mut self, start: impl Into<Position>) -> Self {
@@ -164,7 +164,7 @@ impl<'a, T: Deliverable> ReadStored<'a, T> {
     }
 }
 
-impl<'a, T: Deliverable> ReadLast<'a, T> {
+impl<T: Deliverable> ReadLast<'_, T> {
     /// Reads what the last messages were when the stream had come to this number, or before this
     /// time: later ones do not count. Default: now.
     pub fn up_to(mut self, end: impl Into<Position>) -> Self {
