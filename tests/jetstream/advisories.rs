@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use natsws::jetstream::{
     Advisories, Advisory, AdvisoryAction, AdvisoryKind, BatchAbandoned, ConsumerConfig, JetStream,
-    Source, StreamConfig, Untyped,
+    Placement, Source, StreamConfig, Untyped,
 };
 use natsws::{Client, SubscribeError};
 use natsws_tests::{Cluster, Server, Transport, within};
@@ -251,4 +251,10 @@ async fn a_cluster_tells_of_its_leaders_and_of_the_alternates_of_a_stream() {
     assert_eq!(best.name(), names[0]);
     names.sort_unstable();
     assert_eq!(names, ["M", "S"]);
+    let placement = Placement::new().tags(["on:the-moon"]);
+    let nowhere = js.create_stream(StreamConfig::new("T").placement(placement)).await;
+    let error = nowhere.expect_err("no server is there");
+    assert_eq!(error.err_code(), Some(10005), "{error:?}");
+    let advice = "; ask for fewer replicas, or for a placement that the cluster has";
+    assert!(error.to_string().ends_with(advice), "{error}");
 }

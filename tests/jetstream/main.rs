@@ -19,5 +19,6 @@ mod pull;
 mod push;
 mod schedules;
 mod stage;
+mod stream_options;
 mod streams;
 mod work;

@@ -98,6 +98,7 @@ impl ApiError {
                 "free some storage, or raise the limits of the server or the account"
             }
             10158 => "try again: it passes",
+            10005 => "ask for fewer replicas, or for a placement that the cluster has",
             10013 | 10105 | 10148 => {
                 "bind to the consumer that exists, update it, or choose another name"
             }
