@@ -264,8 +264,11 @@ async fn a_server_that_is_started_again_pushes_on() {
     let consumer = stream.create_push_consumer(config).await.expect("made");
     stage.store(2).await;
     let mut messages = consumer.messages::<Untyped>().await.expect("reading");
+    let mut notices = messages.notices();
     assert_eq!(read(&mut messages, 2).await, numbers(1..=2));
+    stage.client.flush().await.expect("the acknowledgements are there");
     stage.server.restart();
+    notice(&mut messages, &mut notices, |notice| *notice == Notice::Reconnected).await;
     stage.store_one(3).await;
     assert_eq!(read(&mut messages, 1).await, ["3"]);
 }

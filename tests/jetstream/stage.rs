@@ -5,7 +5,7 @@ use std::time::Duration;
 use natsws::jetstream::{
     Consumer, ConsumerConfig, JetStream, Messages, Notice, Notices, Stream, StreamConfig, Untyped,
 };
-use natsws::{Client, Connection, Subject, Subscription};
+use natsws::{Client, ConnectOptions, Connection, Subject, Subscription};
 use natsws_tests::{Proxy, Server, Transport, within};
 use serde::{Deserialize, Serialize};
 
@@ -39,11 +39,13 @@ impl Stage {
         Self { server, client, js }
     }
 
-    /// Another client, through a proxy.
+    /// Another client, through a proxy. It connects again without a long wait.
     pub(crate) async fn proxied(&self) -> (Proxy, Client) {
         let proxy = Proxy::to(self.server.addr(Transport::Tcp));
-        let client = within("connecting", Client::connect(proxy.url("nats"))).await;
-        (proxy, client.expect("it connects"))
+        let options = ConnectOptions::new().reconnect_delay(|_| SECOND / 50);
+        let connecting = Connection::connect_with(proxy.url("nats"), options);
+        let connection = within("connecting", connecting).await.expect("it connects");
+        (proxy, Client::from(connection))
     }
 
     pub(crate) fn connection(&self) -> &Connection {

@@ -21,6 +21,8 @@ use crate::jetstream::config_error::at_least;
 
 /// How long one pull waits at the server, or longer where heartbeats are rare.
 const EXPIRES: Duration = Duration::from_secs(30);
+/// A stream that is younger than its reader by more than this is another one.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(500);
 
 /// What is needed to make a consumer that goes on where the last one was.
@@ -98,45 +100,67 @@ impl Plan {
 
     /// Makes the next consumer, and reads it.
     pub(super) async fn make(&mut self) -> Result<Made, ConsumeError> {
-        loop {
-            self.serial += 1;
-            let config = self.consumer();
-            // Before there is a consumer, so that nothing is pushed to nobody.
-            let terms = config.deliver_subject.as_ref().map(|subject| PushTerms {
-                deliver_subject: subject.clone(),
-                heartbeat: self.config.heartbeat,
-                ..PushTerms::default()
-            });
-            let pushed = match terms {
-                Some(terms) => Some(Pushed::new(Arc::new(self.handle().origin()), terms).await?),
-                None => None,
-            };
-            let made = self.js.put_consumer(&self.stream, &config, Action::Create).await;
-            let info = match made {
-                Ok(info) => info,
-                Err(JetStreamError::StreamNotFound { name }) => {
-                    self.is_new_stream |= self.began.is_some();
-                    // What was read was of another stream.
-                    self.last = self.last.filter(|_| !self.is_new_stream);
-                    return Err(ConsumeError::StreamGone { stream: name });
-                }
-                Err(error) => return Err(ConsumeError::JetStream(error)),
-            };
-            if self.is_of_another_stream(&info).await? {
-                self.forget();
-                if !self.waits() {
-                    return Err(ConsumeError::StreamGone { stream: self.stream.clone() });
-                }
-                (self.is_new_stream, self.last, self.began) = (true, None, None);
-                continue;
+        self.look().await.map_err(|error| self.gone(error))?;
+        self.serial += 1;
+        let config = self.consumer();
+        // Before there is a consumer, so that nothing is pushed to nobody.
+        let pushed = match &config.deliver_subject {
+            Some(subject) => Some(self.listen(subject).await?),
+            None => None,
+        };
+        let made = self.js.put_consumer(&self.stream, &config, Action::Create).await;
+        let info = made.map_err(|error| self.gone(error))?;
+        self.begun(&info);
+        let source = match pushed {
+            Some(pushed) => Source::Push(pushed),
+            None => Source::Pull(self.pull().await?),
+        };
+        Ok(Made { source: Box::new(source), pending: info.pending })
+    }
+
+    /// Looks whether the stream is still the one that reading began with, and has all that was read.
+    async fn look(&mut self) -> Result<(), JetStreamError> {
+        let Some(began) = self.began else { return Ok(()) };
+        let info = self.js.stream_info(&self.stream).await?;
+        let (last, read) = (info.state.last_sequence, self.last.unwrap_or(0));
+        // Clocks differ a little from server to server.
+        let certainly = began + CLOCKS_DIFFER;
+        if info.created > certainly || (info.created > began && last < read) {
+            if !self.waits() {
+                return Err(JetStreamError::StreamNotFound { name: self.stream.clone() });
             }
-            self.begun(&info);
-            let source = match pushed {
-                Some(pushed) => Source::Push(pushed),
-                None => Source::Pull(self.pull().await?),
-            };
-            return Ok(Made { source: Box::new(source), pending: info.pending });
+            self.begin_anew();
+        } else if last < read {
+            // A server lost the end of it, and uses the numbers again.
+            self.last = Some(last);
         }
+        Ok(())
+    }
+
+    /// What was read was of another stream.
+    fn begin_anew(&mut self) {
+        (self.is_new_stream, self.last, self.began) = (true, None, None);
+    }
+
+    fn gone(&mut self, error: JetStreamError) -> ConsumeError {
+        match error {
+            JetStreamError::StreamNotFound { name } => {
+                if self.began.is_some() {
+                    self.begin_anew();
+                }
+                ConsumeError::StreamGone { stream: name }
+            }
+            error => ConsumeError::JetStream(error),
+        }
+    }
+
+    async fn listen(&self, deliver_subject: &str) -> Result<Pushed, ConsumeError> {
+        let terms = PushTerms {
+            deliver_subject: deliver_subject.to_owned(),
+            heartbeat: self.config.heartbeat,
+            ..PushTerms::default()
+        };
+        Pushed::new(Arc::new(self.handle().origin()), terms).await
     }
 
     /// A consumer that was made is read from now on.
@@ -147,18 +171,6 @@ impl Plan {
         if self.last.is_none() && self.config.deliver_policy == DeliverPolicy::New {
             self.last = Some(info.delivered.stream_sequence);
         }
-    }
-
-    /// Whether the stream was deleted and made again: the server begins before what was asked for,
-    /// because there is nothing there.
-    async fn is_of_another_stream(&self, info: &ConsumerInfo) -> Result<bool, ConsumeError> {
-        let (Some(last), Some(began)) = (self.last, self.began) else { return Ok(false) };
-        if info.delivered.stream_sequence >= last {
-            return Ok(false);
-        }
-        // It is as well where a server lost the end of it.
-        let stream = self.js.stream_info(&self.stream).await.map_err(ConsumeError::JetStream)?;
-        Ok(stream.created > began)
     }
 
     fn consumer(&self) -> ConsumerConfig {
