@@ -1,10 +1,13 @@
 //! A cluster of real servers, under load, while its nodes and the ways to them fail.
 
+mod consuming;
 mod load;
 mod more;
 mod node_failures;
+mod ordered;
 mod streams;
 mod way_failures;
+mod work_queue;
 
 use std::time::Duration;
 
