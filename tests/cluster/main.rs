@@ -1,6 +1,7 @@
 //! A cluster of real servers, under load, while its nodes and the ways to them fail.
 
 mod consuming;
+mod kv;
 mod load;
 mod more;
 mod node_failures;

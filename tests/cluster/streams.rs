@@ -96,7 +96,7 @@ impl Stage {
 }
 
 /// A client that is back soon.
-fn options() -> ConnectOptions {
+pub(crate) fn options() -> ConnectOptions {
     ConnectOptions::new()
         .reconnect_delay(|_| Duration::from_millis(50))
         .unlimited_reconnect_attempts()
@@ -105,7 +105,7 @@ fn options() -> ConnectOptions {
 }
 
 /// As [`eventually`], for what a cluster may take longer for: leaders were seen away for 8 s.
-async fn patiently(what: &str, mut condition: impl AsyncFnMut() -> Option<()>) {
+pub(crate) async fn patiently(what: &str, mut condition: impl AsyncFnMut() -> Option<()>) {
     let began = Instant::now();
     let mut interval = tokio::time::interval(Duration::from_millis(50));
     while condition().await.is_none() {

@@ -1,0 +1,275 @@
+//! A bucket on three servers that fail one after the other, or all at once, while it is written and
+//! watched.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use natsws::Client;
+use natsws::bytes::Bytes;
+use natsws::codec::Raw;
+use natsws::kv::{Bucket, BucketConfig, Change, Watch};
+use natsws_tests::{Cluster, Proxy, Transport, eventually, within};
+use tokio::task::JoinHandle;
+
+use crate::streams::{options, patiently};
+
+struct Stage {
+    cluster: Cluster,
+    /// The ways to the nodes.
+    proxies: Vec<Proxy>,
+    observer: Bucket<Bytes, Raw>,
+}
+
+impl Stage {
+    async fn new(history: u64) -> Self {
+        let cluster = Cluster::with(3, natsws_tests::ServerBuilder::jetstream);
+        let way = |index| Proxy::to(cluster.node(index).addr(Transport::Tcp));
+        let proxies: Vec<Proxy> = (0..3).map(way).collect();
+        let urls = cluster.urls(Transport::Tcp);
+        let client = within("connecting", options().connect(urls)).await.expect("it connects");
+        let config = BucketConfig::new("shared").replicas(3).history(history);
+        let observer = eventually("the bucket", async || {
+            client.jetstream().create_or_update_key_value(config.clone()).await.ok()
+        })
+        .await;
+        Self { cluster, proxies, observer }
+    }
+
+    /// A client whose ways can be cut.
+    async fn client(&self) -> Client {
+        let urls: Vec<String> = self.proxies.iter().map(|proxy| proxy.url("nats")).collect();
+        let options = options().ignore_cluster_updates(true);
+        within("connecting", options.connect(urls)).await.expect("it connects")
+    }
+
+    async fn bucket(&self) -> Bucket<Bytes, Raw> {
+        self.client().await.jetstream().key_value("shared").unasked().expect("a good name")
+    }
+
+    /// The node that leads the bucket, when another one has it whole too.
+    async fn leader(&self) -> usize {
+        let mut leader = None;
+        patiently("a leader and a replica", async || {
+            let status = self.observer.status().await.ok()?;
+            let cluster = status.stream_info().cluster.clone()?;
+            let is_whole = cluster.replicas.iter().any(|peer| peer.current && !peer.offline);
+            leader = cluster.leader.filter(|_| is_whole);
+            leader.is_some().then_some(())
+        })
+        .await;
+        let name = leader.expect("there is one");
+        name.strip_prefix("node-").and_then(|number| number.parse().ok()).expect("a node's name")
+    }
+
+    async fn kill_leader(&mut self) -> usize {
+        let leader = self.leader().await;
+        self.cluster.node_mut(leader).kill();
+        leader
+    }
+
+    fn restart(&mut self, node: usize) {
+        tokio::task::block_in_place(|| self.cluster.restart(node));
+    }
+}
+
+/// Something that goes on in the background until it is told to stop.
+struct Going<T> {
+    task: JoinHandle<T>,
+    stop: Arc<AtomicBool>,
+    done: Arc<AtomicU64>,
+}
+
+impl<T> Going<T> {
+    /// Waits until so much more was done.
+    async fn more(&self, count: u64) {
+        let target = self.done.load(Ordering::SeqCst) + count;
+        patiently("more writes", async || {
+            assert!(!self.task.is_finished(), "it ended early");
+            (self.done.load(Ordering::SeqCst) >= target).then_some(())
+        })
+        .await;
+    }
+
+    async fn finish(self) -> T {
+        self.stop.store(true, Ordering::SeqCst);
+        within("the end of the writes", self.task).await.expect("no panic")
+    }
+}
+
+/// Writes to many keys, one after the other, and deletes some.
+fn write(bucket: Bucket<Bytes, Raw>) -> Going<()> {
+    let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let (stopped, count) = (Arc::clone(&stop), Arc::clone(&done));
+    let task = tokio::spawn(async move {
+        for number in 0_u64.. {
+            if stopped.load(Ordering::SeqCst) {
+                return;
+            }
+            let key = format!("k.{}", number % 40);
+            let written = match number % 7 {
+                0 => bucket.delete(&key).deadline(Duration::from_secs(120)).await,
+                _ => {
+                    let value = number.to_string();
+                    bucket.put(&key, &value).deadline(Duration::from_secs(120)).await
+                }
+            };
+            written.unwrap_or_else(|error| panic!("{key}: {error:?}"));
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    Going { task, stop, done }
+}
+
+/// What a watch has told, all of it.
+#[derive(Default)]
+struct Seen {
+    map: BTreeMap<String, Bytes>,
+    revisions: Vec<u64>,
+}
+
+impl Seen {
+    fn take(&mut self, change: Change<Bytes>) {
+        let last = self.revisions.last().copied().unwrap_or(0);
+        assert!(change.revision() > last, "{} after {last}", change.revision());
+        self.revisions.push(change.revision());
+        match change {
+            Change::Put(entry) => drop(self.map.insert(entry.key, entry.value)),
+            Change::Deleted(deletion) => drop(self.map.remove(&deletion.key)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Watches until the key `end` is written.
+fn watch(mut watch: Watch<Bytes, Raw>) -> JoinHandle<(Seen, u64)> {
+    tokio::spawn(async move {
+        let mut seen = Seen::default();
+        while !seen.map.contains_key("end") {
+            let told = watch.next().await.expect("it goes on").expect("it can be read");
+            if let Some(change) = told.into_change() {
+                seen.take(change);
+            }
+        }
+        (seen, watch.interruptions())
+    })
+}
+
+/// What is in the bucket, read anew.
+async fn fresh(bucket: &Bucket<Bytes, Raw>) -> BTreeMap<String, Bytes> {
+    let mut map = BTreeMap::new();
+    for key in bucket.keys().await.expect("listing").collect().await.expect("listed") {
+        let entry = bucket.get(&key).from_leader().await.expect("read").expect("there");
+        map.insert(key, entry.value);
+    }
+    map
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_ends_with_what_is_in_the_bucket_whatever_fails_meanwhile() {
+    let mut stage = Stage::new(64).await;
+    let watched = stage.bucket().await;
+    let history = watch(watched.watch_all().include_history().await.expect("watching"));
+    let updates = watch(watched.watch_all().updates_only().await.expect("watching"));
+    let writing = write(stage.bucket().await);
+    writing.more(200).await;
+
+    let killed = stage.kill_leader().await;
+    writing.more(200).await;
+    stage.restart(killed);
+    writing.more(200).await;
+    for proxy in &stage.proxies {
+        proxy.cut();
+    }
+    writing.more(200).await;
+    let stopped = stage.leader().await;
+    tokio::task::block_in_place(|| stage.cluster.node_mut(stopped).stop());
+    writing.more(200).await;
+    stage.restart(stopped);
+    writing.more(200).await;
+    stage.leader().await;
+    for node in 0..3 {
+        stage.cluster.node_mut(node).kill();
+    }
+    tokio::task::block_in_place(|| {
+        for node in 0..3 {
+            stage.cluster.node_mut(node).restart();
+        }
+        stage.cluster.settle();
+    });
+    writing.more(200).await;
+
+    let count = writing.done.load(Ordering::SeqCst);
+    writing.finish().await;
+    let last = stage.observer.put("end", "x").await.expect("written");
+    let (seen, interruptions) = within("the watch", history).await.expect("no panic");
+    let (updated, _) = within("the watch", updates).await.expect("no panic");
+    assert_eq!(seen.map, fresh(&stage.observer).await);
+    assert_eq!(updated.map, seen.map);
+    eprintln!("{count} writes, {interruptions} interruptions, the last revision is {last}");
+    assert!(interruptions >= 3, "{interruptions}");
+    // Each write is there once, and each watch has told of each.
+    assert!(last > count, "{last} {count}");
+    assert_eq!(seen.revisions, (1..=last).collect::<Vec<_>>());
+    assert_eq!(updated.revisions, seen.revisions);
+}
+
+/// Counts in one key, by as many as ask.
+fn count(
+    bucket: &Bucket<Bytes, Raw>,
+    stop: &Arc<AtomicBool>,
+    done: &Arc<AtomicU64>,
+) -> JoinHandle<Vec<u64>> {
+    let counts: Bucket<u64> = bucket.typed();
+    let (stop, done) = (Arc::clone(stop), Arc::clone(done));
+    tokio::spawn(async move {
+        let mut won = Vec::new();
+        while !stop.load(Ordering::SeqCst) {
+            let more = |count: Option<u64>| Some(count.unwrap_or(0) + 1);
+            let revision = counts.update_with("count", more).attempts(10_000).await;
+            let revision = revision.unwrap_or_else(|error| panic!("{error:?}"));
+            won.push(revision.expect("it is not declined"));
+            done.fetch_add(1, Ordering::SeqCst);
+        }
+        won
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_eight_writers_one_wins_each_revision_whatever_fails_meanwhile() {
+    let mut stage = Stage::new(1).await;
+    let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let mut writers = Vec::new();
+    for _ in 0..8 {
+        writers.push(count(&stage.bucket().await, &stop, &done));
+    }
+    let counted = tokio::spawn(async move {
+        let mut revisions = Vec::new();
+        for writer in writers {
+            revisions.extend(writer.await.expect("no panic"));
+        }
+        revisions
+    });
+    let counting = Going { task: counted, stop, done };
+    counting.more(100).await;
+    for _ in 0..2 {
+        let killed = stage.kill_leader().await;
+        counting.more(100).await;
+        stage.restart(killed);
+        counting.more(100).await;
+    }
+    for proxy in &stage.proxies {
+        proxy.cut();
+    }
+    counting.more(100).await;
+
+    let mut revisions = counting.finish().await;
+    revisions.sort_unstable();
+    let count = revisions.len();
+    eprintln!("{count} changes");
+    assert_eq!(revisions, (1..=count as u64).collect::<Vec<_>>());
+    let counts: Bucket<u64> = stage.observer.typed();
+    let entry = counts.get("count").from_leader().await.expect("read").expect("there");
+    assert_eq!((entry.value, entry.revision), (count as u64, count as u64));
+}
