@@ -9,6 +9,7 @@ mod quickstart;
 mod report_health;
 mod serve_requests;
 mod services;
+mod store_large_files;
 mod streams;
 mod test_without_a_server;
 mod trace_across_services;
