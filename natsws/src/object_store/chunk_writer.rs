@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use futures_core::Stream;
+use futures_util::FutureExt;
 
 use super::error::ObjectError;
 use super::raw;
@@ -155,11 +156,9 @@ impl<'a> ChunkWriter<'a> {
 
     /// Takes the next acknowledgement, or sees to it that what is lost is sent again.
     async fn settle(&mut self) -> Result<(), ObjectError> {
-        let heard = runtime::timeout(self.js.timeout(), self.heard()).await;
-        let msg = match heard {
-            Some(Ok(Heard::Ack(msg))) => msg,
-            Some(Ok(Heard::Lost)) | None => return self.again().await,
-            Some(Err(closed)) => return Err(closed),
+        let msg = match self.heard_in_time().await? {
+            Heard::Ack(msg) => msg,
+            Heard::Lost => return self.again().await,
         };
         // Nobody takes the messages of the stream for the moment, or it is gone.
         if msg.status().is_some_and(|status| status.code() == 503) {
@@ -201,6 +200,20 @@ impl<'a> ChunkWriter<'a> {
             self.bytes_on_their_way -= chunk.bytes.len();
             self.stored += u64::try_from(chunk.bytes.len()).unwrap_or(u64::MAX);
         }
+    }
+
+    async fn heard_in_time(&mut self) -> Result<Heard, ObjectError> {
+        let limit = self.js.timeout();
+        if let Some(heard) = runtime::timeout(limit, self.heard()).await {
+            return heard;
+        }
+        // Where it takes long to send what is on its way, nothing can have been answered yet.
+        if self.js.connection().flush().await.is_ok() {
+            if let Some(heard) = runtime::timeout(limit, self.heard()).await {
+                return heard;
+            }
+        }
+        Ok(Heard::Lost)
     }
 
     async fn heard(&mut self) -> Result<Heard, ObjectError> {
@@ -251,6 +264,8 @@ impl<'a> ChunkWriter<'a> {
                 chunk.round += 1;
             }
         }
+        // Whatever was lost meanwhile is stored now.
+        while let Some(Some(_)) = self.events.next().now_or_never() {}
         Ok(())
     }
 }

@@ -19,7 +19,7 @@ use crate::runtime::{self, BoxFuture, Sleep};
 
 /// How long the server keeps a consumer that nobody reads.
 const KEPT: Duration = Duration::from_secs(5 * 60);
-/// How often it is tried to make a consumer again: about half a minute long.
+/// How often it is tried without a message in between: about half a minute long.
 const MOST_ATTEMPTS: u32 = 32;
 
 /// Which messages are read, and how many of them at a time.
@@ -151,9 +151,13 @@ impl Reader {
                         return Poll::Ready(Some(Ok(Read::Message(Box::new(delivery)))));
                     }
                     Some(Err(error)) if is_stream_gone(&error) => return self.end(error),
+                    Some(Err(error)) if self.attempt >= MOST_ATTEMPTS => return self.end(error),
                     // The next message is larger than what was left of what was asked for.
                     Some(Err(ConsumeError::Refused { code: 409, description }))
-                        if is_full(&description) => {}
+                        if is_full(&description) =>
+                    {
+                        self.attempt = self.attempt.saturating_add(1);
+                    }
                     Some(_) => self.again(),
                 }
                 continue;

@@ -9,8 +9,6 @@ use futures_core::Stream;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::runtime::MaybeSend;
-
 type BoxError = Box<dyn Error + Send + Sync>;
 type Parts<'a> = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send + 'a>>;
 
@@ -23,13 +21,13 @@ pub(super) enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn reader(reader: impl AsyncRead + MaybeSend + 'a) -> Self {
+    pub(super) fn reader(reader: impl AsyncRead + Send + 'a) -> Self {
         Self::Reader(Box::pin(reader))
     }
 
     pub(super) fn parts<S, B, E>(parts: S) -> Self
     where
-        S: Stream<Item = Result<B, E>> + MaybeSend + 'a,
+        S: Stream<Item = Result<B, E>> + Send + 'a,
         B: Into<Bytes> + 'a,
         E: Into<BoxError> + 'a,
     {

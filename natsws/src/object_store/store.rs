@@ -16,7 +16,7 @@ use super::source::Source;
 use super::watch::WatchObjects;
 use super::{name, raw};
 use crate::jetstream::{self, JetStream};
-use crate::runtime::{self, MaybeSend};
+use crate::runtime;
 
 /// How often what is said of an object is tried to be replaced, while others do the same.
 pub(super) const MOST_ATTEMPTS: u32 = 32;
@@ -79,7 +79,7 @@ impl ObjectStore {
     ///
     /// # Cancel safety
     /// Dropped early, nothing of it is visible; see [`PutObject`].
-    pub fn put<'a>(&'a self, name: &str, reader: impl AsyncRead + MaybeSend + 'a) -> PutObject<'a> {
+    pub fn put<'a>(&'a self, name: &str, reader: impl AsyncRead + Send + 'a) -> PutObject<'a> {
         PutObject::new(self, name, Source::reader(reader))
     }
 
@@ -103,7 +103,7 @@ impl ObjectStore {
     /// As [`put`](Self::put).
     pub fn put_stream<'a, S, B, E>(&'a self, name: &str, parts: S) -> PutObject<'a>
     where
-        S: Stream<Item = Result<B, E>> + MaybeSend + 'a,
+        S: Stream<Item = Result<B, E>> + Send + 'a,
         B: Into<Bytes> + 'a,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + 'a,
     {

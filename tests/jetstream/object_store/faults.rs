@@ -71,6 +71,24 @@ async fn chunks_whose_acknowledgement_is_lost_are_stored_once() {
 }
 
 #[tokio::test]
+async fn a_slow_connection_is_no_reason_to_send_anything_twice() {
+    let stage = Stage::new().await;
+    let (proxy, client, _files) = behind(&stage).await;
+    // A chunk takes three times as long as an answer may.
+    let js = client.jetstream().with_timeout(Duration::from_millis(200));
+    let files = js.object_store("files").await.expect("opened");
+    proxy.throttle(100 * KIB);
+    let before = client.connection().stats().out_bytes;
+    let content = bytes(256 * KIB);
+    let put = files.put_bytes("a", content.clone()).chunk_size(64 * KIB);
+    let info = within("the put", put.into_future()).await.expect("put");
+    assert_eq!((info.chunks, stage.chunks(&info.id).await), (4, 4));
+    let sent = client.connection().stats().out_bytes - before;
+    assert!(sent < 300_000, "{sent}");
+    assert!(stage.files.get_bytes("a").await.expect("read") == content);
+}
+
+#[tokio::test]
 async fn a_chunk_that_came_before_its_turn_is_stored_again_in_its_place() {
     let stage = Stage::new().await;
     let connection = stage.client.connection();
