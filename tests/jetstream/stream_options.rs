@@ -67,13 +67,13 @@ async fn consumers_have_the_limits_of_their_stream_and_no_more() {
     let stream = stage.js.create_stream(config).await.expect("made");
     assert_eq!(stream.cached_info().config.consumer_limits, limits);
     let consumer = stream.create_consumer(ConsumerConfig::durable("c")).await.expect("made");
-    let config = &consumer.cached_info().config;
+    let config = &consumer.cached_info().expect("looked up").config;
     assert_eq!(config.max_ack_pending, Some(100));
     assert_eq!(config.inactive_threshold, Some(Duration::from_secs(60)));
     let mut less = ConsumerConfig::durable("less");
     less.max_ack_pending = Some(5);
     let consumer = stream.create_consumer(less).await.expect("made");
-    assert_eq!(consumer.cached_info().config.max_ack_pending, Some(5));
+    assert_eq!(consumer.cached_info().expect("looked up").config.max_ack_pending, Some(5));
     let mut more = ConsumerConfig::durable("more");
     more.max_ack_pending = Some(101);
     let error = stream.create_consumer(more).await.expect_err("too much");

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use super::error::ObjectError;
 use super::info::ObjectInfo;
 use super::name;
-use super::reader::{Plan, Read, Reader};
+use super::reader::{Most, Plan, Read, Reader};
 use super::store::ObjectStore;
 use crate::jetstream::{DeliverPolicy, Delivery};
 use crate::runtime::BoxFuture;
@@ -26,10 +26,9 @@ pub(super) fn plan(store: &ObjectStore, first: DeliverPolicy, silence: Duration)
         stream: store.handle().clone(),
         subject: name::all_infos(store.bucket()),
         first,
-        messages: MOST_INFOS,
         // Where the last of each subject is read, the server (2.15.1) leaves out a message that is
         // larger than what is left of the bytes of a pull.
-        bytes: None,
+        most: Most::Messages(MOST_INFOS),
         silence,
     }
 }

@@ -15,13 +15,12 @@ use super::digest::{self, Hasher, Sum};
 use super::error::ObjectError;
 use super::info::ObjectInfo;
 use super::name;
-use super::reader::{Plan, Read, Reader};
+use super::reader::{Most, Plan, Read, Reader};
 use super::store::ObjectStore;
 use crate::jetstream::DeliverPolicy;
 
 /// How many bytes of chunks may be on their way or wait here.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-const MOST_CHUNKS: u64 = 256;
 /// Who reads bytes wants them now.
 const SILENCE: Duration = Duration::from_secs(5);
 
@@ -78,16 +77,11 @@ impl Object {
             return Ok(object);
         }
         let largest = store.largest_message();
-        let size = object.info.size.div_ceil(object.info.chunks).max(1);
-        let most = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX) / size;
         let plan = Plan {
             stream: store.handle().clone(),
             subject: name::chunks(store.bucket(), &object.info.id),
             first: DeliverPolicy::All,
-            messages: usize::try_from(most.clamp(2, MOST_CHUNKS)).unwrap_or(2),
-            // What it says of its chunks may be wrong. Twice as much, so that it is the number of
-            // messages that counts where it is right.
-            bytes: Some((2 * MOST_BYTES).max(largest.saturating_mul(2))),
+            most: Most::Bytes(MOST_BYTES.max(largest.saturating_mul(2))),
             silence: SILENCE,
         };
         let reader = Reader::new(plan).await;

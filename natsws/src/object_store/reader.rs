@@ -28,12 +28,16 @@ pub(super) struct Plan {
     pub(super) stream: Stream,
     pub(super) subject: String,
     pub(super) first: DeliverPolicy,
-    /// How many messages may be on their way or wait here.
-    pub(super) messages: usize,
-    /// How many bytes of them, where that is limited.
-    pub(super) bytes: Option<usize>,
+    pub(super) most: Most,
     /// After such a silence it is asked whether something was lost.
     pub(super) silence: Duration,
+}
+
+/// How much may be on its way or wait here.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Most {
+    Messages(usize),
+    Bytes(usize),
 }
 
 /// What is read.
@@ -224,10 +228,9 @@ impl Reader {
             let made = plan.stream.create_consumer(config).await;
             let consumer = made.map_err(ConsumeError::JetStream)?;
             let messages = consumer.messages();
-            // Either is counted, and not both.
-            let messages = match plan.bytes {
-                Some(bytes) => messages.max_bytes(bytes),
-                None => messages.max_messages(plan.messages),
+            let messages = match plan.most {
+                Most::Messages(most) => messages.max_messages(most),
+                Most::Bytes(most) => messages.max_bytes(most),
             };
             let messages = messages.await?;
             Ok((consumer, messages))
