@@ -104,8 +104,8 @@ async fn a_server_that_breaks_the_protocol_is_left_and_the_subscription_restored
         (b"MSG a 1 r 1 1\r\n", Some(ProtocolFault::Arguments)),
         (b"HMSG a 1 20 10\r\n", Some(ProtocolFault::HeaderSize)),
         (
-            b"MSG a 1 2000000\r\n",
-            Some(ProtocolFault::MessageTooLarge { len: 2_000_000, max: 1_114_112 }),
+            b"MSG a 1 20000000\r\n",
+            Some(ProtocolFault::MessageTooLarge { len: 20_000_000, max: 16_842_752 }),
         ),
         (b"MSG a 1 2\r\nabcd\r\n", Some(ProtocolFault::PayloadEnd)),
         (b"WHAT is this\r\n", Some(ProtocolFault::UnknownOperation)),

@@ -103,7 +103,7 @@ mod tests {
         assert!(!batches.lacks("nightly"));
         assert_eq!(
             batches.missing("2.10.29").to_string(),
-            "batches needs a server of version 2.11.0, this one has 2.10.29"
+            "batches needs a server of version 2.11.0, this one has \"2.10.29\""
         );
     }
 }
