@@ -262,7 +262,6 @@ pub(crate) mod some_rfc3339 {
 }
 
 /// Bytes as base64; none are as good as absent.
-#[allow(dead_code, reason = "stored messages are read with it")]
 pub(crate) mod base64 {
     use bytes::Bytes;
     use data_encoding::BASE64;

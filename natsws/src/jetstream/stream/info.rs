@@ -36,13 +36,10 @@ pub struct StreamInfo {
     pub time: Option<SystemTime>,
     /// How many subjects there are in all, where they come in pages.
     #[serde(default, deserialize_with = "wire::count")]
-    #[allow(dead_code, reason = "what pages through the subjects reads it")]
     pub(crate) total: u64,
     #[serde(default, deserialize_with = "wire::count")]
-    #[allow(dead_code, reason = "what pages through the subjects reads it")]
     pub(crate) offset: u64,
     #[serde(default, deserialize_with = "wire::count")]
-    #[allow(dead_code, reason = "what pages through the subjects reads it")]
     pub(crate) limit: u64,
 }
 
