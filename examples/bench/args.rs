@@ -24,6 +24,10 @@ pub(crate) struct Args {
     /// How often
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) rounds: u32,
+    /// With `store`: how many messages of a task may have no acknowledgement; with 1, each is waited
+    /// for
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) window: usize,
     /// Send and read a declared type; `service` always does, as JSON unless told
     #[arg(long, value_name = "CODEC")]
     pub(crate) typed: Option<Format>,
@@ -48,6 +52,8 @@ pub(crate) enum What {
     Req,
     /// Send requests, and answer them with a natsws-service router
     Service,
+    /// Publish messages to a stream in memory, which the server must have JetStream for
+    Store,
     /// Publish what `sub` reads, as it says on stdin
     #[value(hide = true)]
     Feed,
@@ -82,6 +88,7 @@ impl What {
             Self::Sub => "sub",
             Self::Req => "req",
             Self::Service => "service",
+            Self::Store => "store",
             Self::Feed => "feed",
         }
     }

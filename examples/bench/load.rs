@@ -4,6 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use natsws::Client;
+use natsws::jetstream::{Storage, StreamConfig};
 use tokio::task::JoinSet;
 
 use crate::args::What;
@@ -68,6 +70,9 @@ pub(crate) trait Side: Clone + Send + Sync + 'static {
     /// Waits until a message has come back that was published behind all others.
     fn settle(&self) -> impl Future<Output = Done> + Send;
 
+    /// Publishes this many messages to a stream, each with an id, and waits until it has them.
+    fn store(&self, lane: u32, count: u64) -> impl Future<Output = Done> + Send;
+
     fn listen(&self, lane: u32) -> impl Future<Output = Done<Self::Lane>> + Send;
     /// Reads this many messages, and tells how far it is.
     fn read(
@@ -90,6 +95,7 @@ pub(crate) async fn run<S: Side>(job: Arc<Job>) -> Done<Cost> {
         What::Sub => subscribe(&job, &client).await?,
         What::Req => request(&job, &client, false).await?,
         What::Service => request(&job, &client, true).await?,
+        What::Store => store(&job, &client).await?,
         What::Pub | What::Feed => publish(&job, &client).await?,
     };
     client.close().await;
@@ -106,6 +112,27 @@ async fn publish<S: Side>(job: &Job, client: &S) -> Done<Cost> {
     .await?;
     client.settle().await?;
     Ok(meter.stop(Vec::new()))
+}
+
+async fn store<S: Side>(job: &Job, client: &S) -> Done<Cost> {
+    // Whoever publishes, the stream is made the same way.
+    let maker = Client::connect(job.url.as_str()).await?;
+    let js = maker.jetstream();
+    let name = format!("NATSWS-BENCH-{}", job.run);
+    let config = StreamConfig::new(&name).subjects([job.subjects()]).storage(Storage::Memory);
+    js.create_stream(config).await?;
+    client.settle().await?;
+    let meter = Meter::start();
+    let stored = all(job, |lane, share| {
+        let client = client.clone();
+        async move { client.store(lane, share).await }
+    })
+    .await;
+    let cost = meter.stop(Vec::new());
+    js.delete_stream(&name).await?;
+    maker.close().await;
+    stored?;
+    Ok(cost)
 }
 
 async fn subscribe<S: Side>(job: &Job, client: &S) -> Done<Cost> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use natsws::jetstream::JetStream;
 use natsws::{Client, ConnectOptions, Connection, Msg, Subscription, TypedSubscription};
 use natsws_service::serve;
 use tokio::sync::oneshot;
@@ -39,6 +40,7 @@ async fn settle(connection: &Connection, job: &Job) -> Done {
 #[derive(Debug, Clone)]
 pub(crate) struct Plain {
     connection: Connection,
+    js: JetStream,
     job: Arc<Job>,
     payload: Bytes,
 }
@@ -48,9 +50,10 @@ impl Side for Plain {
     type Service = JoinSet<Done>;
 
     async fn connect(job: &Arc<Job>) -> Done<Self> {
-        let connection = connect(job).await?.connection().clone();
+        let client = connect(job).await?;
+        let (connection, js) = (client.connection().clone(), client.jetstream());
         let payload = vec![b'x'; job.plan.size].into();
-        Ok(Self { connection, job: Arc::clone(job), payload })
+        Ok(Self { connection, js, job: Arc::clone(job), payload })
     }
 
     async fn close(self) {
@@ -62,6 +65,22 @@ impl Side for Plain {
         for _ in 0..count {
             self.connection.publish(&subject, &self.payload).await?;
         }
+        Ok(())
+    }
+
+    async fn store(&self, lane: u32, count: u64) -> Done {
+        let (js, subject) = (self.js.clone(), self.job.subject(lane));
+        if self.job.plan.window == 1 {
+            for _ in 0..count {
+                js.publish_bytes(&subject, &self.payload).await?;
+            }
+            return Ok(());
+        }
+        let mut publisher = js.publisher().window(self.job.plan.window).await?;
+        for _ in 0..count {
+            publisher.publish_bytes(&subject, &self.payload).await?;
+        }
+        publisher.finish().await?;
         Ok(())
     }
 
@@ -182,6 +201,24 @@ impl<M: Sample> Side for Typed<M> {
             sample.set_id(id);
             self.client.publish(&sample).await?;
         }
+        Ok(())
+    }
+
+    async fn store(&self, lane: u32, count: u64) -> Done {
+        let (js, mut sample) = (self.client.jetstream(), self.sample(lane));
+        if self.job.plan.window == 1 {
+            for id in 0..count {
+                sample.set_id(id);
+                js.publish(&sample).await?;
+            }
+            return Ok(());
+        }
+        let mut publisher = js.publisher().window(self.job.plan.window).await?;
+        for id in 0..count {
+            sample.set_id(id);
+            publisher.publish(&sample).await?;
+        }
+        publisher.finish().await?;
         Ok(())
     }
 

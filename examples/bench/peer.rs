@@ -1,10 +1,13 @@
 //! async-nats, with bytes, and with types by hand.
 
+use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::header::HeaderMap;
+use async_nats::jetstream;
+use async_nats::jetstream::message::PublishMessage;
 use async_nats::{Client, ConnectOptions, Subject, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -146,6 +149,30 @@ impl<F: Form> Side for Peer<F> {
                     self.client.publish_with_headers(subject, headers, payload).await?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    async fn store(&self, lane: u32, count: u64) -> Done {
+        let js = jetstream::new(self.client.clone());
+        let (subject, window) = (self.job.subject(lane), self.job.plan.window);
+        let mut form = F::new(&self.job, lane);
+        let mut under_way = VecDeque::with_capacity(window);
+        for id in 0..count {
+            let message = PublishMessage::build().payload(form.encode(id)?);
+            let mut message = message.message_id(format!("{}.{lane}.{id}", self.job.run));
+            for (name, values) in F::headers().iter().flat_map(HeaderMap::iter) {
+                for value in values {
+                    message = message.header(name.clone(), value.clone());
+                }
+            }
+            under_way.push_back(js.send_publish(subject.clone(), message).await?);
+            if under_way.len() >= window {
+                under_way.pop_front().ok_or(OVER)?.await?;
+            }
+        }
+        for ack in under_way {
+            ack.await?;
         }
         Ok(())
     }

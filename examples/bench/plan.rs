@@ -13,6 +13,8 @@ pub(crate) struct Plan {
     pub(crate) count: u64,
     pub(crate) concurrency: u32,
     pub(crate) rounds: u32,
+    /// How many messages of a task may have no acknowledgement.
+    pub(crate) window: usize,
     pub(crate) typed: Option<Format>,
     pub(crate) compare: bool,
     pub(crate) layers: Vec<Layer>,
@@ -25,7 +27,8 @@ impl Plan {
             (What::Service, None) => Some(Format::Json),
             (_, typed) => typed,
         };
-        let usual = if what.asks() { 100_000 } else { 1_000_000 };
+        let few = what.asks() || what == What::Store;
+        let usual = if few { 100_000 } else { 1_000_000 };
         let count = args.count.unwrap_or(usual);
         // What nobody has asked for must not be what is wrong.
         let usual = if what.asks() { 64.min(count) } else { 1 };
@@ -42,13 +45,28 @@ impl Plan {
             "--concurrency is at most 65536"
         } else if what == What::Sub && typed.is_some() && concurrency > 1 {
             "a typed subscription gets every message, so --concurrency is 1 for it"
+        } else if args.window == 0 {
+            "--window 0 lets no message go"
+        } else if what == What::Store && args.server.is_none() {
+            "store needs a --server that has JetStream"
         } else if what != What::Service && !args.layers.is_empty() {
             "--layer is for service"
         } else {
             let concurrency = u32::try_from(concurrency).map_err(Fault::from)?;
             let (size, rounds, layers) = (args.size, args.rounds, args.layers.clone());
+            let window = args.window;
             let compare = args.compare.is_some();
-            return Ok(Self { what, size, count, concurrency, rounds, typed, compare, layers });
+            return Ok(Self {
+                what,
+                size,
+                count,
+                concurrency,
+                rounds,
+                window,
+                typed,
+                compare,
+                layers,
+            });
         };
         Err(fault.into())
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::args::What;
 use crate::measure::{Cost, median};
 use crate::plan::Plan;
 use crate::rounds::{Round, Rounds};
@@ -28,6 +29,10 @@ fn sentence(plan: &Plan, place: &str, rounds: usize) -> String {
     let layers: Vec<&str> = plan.layers.iter().map(|layer| layer.name()).collect();
     let layers =
         if layers.is_empty() { String::new() } else { format!(" in {}", layers.join(", ")) };
+    let layers = match plan.what {
+        What::Store => format!(", window {}", plan.window),
+        _ => layers,
+    };
     let (what, bytes) = (plan.what.name(), plan.size);
     let (messages, tasks) = (some(plan.count, "message"), some(plan.concurrency, "task"));
     let rounds = some(rounds, "round");

@@ -162,24 +162,20 @@ async fn closing_the_connection_settles_everything() {
 }
 
 #[tokio::test]
-async fn in_order_a_gap_stops_what_comes_behind_it() {
+async fn what_the_stream_does_not_take_leaves_the_others_alone() {
     let stage = Stage::new().await;
     let config = StreamConfig::new("ORDERS").subjects(["orders.>"]);
     let config = config.max_messages(3).discard(Discard::New);
     let stream = stage.js.create_stream(config).await.expect("made");
-    let mut publisher = stage.js.publisher().in_order().await.expect("begun");
+    let mut publisher = stage.js.publisher().await.expect("begun");
     for id in 0..6 {
         publisher.publish(&OrderCreated::new("eu", id)).await.expect("taken");
     }
-    publisher.flush().await;
-    let refused = publisher.publish(&OrderCreated::new("eu", 6)).await;
-    assert!(matches!(refused, Err(PublishError::Stopped { number: 4, maybe_stored: false })));
+    assert_eq!(within("outcomes", publisher.flush()).await.failed, 3);
     let error = within("the end", publisher.finish()).await.expect_err("some failed");
     assert_eq!((error.published.stored, error.published.failed), (3, 3));
-    assert_eq!(error.failures[0].error.err_code(), Some(10077));
-    for failure in &error.failures[1..] {
-        let PublishError::Stopped { number, .. } = failure.error else { panic!("{failure:?}") };
-        assert_eq!(number, 4);
+    for (failure, number) in error.failures.iter().zip(4..) {
+        assert_eq!((failure.number, failure.error.err_code()), (number, Some(10077)));
     }
     assert_eq!(stream.info().await.expect("it is there").state.messages, 3);
 }

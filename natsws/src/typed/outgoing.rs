@@ -51,12 +51,10 @@ impl Outgoing {
         }
         // What the user says of the message goes before what its type says.
         let kind = Some(message.content_type()).filter(|kind| !kind.is_empty());
-        let kind = line(&headers, "Content-Type: ", kind);
-        let encoding = line(&headers, "Content-Encoding: ", message.content_encoding());
+        let [name, kind, end] = line(&headers, "Content-Type: ", kind);
+        let [packed, how, ends] = line(&headers, "Content-Encoding: ", message.content_encoding());
         self.headers = headers;
-        let [a, b, c] = kind;
-        let [d, e, f] = encoding;
-        self.headers.append_lines(&[a, b, c, d, e, f, lines]);
+        self.headers.append_lines(&[name, kind, end, packed, how, ends, lines]);
         self.trace();
         Ok(())
     }
@@ -74,7 +72,7 @@ impl Outgoing {
         self.subject.push_str(subject);
         match payload {
             Body::Shared(bytes) if bytes.len() >= LARGE_PAYLOAD => {
-                self.shared = Some(bytes.clone())
+                self.shared = Some(bytes.clone());
             }
             payload => self.written.extend_from_slice(payload.as_slice()),
         }

@@ -40,7 +40,7 @@ pub enum PublishError {
         /// How long was waited.
         after: Duration,
         /// What came of the last attempt, where something did. An earlier one had no answer.
-        last: Option<Box<PublishError>>,
+        last: Option<Box<Self>>,
     },
     /// The connection failed. The message may be stored where it may have been delivered.
     #[error("the message could not be brought to the stream")]
@@ -48,15 +48,6 @@ pub enum PublishError {
     /// Something answered that is no stream.
     #[error("the answer is no acknowledgement of a stream")]
     NoAck(#[source] Box<dyn Error + Send + Sync>),
-    /// A message before it is not known to be stored, and the publisher stores messages
-    /// [in order](super::StartPublisher::in_order) or not at all.
-    #[error("message {number} is not known to be stored, and this one was to follow it")]
-    Stopped {
-        /// The number of the message that failed.
-        number: u64,
-        /// Whether this one may be stored all the same.
-        maybe_stored: bool,
-    },
     /// An earlier message of the batch was lost, and with it the batch. Nothing of it is stored.
     #[error("the batch is lost, since an earlier message of it failed: begin another one")]
     BatchLost,
@@ -112,7 +103,6 @@ impl PublishError {
             | Self::Request(RequestError::Closed) => true,
             Self::Request(RequestError::Disconnected { maybe_delivered }) => *maybe_delivered,
             Self::Rejected(error) => passing(error) == Some(Passing::Unknown),
-            Self::Stopped { maybe_stored, .. } => *maybe_stored,
             _ => false,
         }
     }
@@ -156,9 +146,7 @@ impl PublishError {
         match self {
             // The stream looks for the id before it looks at what is expected of the last message:
             // it does not have this one.
-            Self::WrongLast(_) | Self::Stopped { .. } | Self::TimedOut { last: Some(_), .. } => {
-                self
-            }
+            Self::WrongLast(_) | Self::TimedOut { last: Some(_), .. } => self,
             Self::TimedOut { .. } => Self::TimedOut { after, last: None },
             last if last.may_be_stored() => last,
             last => Self::TimedOut { after, last: Some(Box::new(last)) },

@@ -192,9 +192,10 @@ impl<'a, C: Content> IntoFuture for PublishToStream<C, Alone<'a>> {
         let Alone { js, deadline } = self.by;
         // Written here, so that the future holds no message, and is `Send` whatever that is.
         let mut buffers = Buffers::default();
-        let lines = match self.needs_id() {
-            true => format!("{MESSAGE_ID}: {}\r\n", js.connection().new_message_id()),
-            false => String::new(),
+        let lines = if self.needs_id() {
+            format!("{MESSAGE_ID}: {}\r\n", js.connection().new_message_id())
+        } else {
+            String::new()
         };
         let written = self.write(&lines, &mut buffers);
         let has_id = self.id != Id::None;

@@ -140,7 +140,6 @@ impl JetStream {
             messages: MESSAGES,
             bytes: BYTES,
             deadline: DEADLINE,
-            in_order: false,
             on_outcome: None,
         }
     }
@@ -155,7 +154,6 @@ pub struct StartPublisher<'a> {
     messages: usize,
     bytes: usize,
     deadline: Duration,
-    in_order: bool,
     on_outcome: Option<OnOutcome>,
 }
 
@@ -180,23 +178,6 @@ impl StartPublisher<'_> {
         self
     }
 
-    /// Has each message stored behind the one before it, whatever fails, or not at all.
-    ///
-    /// Each is told to follow the id of the last (`Nats-Expected-Last-Msg-Id`), so that a gap makes
-    /// the stream refuse all behind it, and they are sent again from there. It needs a stream that
-    /// **nobody else** publishes to meanwhile: the message of another is not the one to follow, and
-    /// the publisher fails with [`PublishError::WrongLast`]. Where a message fails for good, so do
-    /// all behind it ([`PublishError::Stopped`]), and nothing more can be published. All messages
-    /// have ids.
-    ///
-    /// Default: messages are stored in the order in which they were published as long as the stream
-    /// takes each the first time. One that has to be sent again, as while a cluster elects a
-    /// leader, may be stored behind later ones.
-    pub fn in_order(mut self) -> Self {
-        self.in_order = true;
-        self
-    }
-
     /// Calls this with the outcome of each message, and its number; the first is 1. It holds up the
     /// publisher while it runs, so it must be quick; a panic in it is contained and told as an
     /// [`Event`](crate::Event).
@@ -214,8 +195,8 @@ impl<'a> IntoFuture for StartPublisher<'a> {
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { js, messages, bytes, deadline, in_order, on_outcome } = self;
-        let terms = Terms { messages, bytes, timeout: js.timeout(), deadline, in_order };
+        let Self { js, messages, bytes, deadline, on_outcome } = self;
+        let terms = Terms { messages, bytes, timeout: js.timeout(), deadline };
         Box::pin(async move {
             let connection = js.connection();
             let inbox = format!("{}.", connection.new_inbox());
@@ -233,15 +214,7 @@ impl<'a> IntoFuture for StartPublisher<'a> {
             });
             runtime::spawn(Keeper::new(Arc::clone(&core), answers));
             let ids = format!("{}.", connection.new_message_id());
-            Ok(Publisher {
-                core,
-                in_order,
-                ids,
-                next: 1,
-                buffers: Buffers::default(),
-                lines: String::new(),
-                last_id: String::new(),
-            })
+            Ok(Publisher { core, ids, next: 1, buffers: Buffers::default(), lines: String::new() })
         })
     }
 }
@@ -252,7 +225,6 @@ impl fmt::Debug for StartPublisher<'_> {
             .field("messages", &self.messages)
             .field("bytes", &self.bytes)
             .field("deadline", &self.deadline)
-            .field("in_order", &self.in_order)
             .finish_non_exhaustive()
     }
 }
@@ -265,11 +237,17 @@ impl fmt::Debug for StartPublisher<'_> {
 /// by its id, which it has unless it is [said](PublishToStream::without_message_id) that it has
 /// none; such a message is not sent again where it may have been stored.
 ///
+/// # Order
+/// Messages are stored in the order in which they were published as long as the stream takes each
+/// of them the first time, and when a connection was lost as well: what it left open is sent again
+/// in its order. One that the stream did not take at first, as while a cluster elects a leader, may
+/// be stored behind later ones. Where that must not be, publish with
+/// [`JetStream::publish`], one after the other.
+///
 /// Dropping it gives up nothing that it took: that is seen to in the background, and what fails
 /// then is only logged. [`finish`](Self::finish) is how to know.
 pub struct Publisher {
     core: Arc<Core>,
-    in_order: bool,
     /// What ids start with that are made.
     ids: String,
     /// The number of the next message.
@@ -277,8 +255,6 @@ pub struct Publisher {
     buffers: Buffers,
     /// The headers that the next message gets here.
     lines: String,
-    /// In order: the id of the last message.
-    last_id: String,
 }
 
 impl Publisher {
@@ -373,30 +349,13 @@ impl Publisher {
     /// Writes the next message, with the id that is made for it.
     fn write<C: Content, D>(&mut self, message: &mut PublishToStream<C, D>) -> Result<(), Refusal> {
         self.lines.clear();
-        let needs_id = message.needs_id() || (self.in_order && message.id == Id::None);
-        if needs_id {
+        if message.needs_id() {
             // Writing to a string does not fail.
             let _ = write!(self.lines, "{MESSAGE_ID}: {}{}\r\n", self.ids, self.next);
         }
-        if self.in_order {
-            message.headers.remove(EXPECTED_ID);
-            if !self.last_id.is_empty() {
-                let _ = write!(self.lines, "{EXPECTED_ID}: {}\r\n", self.last_id);
-            }
-        }
         message.write(&self.lines, &mut self.buffers)
     }
-
-    /// The message that was written is taken.
-    fn taken(&mut self, number: u64, id: Option<String>) {
-        self.next = number + 1;
-        if let Some(id) = id {
-            self.last_id = id;
-        }
-    }
 }
-
-const EXPECTED_ID: &str = "Nats-Expected-Last-Msg-Id";
 
 impl Drop for Publisher {
     fn drop(&mut self) {
@@ -473,8 +432,6 @@ impl<'p, C: Content> IntoFuture for PublishToStream<C, WithReceipt<'p>> {
 pub struct Taking<'p> {
     publisher: &'p mut Publisher,
     fault: Option<Refusal>,
-    /// In order: the message's id.
-    id: Option<String>,
     has_id: bool,
     receiver: Option<Receiver>,
     is_over: bool,
@@ -487,10 +444,8 @@ impl<'p> Taking<'p> {
         receiver: Option<Receiver>,
     ) -> Self {
         let fault = publisher.write(&mut message).err();
-        let headers = &publisher.buffers.0.headers;
-        let has_id = publisher.in_order || message.id != Id::None;
-        let id = publisher.in_order.then(|| headers.get(MESSAGE_ID).unwrap_or_default().to_owned());
-        Self { publisher, fault, id, has_id, receiver, is_over: false }
+        let has_id = message.id != Id::None;
+        Self { publisher, fault, has_id, receiver, is_over: false }
     }
 }
 
@@ -513,8 +468,8 @@ impl Future for Taking<'_> {
             return Poll::Pending;
         }
         this.is_over = true;
-        if let Some(refusal) = window.refusal() {
-            return Poll::Ready(Err(refusal));
+        if window.is_closed() {
+            return Poll::Ready(Err(PublishError::NotSent(Refusal::Closed)));
         }
         let (receiver, now) = (this.receiver.take(), runtime::now());
         let mut fills_batch = false;
@@ -527,7 +482,7 @@ impl Future for Taking<'_> {
         }
         Poll::Ready(match taken {
             Ok(number) => {
-                this.publisher.taken(number, this.id.take());
+                this.publisher.next = number + 1;
                 Ok(number)
             }
             Err(refusal) => Err(PublishError::NotSent(refusal)),

@@ -69,9 +69,7 @@ impl Keeper {
             match Pin::new(&mut self.answers).poll_next(cx) {
                 Poll::Ready(Some(Ok(msg))) => self.came.extend(core.read(&msg)),
                 // Without acknowledgements nothing can be known any more.
-                Poll::Ready(Some(Err(SubscriptionError::Denied(_)))) | Poll::Ready(None) => {
-                    return true;
-                }
+                Poll::Ready(None | Some(Err(SubscriptionError::Denied(_)))) => return true,
                 Poll::Ready(Some(Err(_))) => {}
                 Poll::Pending => return false,
             }

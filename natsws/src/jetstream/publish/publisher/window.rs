@@ -28,8 +28,6 @@ pub(super) struct Terms {
     pub(super) timeout: Duration,
     /// How long a message is tried to be brought to its stream.
     pub(super) deadline: Duration,
-    /// Each message is stored behind the one before it, or not at all.
-    pub(super) in_order: bool,
 }
 
 /// Whoever waits for the outcome of one message.
@@ -94,6 +92,7 @@ pub(super) enum Wanted {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each comes true at a time of its own")]
 pub(super) struct Window {
     terms: Terms,
     slots: VecDeque<Slot>,
@@ -106,12 +105,8 @@ pub(super) struct Window {
     /// Publishers wait until there is much room again, so that they are woken seldom.
     blocked: bool,
     is_up: bool,
-    /// In order: nothing is sent before this.
-    hold: Option<Instant>,
-    /// In order: how often it began anew without an acknowledgement in between.
-    rounds: u32,
-    /// Why nothing more is taken.
-    over: Option<Over>,
+    /// The connection is closed, and nothing more is taken.
+    is_closed: bool,
     pub(super) published: Published,
     spare: Vec<Outgoing>,
     /// When somebody has to look after what is late.
@@ -120,15 +115,6 @@ pub(super) struct Window {
     keeper: Option<Waker>,
     /// The publisher is gone, and nothing more will come.
     pub(super) left: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Over {
-    Closed,
-    /// In order: this message failed.
-    Stopped {
-        number: u64,
-    },
 }
 
 /// Numbers have 48 bits of a token, attempts the others.
@@ -148,9 +134,7 @@ impl Window {
             waiting: 0,
             blocked: false,
             is_up: true,
-            hold: None,
-            rounds: 0,
-            over: None,
+            is_closed: false,
             published: Published::default(),
             spare: Vec::new(),
             check_at: None,
@@ -160,12 +144,9 @@ impl Window {
         }
     }
 
-    /// Why nothing more is taken, where that is so.
-    pub(super) fn refusal(&self) -> Option<PublishError> {
-        self.over.map(|over| match over {
-            Over::Closed => PublishError::NotSent(Refusal::Closed),
-            Over::Stopped { number } => PublishError::Stopped { number, maybe_stored: false },
-        })
+    /// Whether nothing more is taken, since the connection is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Whether a message may be taken; whoever asks is woken otherwise when one may.
@@ -203,7 +184,7 @@ impl Window {
                 } else {
                     (messages, bytes)
                 };
-                self.over.is_some() || (self.slots.len() < messages && self.bytes < bytes)
+                self.is_closed || (self.slots.len() < messages && self.bytes < bytes)
             }
         }
     }
@@ -231,7 +212,7 @@ impl Window {
             fault: None,
             receiver,
         };
-        if self.is_up && self.waiting == 0 && self.hold.is_none() {
+        if self.is_up && self.waiting == 0 {
             match hand(&slot.message, token_of(number, 0)) {
                 Handed::Sent => slot.stage = Stage::Sent { at: now },
                 Handed::NotNow => {}
@@ -293,7 +274,6 @@ impl Window {
     /// The connection is another one: what may have been lost with the last is sent again, in its
     /// order. What has no id may have been stored, and the answer may still come.
     pub(super) fn reconnected(&mut self) {
-        self.hold = None;
         for slot in &mut self.slots {
             if matches!(slot.stage, Stage::Sent { .. }) && slot.has_id {
                 slot.maybe_stored = true;
@@ -311,7 +291,7 @@ impl Window {
         outcomes: &mut Vec<Outcome>,
         mut hand: impl FnMut(&Outgoing, u64) -> Handed,
     ) {
-        if self.waiting == 0 || !self.is_up || self.hold.is_some() {
+        if self.waiting == 0 || !self.is_up {
             return;
         }
         for index in 0..self.slots.len() {
@@ -328,7 +308,7 @@ impl Window {
                 }
                 Handed::NotNow => break,
                 Handed::Refused(refusal) => {
-                    self.fail(index, PublishError::NotSent(refusal), outcomes);
+                    self.settle(index, Err(PublishError::NotSent(refusal)), outcomes);
                 }
             }
             if self.waiting == 0 {
@@ -359,7 +339,6 @@ impl Window {
         }
         let fault = match answer {
             Answer::Stored { duplicate, ack } => {
-                self.rounds = 0;
                 let duplicate = duplicate && !slot.maybe_stored;
                 self.settle(index, Ok((duplicate, ack)), outcomes);
                 return self.trim();
@@ -386,11 +365,7 @@ impl Window {
         now: Instant,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let mut passing = fault.passing(has_jetstream);
-        // One before it was not there yet when it came.
-        if self.terms.in_order && fault.is_wrong_last() && self.has_unsettled_before(index) {
-            passing = Some(Passing::NotStored);
-        }
+        let passing = fault.passing(has_jetstream);
         let Some(slot) = self.slots.get_mut(index) else { return };
         let goes_on = match passing {
             Some(Passing::NotStored) => true,
@@ -398,50 +373,19 @@ impl Window {
             None => false,
         };
         if !goes_on {
-            return self.fail(index, fault, outcomes);
+            return self.settle(index, Err(fault), outcomes);
         }
         slot.maybe_stored |= passing == Some(Passing::Unknown);
         let wait = pause(u32::from(slot.attempt));
         slot.attempt = slot.attempt.wrapping_add(1);
         slot.fault = Some(Box::new(fault));
-        if self.terms.in_order {
-            slot.stage = Stage::Waiting;
-            self.waiting += 1;
-            self.begin_anew(now);
-        } else {
-            slot.stage = Stage::Paused { until: runtime::after(now, wait) };
-            self.check_by(now, wait);
-        }
-    }
-
-    fn has_unsettled_before(&self, index: usize) -> bool {
-        self.slots.iter().take(index).any(|slot| slot.stage != Stage::Settled)
-    }
-
-    /// Sends everything again that has no outcome, in its order, after a pause.
-    fn begin_anew(&mut self, now: Instant) {
-        for slot in &mut self.slots {
-            if matches!(slot.stage, Stage::Sent { .. }) {
-                slot.maybe_stored = true;
-                slot.attempt = slot.attempt.wrapping_add(1);
-                slot.stage = Stage::Waiting;
-                self.waiting += 1;
-            }
-        }
-        if self.hold.is_none() {
-            let wait = pause(self.rounds);
-            self.rounds = self.rounds.saturating_add(1);
-            self.hold = Some(runtime::after(now, wait));
-            self.check_by(now, wait);
-        }
+        slot.stage = Stage::Paused { until: runtime::after(now, wait) };
+        self.check_by(now, wait);
     }
 
     /// Sees to what is late.
     pub(super) fn check(&mut self, now: Instant, outcomes: &mut Vec<Outcome>) {
         self.check_at = None;
-        if self.hold.is_some_and(|until| until <= now) {
-            self.hold = None;
-        }
         let Terms { timeout, deadline, .. } = self.terms;
         for index in 0..self.slots.len() {
             let Some(slot) = self.slots.get_mut(index) else { break };
@@ -455,7 +399,7 @@ impl Window {
                         PublishError::Request(RequestError::Disconnected { maybe_delivered: false })
                     }
                 };
-                self.fail(index, fault, outcomes);
+                self.settle(index, Err(fault), outcomes);
                 continue;
             }
             match slot.stage {
@@ -478,15 +422,12 @@ impl Window {
             };
             self.check_at = Some(self.check_at.map_or(next, |known| known.min(next)));
         }
-        if let Some(until) = self.hold {
-            self.check_at = Some(self.check_at.map_or(until, |known| known.min(until)));
-        }
         self.trim();
     }
 
     /// The connection is closed for good: no answer will come.
     pub(super) fn close(&mut self, outcomes: &mut Vec<Outcome>) {
-        self.over.get_or_insert(Over::Closed);
+        self.is_closed = true;
         for index in 0..self.slots.len() {
             let Some(slot) = self.slots.get(index) else { break };
             let fault = match slot.stage {
@@ -498,30 +439,6 @@ impl Window {
             self.settle(index, Err(fault), outcomes);
         }
         self.trim();
-    }
-
-    /// A message is given up. In order, so are all behind it.
-    fn fail(&mut self, index: usize, fault: PublishError, outcomes: &mut Vec<Outcome>) {
-        let number = self.first + index as u64;
-        let maybe_stored = fault.may_be_stored() || self.maybe_stored(index);
-        self.settle(index, Err(fault), outcomes);
-        if !self.terms.in_order {
-            return;
-        }
-        self.over.get_or_insert(Over::Stopped { number });
-        for index in 0..self.slots.len() {
-            let Some(slot) = self.slots.get(index) else { break };
-            if slot.stage == Stage::Settled {
-                continue;
-            }
-            let was_sent = slot.maybe_stored || matches!(slot.stage, Stage::Sent { .. });
-            let maybe_stored = maybe_stored && was_sent;
-            self.settle(index, Err(PublishError::Stopped { number, maybe_stored }), outcomes);
-        }
-    }
-
-    fn maybe_stored(&self, index: usize) -> bool {
-        self.slots.get(index).is_some_and(|slot| slot.maybe_stored)
     }
 
     /// A message has its outcome.
@@ -551,9 +468,10 @@ impl Window {
             }
             Err(fault) => {
                 self.published.failed += 1;
-                let fault = match slot.maybe_stored {
-                    true => fault.after_unknown(self.terms.deadline),
-                    false => fault,
+                let fault = if slot.maybe_stored {
+                    fault.after_unknown(self.terms.deadline)
+                } else {
+                    fault
                 };
                 let subject = Some(std::mem::take(&mut message.subject));
                 let receiver = slot.receiver.take();
