@@ -18,6 +18,7 @@ mod publisher;
 mod pull;
 mod push;
 mod schedules;
+mod soak;
 mod stage;
 mod stream_options;
 mod streams;

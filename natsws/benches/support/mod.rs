@@ -7,6 +7,7 @@ use std::hint::black_box;
 
 use natsws::bytes::Bytes;
 use natsws::codec::{Json, MsgPack, Text};
+use natsws::jetstream::Untyped;
 use natsws::{Client, EncodeMessage, Subject};
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     ("dispatch.1024", || dispatch(pieces::messages(1024, ""))),
     ("dispatch.json", dispatch_json),
     ("dispatch.by-hand", dispatch_by_hand),
+    ("consume.ack", consume),
     ("request.1", || request(1)),
     ("request.50", || request(50)),
     ("request.by-hand", request_by_hand),
@@ -108,6 +110,25 @@ fn publish_by_hand() -> Run {
             let payload = serde_json::to_vec(&order).expect("it has an encoding");
             let publish = client.connection().publish(&subject, payload);
             publish.header("Content-Type", "application/json").await
+        });
+    })
+}
+
+/// Messages of a pull consumer, each of which is acknowledged.
+fn consume() -> Run {
+    let mut rig = Rig::new();
+    let client = rig.client.clone();
+    let consumer = client.jetstream().bound_consumer("ORDERS", "workers").expect("good names");
+    let mut messages = rig.confirmed(async {
+        let messages = consumer.messages::<Untyped>().await;
+        client.flush().await.expect("it is confirmed");
+        messages
+    });
+    let block = pieces::block(pieces::delivery);
+    Box::new(move |count| {
+        rig.consume(count, &block, async || {
+            let message = messages.next().await.expect("it is subscribed").expect("a message");
+            message.ack().await.expect("it is accepted");
         });
     })
 }

@@ -24,6 +24,12 @@ pub(super) fn message(payload: &[u8], headers: &str) -> Vec<u8> {
     [line.as_bytes(), headers.as_bytes(), payload, b"\r\n"].concat()
 }
 
+/// A message that a consumer delivers.
+pub(super) fn delivery() -> Vec<u8> {
+    let reply = "$JS.ACK.ORDERS.workers.1.7123456.7123456.1700000000123456789.1000";
+    format!("MSG {SUBJECT} 1 {reply} 16\r\n0123456789abcdef\r\n").into_bytes()
+}
+
 /// A block of messages.
 pub(super) fn block(message: impl Fn() -> Vec<u8>) -> Bytes {
     message().repeat(BLOCK).into()

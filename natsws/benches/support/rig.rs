@@ -76,6 +76,21 @@ impl Rig {
         });
     }
 
+    /// Receives messages that come in blocks and are answered, with a flush behind each block.
+    pub(super) fn consume(&mut self, count: usize, block: &Bytes, mut read: impl AsyncFnMut()) {
+        let Self { runtime, client, far } = self;
+        runtime.block_on(async {
+            for _ in 0..count / BLOCK {
+                assert!(far.write(block.clone()).await, "the client is there");
+                for _ in 0..BLOCK {
+                    read().await;
+                }
+                let (flushed, ()) = tokio::join!(client.flush(), confirm(far));
+                flushed.expect("it is confirmed");
+            }
+        });
+    }
+
     /// Makes requests and gets their replies, this many at a time.
     pub(super) fn request(
         &mut self,

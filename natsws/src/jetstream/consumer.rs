@@ -297,7 +297,8 @@ impl JetStream {
         let name = config.name.as_deref().or(config.durable_name.as_deref()).unwrap_or_default();
         let operation = match (name, config.filter_subjects.as_slice()) {
             ("", _) => format!("CONSUMER.CREATE.{stream}"),
-            (name, [filter]) if filter != ">" => {
+            // A request goes to no subject with wildcards; then the body alone has the filter.
+            (name, [filter]) if !filter.contains(['*', '>']) => {
                 format!("CONSUMER.CREATE.{stream}.{name}.{filter}")
             }
             (name, _) => format!("CONSUMER.CREATE.{stream}.{name}"),

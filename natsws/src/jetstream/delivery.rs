@@ -232,10 +232,7 @@ impl<T> Delivery<T> {
         loop {
             let left = end.saturating_duration_since(runtime::now());
             let asked = origin.connection.request(reply, "+ACK").timeout(left);
-            let error = match asked.await {
-                Ok(_) => break,
-                Err(error) => error,
-            };
+            let Err(error) = asked.await else { break };
             // To say it twice does no harm. Without a leader nobody hears it for a while.
             let may_pass = match error {
                 RequestError::Disconnected { .. } => true,

@@ -129,7 +129,7 @@ impl<T: Deliverable> Stream for Fetch<T> {
 
 impl<T> fmt::Debug for Fetch<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fetch").field("over", &self.pulling.over).finish_non_exhaustive()
+        f.debug_struct("Fetch").field("phase", &self.pulling.phase).finish_non_exhaustive()
     }
 }
 
@@ -144,9 +144,15 @@ struct Pulling {
     after: Duration,
     /// It was asked before there was a connection, so it is the next one that carries it.
     waits_for_connection: bool,
-    over: bool,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    Over,
     /// It ended with the connection.
-    closed: bool,
+    Closed,
 }
 
 impl Pulling {
@@ -162,22 +168,21 @@ impl Pulling {
             is_empty: true,
             limit: runtime::sleep(after),
             after,
-            over: false,
-            closed: false,
+            phase: Phase::Open,
         })
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Msg, ConsumeError>>> {
-        while !self.over && self.left.messages > 0 && self.left.bytes != Some(0) {
+        while self.phase == Phase::Open && self.left.messages > 0 && self.left.bytes != Some(0) {
             let Poll::Ready(pulled) = self.puller.poll_next(false, cx) else {
                 ready!(self.limit.as_mut().poll(cx));
-                self.over = true;
+                self.phase = Phase::Over;
                 return Poll::Ready(Some(Err(ConsumeError::Silent { after: self.after })));
             };
             let error = match pulled {
                 None => {
-                    self.closed = true;
-                    break;
+                    self.phase = Phase::Closed;
+                    return Poll::Ready(None);
                 }
                 Some(Pulled::Message(msg)) => {
                     self.is_empty = false;
@@ -203,10 +208,12 @@ impl Pulling {
                     Err(error) => error,
                 },
             };
-            self.over = true;
+            self.phase = Phase::Over;
             return Poll::Ready(Some(Err(error)));
         }
-        self.over = true;
+        if self.phase == Phase::Open {
+            self.phase = Phase::Over;
+        }
         Poll::Ready(None)
     }
 
@@ -273,7 +280,9 @@ impl<'a, T: Deliverable> NextMessage<'a, T> {
         let mut pulling = Pulling::begin(self.consumer, self.options).await?;
         match poll_fn(|cx| pulling.poll_next(cx)).await.transpose()? {
             Some(msg) => read(&pulling.puller.origin, msg).map(Some),
-            None if pulling.closed => Err(ConsumeError::Subscribe(SubscribeError::Closed)),
+            None if pulling.phase == Phase::Closed => {
+                Err(ConsumeError::Subscribe(SubscribeError::Closed))
+            }
             None => Ok(None),
         }
     }

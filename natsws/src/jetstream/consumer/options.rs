@@ -77,13 +77,13 @@ impl PullOptions {
         let allowed = config.map_or(usize::MAX, |config| limit_of(config.max_request_batch));
         Ok(match (self.messages, self.bytes) {
             (_, Some(bytes)) => Limit::Bytes { bytes, messages: MESSAGES_OF_BYTES.min(allowed) },
-            (messages, None) => Limit::Messages(messages.unwrap_or(MESSAGES.min(allowed))),
+            (messages, None) => Limit::Messages(messages.unwrap_or_else(|| MESSAGES.min(allowed))),
         })
     }
 
     fn expires(&self, config: Option<&ConsumerConfig>) -> Duration {
         let longest = config.and_then(|config| config.max_request_expires);
-        self.expires.unwrap_or(longest.map_or(EXPIRES, |longest| longest.min(EXPIRES)))
+        self.expires.unwrap_or_else(|| longest.map_or(EXPIRES, |longest| longest.min(EXPIRES)))
     }
 
     /// Half of what a pull waits, within limits. The server takes no longer one.
@@ -110,7 +110,7 @@ impl PullOptions {
                 return Err(ConfigError::Value { option, reason: "nothing would come" }.into());
             }
         }
-        at_most("priority", self.priority.priority.map_or(0, usize::from), 9)?;
+        at_most("priority", self.priority.rank.map_or(0, usize::from), 9)?;
         let Some(info) = info else { return Ok(None) };
         let config = &info.config;
         if config.deliver_subject.is_some() {
@@ -129,14 +129,14 @@ impl PullOptions {
     }
 
     fn check_priority(&mut self, config: &ConsumerConfig) -> Result<(), ConfigError> {
-        let Priority { group, min_pending, min_ack_pending, priority } = &mut self.priority;
+        let Priority { group, min_pending, min_ack_pending, rank } = &mut self.priority;
         let policy = &config.priority_policy;
         let overflow = *policy == PriorityPolicy::Overflow;
         let prioritized = *policy == PriorityPolicy::Prioritized;
         for (option, set, allowed, needs) in [
             ("min_pending", min_pending.is_some(), overflow, "PriorityPolicy::Overflow"),
             ("min_ack_pending", min_ack_pending.is_some(), overflow, "PriorityPolicy::Overflow"),
-            ("priority", priority.is_some(), prioritized, "PriorityPolicy::Prioritized"),
+            ("priority", rank.is_some(), prioritized, "PriorityPolicy::Prioritized"),
         ] {
             if set && !allowed {
                 return Err(ConfigError::Needs { option, needs });
@@ -191,7 +191,7 @@ macro_rules! priority_options {
         /// [`PriorityPolicy::Prioritized`](crate::jetstream::PriorityPolicy::Prioritized): 0 is
         /// before 9 (ADR-42).
         pub fn priority(mut self, priority: u8) -> Self {
-            self.options.priority.priority = Some(priority);
+            self.options.priority.rank = Some(priority);
             self
         }
     };

@@ -405,7 +405,7 @@ impl State {
             }
             Err(ConsumeError::StreamGone { .. }) => Notice::StreamMissing,
             // The connection is over, and so is the reader.
-            Err(error) if has_no_connection(&error) => {
+            Err(error) if self.plan.is_closed() || has_no_connection(&error) => {
                 self.end();
                 return None;
             }

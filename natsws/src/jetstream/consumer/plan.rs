@@ -16,6 +16,7 @@ use super::pull::{Priority, PullTerms, Puller};
 use super::pushed::{PushTerms, Pushed};
 use super::source::Source;
 use super::{Action, Consumer};
+use crate::event::State;
 use crate::jetstream::ConfigError;
 use crate::jetstream::config_error::at_least;
 
@@ -92,6 +93,11 @@ impl Plan {
     /// Whether a stream that is gone is waited for.
     pub(super) fn waits(&self) -> bool {
         self.config.wait_if_gone
+    }
+
+    /// Whether the connection is closed for good.
+    pub(super) fn is_closed(&self) -> bool {
+        self.js.connection().state() == State::Closed
     }
 
     pub(super) fn has_read(&mut self, stream_sequence: u64) {

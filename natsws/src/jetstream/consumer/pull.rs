@@ -56,8 +56,8 @@ pub(super) struct Priority {
     pub(super) min_pending: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) min_ack_pending: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) priority: Option<u8>,
+    #[serde(rename = "priority", skip_serializing_if = "Option::is_none")]
+    pub(super) rank: Option<u8>,
 }
 
 impl PullTerms {

@@ -73,7 +73,7 @@ impl Reading {
     ) -> Poll<Option<Result<Msg, ConsumeError>>> {
         while !self.over {
             if let Some(found) = self.poll_look(cx) {
-                if let Some(error) = self.looked(found) {
+                if let Some(error) = self.looked(&found) {
                     self.over = true;
                     return Poll::Ready(Some(Err(error)));
                 }
@@ -178,8 +178,8 @@ impl Reading {
     }
 
     /// What is known now of the consumer; the end of the reader, where it is one.
-    fn looked(&mut self, found: Result<ConsumerInfo, JetStreamError>) -> Option<ConsumeError> {
-        let missing = match &found {
+    fn looked(&mut self, found: &Result<ConsumerInfo, JetStreamError>) -> Option<ConsumeError> {
+        let missing = match found {
             Err(JetStreamError::ConsumerNotFound { .. }) => Notice::ConsumerMissing,
             Err(JetStreamError::StreamNotFound { .. }) => Notice::StreamMissing,
             // It is there, or nobody knows: then asking for messages shows.

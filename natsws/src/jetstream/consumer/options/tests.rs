@@ -116,12 +116,12 @@ fn what_no_policy_reads_is_refused() {
         refusal(PullOptions { priority: few, ..options() }, pinned),
         "`min_pending` needs `PriorityPolicy::Overflow`: set that as well, or leave `min_pending` out"
     );
-    let first = Priority { priority: Some(0), ..Priority::default() };
+    let first = Priority { rank: Some(0), ..Priority::default() };
     assert_eq!(
         refusal(PullOptions { priority: first, ..options() }, pinned),
         "`priority` needs `PriorityPolicy::Prioritized`: set that as well, or leave `priority` out"
     );
-    let low = Priority { priority: Some(10), ..Priority::default() };
+    let low = Priority { rank: Some(10), ..Priority::default() };
     assert_eq!(
         refusal(PullOptions { priority: low, ..options() }, pinned),
         "`priority` is 10, and may be 9 at most"
