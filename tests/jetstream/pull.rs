@@ -410,6 +410,35 @@ async fn what_the_server_says_of_pulls_from_before_a_change_of_leaders_changes_n
 }
 
 #[tokio::test]
+async fn a_message_that_cannot_be_read_is_one_of_those_that_were_asked_for() {
+    let scripted = Scripted::start();
+    let connecting = tokio::spawn(natsws::Client::connect(scripted.url()));
+    let mut peer = scripted.accept().await;
+    peer.handshake(&info()).await;
+    let client = connecting.await.expect("no panic").expect("it connects");
+    let consumer = client.jetstream().bound_consumer("S", "C").expect("good names");
+    let reading = consumer.messages::<Untyped>().max_messages(1);
+    let mut messages = reading.await.expect("reading");
+    let reader = tokio::spawn(async move {
+        let first = messages.next().await.expect("one").map(drop);
+        (first, messages.next().await.expect("one").map(drop))
+    });
+    let sub = peer.skip_to_line("SUB ").await;
+    let sid = sub.rsplit(' ').next().expect("a number").to_owned();
+    let inbox = sub.split(' ').nth(1).expect("a subject").trim_end_matches('*').to_owned();
+    asked(&mut peer, &inbox, 0, 1).await;
+    let block = "NATS/1.0\r\nno colon\r\n\r\n";
+    let len = block.len();
+    let reply = "$JS.ACK.S.C.1.1.1.1.0";
+    peer.send(format!("HMSG s.1 {sid} {reply} {len} {len}\r\n{block}\r\n")).await;
+    asked(&mut peer, &inbox, 1, 1).await;
+    peer.send(format!("MSG s.1 {sid} {reply} 0\r\n\r\n")).await;
+    let (first, second) = within("both", reader).await.expect("no panic");
+    assert!(matches!(first, Err(ConsumeError::Subscription(_))), "{first:?}");
+    second.expect("good");
+}
+
+#[tokio::test]
 async fn a_consumer_of_which_all_is_known_is_not_looked_up() {
     let stage = Stage::new().await;
     let consumer = stage.consumer().await;

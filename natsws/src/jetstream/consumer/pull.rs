@@ -25,7 +25,7 @@ use crate::header::Headers;
 use crate::msg::Msg;
 use crate::protocol::encode::{PublishHead, Reply};
 use crate::publish::PublishError;
-use crate::subscription::Subscription;
+use crate::subscription::{Subscription, SubscriptionError};
 
 /// The header by which the server names the client that gets the messages of a group (ADR-42).
 const PIN: &str = "Nats-Pin-Id";
@@ -264,7 +264,10 @@ impl Puller {
                     self.received(&msg);
                     Pulled::Message(msg)
                 }
-                Some(Err(error)) => Pulled::Failed(ConsumeError::Subscription(error)),
+                Some(Err(error)) => {
+                    self.unreadable(&error);
+                    Pulled::Failed(ConsumeError::Subscription(error))
+                }
             };
             return Poll::Ready(Some(pulled));
         }
@@ -285,6 +288,20 @@ impl Puller {
         }
         if let Some(account) = &mut self.account {
             account.received(size);
+        }
+    }
+
+    /// A message that cannot be read was asked for as well.
+    #[cold]
+    fn unreadable(&mut self, error: &SubscriptionError) {
+        let (SubscriptionError::SubjectNotUtf8 { raw }
+        | SubscriptionError::MalformedHeaders { raw, .. }) = error
+        else {
+            return;
+        };
+        if let Some(account) = &mut self.account {
+            let reply = raw.reply().map_or(0, <[u8]>::len);
+            account.received(raw.subject().len() + reply + raw.0.size());
         }
     }
 
