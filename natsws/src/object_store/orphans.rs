@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::info::ObjectInfo;
 use super::raw;
-use crate::jetstream::{JetStream, JetStreamError};
+use crate::jetstream::{JetStream, JetStreamError, PublishError};
 use crate::runtime;
 
 /// A put whose chunks are nobody's yet. Dropped, they are taken out in the background.
@@ -69,17 +69,20 @@ impl Put {
         // Behind this everything that was sent before is stored, or never will be.
         let id = format!("{}.end", self.id);
         let end = raw::publish(js, &self.chunks, &id, &[], Bytes::new()).await;
-        let stored = raw::last_message(js, stream, &self.info).await;
-        let stored = stored.map(|stored| stored.and_then(|stored| ObjectInfo::read(&stored).ok()));
-        match (end, stored) {
-            // It is an object: what was said last did arrive.
-            (Ok(end), Ok(Some(info))) if info.id == self.id => {
+        let Ok(stored) = raw::last_message(js, stream, &self.info).await else { return };
+        let info = stored.and_then(|stored| ObjectInfo::read(&stored).ok());
+        let is_object = info.is_some_and(|info| info.id == self.id);
+        match end {
+            // What was said last did arrive.
+            Ok(end) if is_object => {
                 drop(raw::delete_message(js, stream, end.sequence).await);
             }
-            // Whether it is one is not certain.
-            (Err(_), Ok(Some(info))) if info.id == self.id => {}
-            (_, Err(_)) => {}
-            (_, Ok(_)) => drop(raw::purge(js, stream, &self.chunks).await),
+            // Where the stream refuses more, as when it is full, it has seen all the same.
+            Ok(_) | Err(PublishError::Rejected(_)) if !is_object => {
+                drop(raw::purge(js, stream, &self.chunks).await);
+            }
+            // What makes it an object may still be on its way, and would be one without chunks.
+            Ok(_) | Err(_) => {}
         }
     }
 }
