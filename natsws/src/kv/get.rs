@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use super::entry::{Change, Entry, Record};
 use super::error::KeyValueError;
 use super::place::Place;
-use super::stored::{self, Stored, Wanted};
+use super::stored::{self, Stored, Terms, Wanted};
 use crate::codec::Decoder;
 use crate::runtime::BoxFuture;
 
@@ -71,8 +71,9 @@ impl<T, C: for<'m> Decoder<'m, T>> LastChange<'_, T, C> {
             Some(revision) => Wanted::Sequence(revision),
             None => Wanted::Last(&subject),
         };
-        let direct = place.direct && !self.from_leader;
-        let found = stored::read(&place.js, &place.stream, wanted, direct).await;
+        let terms =
+            Terms { direct: place.direct && !self.from_leader, patience: place.js.timeout() };
+        let found = stored::read(&place.js, &place.stream, wanted, terms).await;
         let found = found.map_err(|error| KeyValueError::of_bucket(error, &place.bucket))?;
         let found = found.filter(|stored| stored.subject == subject);
         found.map(|stored| decode::<T, C>(self.key, &stored)).transpose()

@@ -1,6 +1,6 @@
 //! Reading one message of a stream: from any server that keeps it (ADR-31), or from its leader.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use serde::de::IntoDeserializer;
@@ -33,18 +33,26 @@ pub(super) enum Wanted<'a> {
     Sequence(u64),
 }
 
-/// Reads a message: `None` where there is none. While the connection is made again it is tried
-/// again, since reading does no harm.
+/// How a message is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// Whether any server is asked, or the leader.
+    pub(super) direct: bool,
+    /// For how long it is tried: reading again does no harm.
+    pub(super) patience: Duration,
+}
+
+/// Reads a message: `None` where there is none.
 pub(super) async fn read(
     js: &JetStream,
     stream: &str,
     wanted: Wanted<'_>,
-    direct: bool,
+    terms: Terms,
 ) -> Result<Option<Stored>, JetStreamError> {
-    let end = runtime::after(runtime::now(), js.timeout());
+    let end = runtime::after(runtime::now(), terms.patience);
     let mut attempt = 0;
     loop {
-        let answer = if direct {
+        let answer = if terms.direct {
             from_any(js, stream, wanted).await
         } else {
             from_leader(js, stream, wanted).await
@@ -52,11 +60,22 @@ pub(super) async fn read(
         let pause = pause(attempt);
         let left = end.saturating_duration_since(runtime::now());
         match answer {
-            Err(JetStreamError::Request(RequestError::Disconnected { .. })) if left > pause => {}
+            Err(error) if may_pass(&error) && left > pause => {}
             answer => return answer,
         }
         runtime::sleep(pause).await;
         attempt += 1;
+    }
+}
+
+/// Whether another attempt may find what this one did not: the connection is made again, or the
+/// cluster elects a leader.
+fn may_pass(error: &JetStreamError) -> bool {
+    match error {
+        JetStreamError::TimedOut { .. }
+        | JetStreamError::Request(RequestError::Disconnected { .. }) => true,
+        JetStreamError::Api(error) => error.err_code == ApiError::TEMPORARILY_UNAVAILABLE,
+        _ => false,
     }
 }
 

@@ -11,7 +11,7 @@ use super::get::decode;
 use super::place::Place;
 use super::stored::{self, Stored, Wanted};
 use super::value::Outgoing;
-use super::write::{Fault, Terms, Write};
+use super::write::{DEADLINE, Fault, Terms, Write};
 use crate::codec::Codec;
 use crate::runtime::{self, BoxFuture};
 
@@ -31,17 +31,26 @@ pub struct UpdateWith<'a, T, C, F> {
     key: &'a str,
     change: F,
     attempts: u32,
+    deadline: Duration,
     value: PhantomData<fn() -> (T, C)>,
 }
 
 impl<'a, T, C, F> UpdateWith<'a, T, C, F> {
     pub(super) fn new(place: &'a Place, key: &'a str, change: F) -> Self {
-        Self { place, key, change, attempts: ATTEMPTS, value: PhantomData }
+        let (attempts, deadline) = (ATTEMPTS, DEADLINE);
+        Self { place, key, change, attempts, deadline, value: PhantomData }
     }
 
     /// How often it is tried, at least once. Default: 32 times.
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts.max(1);
+        self
+    }
+
+    /// How long it is tried to read what is there, and to write what follows from it, each time.
+    /// Default: 30 s.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 }
@@ -52,11 +61,13 @@ where
     F: FnMut(Option<T>) -> Option<T>,
 {
     async fn run(mut self) -> Result<Option<u64>, KeyValueError> {
-        let (place, key, attempts) = (self.place, self.key, self.attempts);
+        let (place, key) = (self.place, self.key);
+        let (attempts, deadline) = (self.attempts, self.deadline);
         let subject = place.read_subject(key)?;
         let wanted = Wanted::Last(&subject);
         let read = async |direct| {
-            let found = stored::read(&place.js, &place.stream, wanted, direct).await;
+            let terms = stored::Terms { direct, patience: deadline };
+            let found = stored::read(&place.js, &place.stream, wanted, terms).await;
             found.map_err(|error| KeyValueError::of_bucket(error, &place.bucket))
         };
         // Where this is old, the write finds it out.
@@ -64,7 +75,8 @@ where
         for attempt in 1..=attempts {
             let Some(value) = self.changed(found.as_ref())? else { return Ok(None) };
             let expected = found.map_or(0, |stored| stored.sequence);
-            let write = Write::new(place, key, value, Terms::new())?;
+            let terms = Terms { deadline, ..Terms::new() };
+            let write = Write::new(place, key, value, terms)?;
             match write.once(Some(expected)).await {
                 Ok(revision) => return Ok(Some(revision)),
                 Err(Fault::Other(error)) => return Err(error),

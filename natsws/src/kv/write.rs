@@ -13,7 +13,7 @@ use crate::publish;
 use crate::runtime;
 
 /// How long a value is tried to be brought to its bucket: leaders were seen away for 8 s.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// After this time without anybody who answers it is asked whether the bucket is there.
 const UNANSWERED: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ pub(super) struct Terms {
     pub(super) headers: Headers,
     pub(super) deadline: Duration,
     /// The first header that was not valid.
-    fault: Option<HeaderError>,
+    pub(super) fault: Option<HeaderError>,
 }
 
 impl Terms {
@@ -142,7 +142,8 @@ impl<'a> Write<'a> {
     async fn look(&self) -> Result<u64, Fault> {
         let place = self.place;
         let subject = place.read_subject(self.key).map_err(|error| Fault::Other(error.into()))?;
-        let found = stored::read(&place.js, &place.stream, Wanted::Last(&subject), false).await;
+        let terms = stored::Terms { direct: false, patience: self.terms.deadline };
+        let found = stored::read(&place.js, &place.stream, Wanted::Last(&subject), terms).await;
         let found =
             found.map_err(|error| Fault::Other(KeyValueError::of_bucket(error, &place.bucket)))?;
         match found {
