@@ -267,14 +267,7 @@ pub(crate) mod base64 {
     use data_encoding::BASE64;
     use serde::Deserialize;
 
-    use super::{Deserializer, Error, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(
-        bytes: &Bytes,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&BASE64.encode_display(bytes))
-    }
+    use super::{Deserializer, Error};
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,

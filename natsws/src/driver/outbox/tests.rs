@@ -106,7 +106,7 @@ fn messages_that_the_next_server_does_not_take_are_discarded_one_by_one() {
 #[test]
 fn a_large_shared_payload_is_not_copied() {
     let outbox = connected(&info());
-    let payload = Bytes::from(vec![b'x'; waiting::LARGE_PAYLOAD]);
+    let payload = Bytes::from(vec![b'x'; LARGE_PAYLOAD]);
     let none = Headers::new();
     let head = PublishHead { subject: "a", reply: None, headers: &none, typed: None };
     assert!(say(&outbox, &head, Body::Shared(&payload)).is_ready());

@@ -70,13 +70,11 @@ fn a_time_beyond_the_calendar_is_written_as_its_end() {
 
 #[test]
 fn bytes_are_base64() {
-    #[derive(Serialize, Deserialize)]
+    #[derive(Deserialize)]
     struct Stored(#[serde(with = "base64")] Bytes);
 
-    let stored = Stored(Bytes::from_static(b"\0\xff1 kg"));
-    assert_eq!(serde_json::to_value(&stored).expect("JSON"), json!("AP8xIGtn"));
     let Stored(read) = serde_json::from_value(json!("AP8xIGtn")).expect("bytes");
-    assert_eq!(read, stored.0);
+    assert_eq!(read, &b"\0\xff1 kg"[..]);
     let Stored(none) = serde_json::from_value(Value::Null).expect("no bytes");
     assert_eq!(none, Bytes::new());
     for text in ["AP8xIGt", "****", "AP8xIGtn="] {

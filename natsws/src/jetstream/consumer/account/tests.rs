@@ -6,6 +6,7 @@ const fn messages(messages: usize) -> Ask {
     Ask { messages, bytes: None }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "that is how it is asked for")]
 const fn rest(messages: usize) -> Option<Rest> {
     Some(Rest { messages, bytes: 0 })
 }

@@ -19,6 +19,7 @@ fn options() -> PullOptions {
     PullOptions::default()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "that is how it is asked for")]
 const fn seconds(seconds: u64) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
