@@ -1,4 +1,4 @@
-//! Measures what messages cost: publishing, subscribing, requesting and serving, and compares it
+//! Measures what messages cost: publishing, subscribing, requesting, serving and storing, and compares it
 //! with what they cost another client under the same conditions.
 //!
 //! ```text
@@ -18,6 +18,9 @@
 //!   a second connection in this process, so the figures are those of both sides.
 //! - `service`: as `req`, but natsws answers with a router. The other client has no router that is
 //!   like it, so it answers in a plain loop, which is the least it can do.
+//! - `store`: tasks publish to a stream in memory, each message with an id, on one connection; it is
+//!   over when the stream has acknowledged all. The other client keeps its futures in a window of
+//!   the same size. It needs a server that has `JetStream`.
 //!
 //! With `--typed`, natsws sends and reads a declared type; the other client does by hand what gives
 //! the same bytes on the wire.

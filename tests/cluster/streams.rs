@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use natsws::jetstream::{PublishAck, PublishError, Published, Stream, StreamConfig, Untyped};
 use natsws::{Client, ConnectOptions};
-use natsws_tests::{Cluster, Proxy, Transport, eventually, within};
+use natsws_tests::{Cluster, Proxy, Transport, within};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -37,10 +37,14 @@ impl Stage {
         let urls = cluster.urls(Transport::Tcp);
         let observer = within("connecting", options().connect(urls)).await.expect("it connects");
         let config = StreamConfig::new("NUMBERS").subjects(["numbers"]).replicas(3);
-        let stream = eventually("the stream", async || {
-            observer.jetstream().create_or_update_stream(config.clone()).await.ok()
+        let mut stream = None;
+        patiently("the stream", async || {
+            let made = observer.jetstream().create_or_update_stream(config.clone()).await;
+            stream = made.ok();
+            stream.is_some().then_some(())
         })
         .await;
+        let stream = stream.expect("it was made");
         Self { cluster, proxies, observer, stream }
     }
 
@@ -104,7 +108,8 @@ pub(crate) fn options() -> ConnectOptions {
         .timeout(Duration::from_secs(1))
 }
 
-/// As [`eventually`], for what a cluster may take longer for: leaders were seen away for 8 s.
+/// As [`eventually`](natsws_tests::eventually), for what a cluster may take longer for: leaders were
+/// seen away for 8 s.
 pub(crate) async fn patiently(what: &str, mut condition: impl AsyncFnMut() -> Option<()>) {
     let began = Instant::now();
     let mut interval = tokio::time::interval(Duration::from_millis(50));
