@@ -109,14 +109,13 @@ fn write(bucket: Bucket<Bytes, Raw>) -> Going<()> {
                 return;
             }
             let key = format!("k.{}", number % 40);
-            let written = match number % 7 {
-                0 => bucket.delete(&key).deadline(Duration::from_secs(120)).await,
-                _ => {
-                    let value = number.to_string();
-                    bucket.put(&key, &value).deadline(Duration::from_secs(120)).await
-                }
+            let long = Duration::from_secs(120);
+            let written = if number % 7 == 0 {
+                bucket.delete(&key).deadline(long).await
+            } else {
+                bucket.put(&key, &number.to_string()).deadline(long).await
             };
-            written.unwrap_or_else(|error| panic!("{key}: {error:?}"));
+            written.expect("written, sooner or later");
             count.fetch_add(1, Ordering::SeqCst);
         }
     });
@@ -138,7 +137,7 @@ impl Seen {
         match change {
             Change::Put(entry) => drop(self.map.insert(entry.key, entry.value)),
             Change::Deleted(deletion) => drop(self.map.remove(&deletion.key)),
-            other => panic!("{other:?}"),
+            other => unreachable!("{other:?}"),
         }
     }
 }
@@ -204,15 +203,15 @@ async fn a_watch_ends_with_what_is_in_the_bucket_whatever_fails_meanwhile() {
     let ((), count) = writing.finish().await;
     let last = stage.observer.put("end", "x").await.expect("written");
     let (seen, interruptions) = within("the watch", history).await.expect("no panic");
-    let (updated, _) = within("the watch", updates).await.expect("no panic");
+    let (heard, _) = within("the watch", updates).await.expect("no panic");
     assert_eq!(seen.map, fresh(&stage.observer).await);
-    assert_eq!(updated.map, seen.map);
+    assert_eq!(heard.map, seen.map);
     eprintln!("{count} writes, {interruptions} interruptions, the last revision is {last}");
     assert!(interruptions >= 3, "{interruptions}");
     // Each write is there once, and each watch has told of each.
     assert_eq!(last, count + 1);
     assert_eq!(seen.revisions, (1..=last).collect::<Vec<_>>());
-    assert_eq!(updated.revisions, seen.revisions);
+    assert_eq!(heard.revisions, seen.revisions);
 }
 
 /// Counts in one key, by as many as ask.
@@ -228,7 +227,7 @@ fn count(
         while !stop.load(Ordering::SeqCst) {
             let more = |count: Option<u64>| Some(count.unwrap_or(0) + 1);
             let revision = counts.update_with("count", more).attempts(10_000).await;
-            let revision = revision.unwrap_or_else(|error| panic!("{error:?}"));
+            let revision = revision.expect("written, sooner or later");
             won.push(revision.expect("it is not declined"));
             done.fetch_add(1, Ordering::SeqCst);
         }

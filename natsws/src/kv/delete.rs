@@ -40,7 +40,7 @@ impl<'a> Removal<'a> {
     }
 
     async fn write(self) -> Result<u64, KeyValueError> {
-        let write = Write::new(self.place, self.key, Outgoing::NOTHING, self.terms)?;
+        let write = Write::new(self.place, self.key, Outgoing::default(), self.terms)?;
         write.update(self.expected).await
     }
 

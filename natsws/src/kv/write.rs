@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::entry::{Operation, what_happened};
 use super::error::KeyValueError;
 use super::place::Place;
@@ -55,7 +57,7 @@ pub(super) struct Write<'a> {
     place: &'a Place,
     key: &'a str,
     subject: String,
-    value: Outgoing,
+    payload: Bytes,
     terms: Terms,
     id: String,
 }
@@ -75,12 +77,20 @@ impl<'a> Write<'a> {
         mut terms: Terms,
     ) -> Result<Self, KeyValueError> {
         let subject = place.write_subject(key)?;
+        let Outgoing { payload, content_type, content_encoding } = value;
+        for (name, said) in [("Content-Type", content_type), ("Content-Encoding", content_encoding)]
+        {
+            // What the user says of a value goes before what its type says.
+            if let Some(said) = said.filter(|_| !terms.headers.contains(name)) {
+                terms.set(name, said);
+            }
+        }
         if let Some(fault) = terms.fault.take() {
             let source = PublishError::NotSent(publish::PublishError::from(fault));
             return Err(KeyValueError::Write { key: key.to_owned(), source });
         }
         let id = place.js.connection().new_message_id();
-        Ok(Self { place, key, subject, value, terms, id })
+        Ok(Self { place, key, subject, payload, terms, id })
     }
 
     /// As [`update`](Self::update), with what the key is at instead.
@@ -161,7 +171,7 @@ impl<'a> Write<'a> {
         let mut slice = self.terms.deadline.min(UNANSWERED);
         loop {
             let mut publish = js
-                .publish_to(&self.subject, &self.value)
+                .publish_bytes(&self.subject, &self.payload)
                 .message_id(&self.id)
                 .headers(&self.terms.headers)
                 .deadline(slice);

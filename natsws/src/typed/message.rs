@@ -64,7 +64,7 @@ pub trait EncodeMessage: Subject {
     /// that is described. `None` where that is not known before.
     const PAYLOAD_CONTENT_TYPE: Option<&'static str> = None;
 
-    /// What the `Content-Type` header says of the payload. Where it is empty there is no such header.
+    /// What the `Content-Type` header says of the payload.
     fn content_type(&self) -> &'static str;
 
     /// What the `Content-Encoding` header says of the payload, where it is packed.

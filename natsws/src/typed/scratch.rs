@@ -78,9 +78,7 @@ pub(super) fn encoded<M: EncodeMessage, T>(
         None
     };
     let typed = Typed {
-        content_type: unsaid("Content-Type")
-            .then(|| message.content_type())
-            .filter(|kind| !kind.is_empty()),
+        content_type: unsaid("Content-Type").then(|| message.content_type()),
         timeout: envelope.timeout.filter(|_| unsaid(TIMEOUT_HEADER)).map(Millis::at_least),
         rare,
     };

@@ -1,5 +1,5 @@
 use natsws::ConnectOptions;
-use natsws::kv::{BucketConfig, Operation};
+use natsws::kv::{BucketConfig, Change, Operation};
 use natsws_tests::{Server, within};
 
 use super::lines;
@@ -45,7 +45,7 @@ async fn a_bucket_of_another_account_is_used_below_its_prefix() {
     assert_eq!(lent.get("B").await.expect("read").expect("there").value, "B");
     let history = lent.history("A").await.expect("reading");
     let history = within("the history", history.collect()).await.expect("read");
-    let history: Vec<_> = history.iter().map(|change| change.operation()).collect();
+    let history: Vec<_> = history.iter().map(Change::operation).collect();
     assert_eq!(history, [Operation::Put, Operation::Delete]);
 
     let mut watch = lent.watch_all().await.expect("watching");

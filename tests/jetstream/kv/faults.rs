@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use natsws::bytes::Bytes;
 use natsws::codec::Raw;
-use natsws::kv::{Bucket, BucketConfig, Watched};
+use natsws::kv::{Bucket, BucketConfig, Change, Watched};
 use natsws::{Client, ConnectOptions};
 use natsws_tests::{Proxy, Server, Transport, within};
 
@@ -37,7 +37,7 @@ async fn fresh(bucket: &Bucket<Bytes, Raw>) -> BTreeMap<String, Bytes> {
         match told(&mut watch).await {
             Watched::CaughtUp => return map,
             told => {
-                let entry = told.into_change().and_then(|it| it.into_entry()).expect("a value");
+                let entry = told.into_change().and_then(Change::into_entry).expect("a value");
                 map.insert(entry.key, entry.value);
             }
         }

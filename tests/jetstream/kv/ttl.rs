@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use natsws::kv::{BucketConfig, Deletion, KeyValueError, Marker, Operation, Watched};
+use natsws::kv::{BucketConfig, Change, Deletion, KeyValueError, Marker, Operation, Watched};
 use natsws_tests::eventually;
 
 use super::{bucket, told};
@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn deletion<T: std::fmt::Debug>(told: Watched<T>) -> Deletion {
     match told {
         Watched::Deleted(deletion) => deletion,
-        other => panic!("{other:?}"),
+        other => unreachable!("{other:?}"),
     }
 }
 
@@ -134,7 +134,7 @@ async fn marks_of_deleted_keys_are_taken_away_when_they_are_old() {
     // They are young: their history goes, and they stay.
     assert_eq!(bucket.purge_deletes().await.expect("purged"), 4);
     let history = bucket.history("a").await.expect("reading").collect().await.expect("read");
-    let history: Vec<_> = history.iter().map(|change| change.operation()).collect();
+    let history: Vec<_> = history.iter().map(Change::operation).collect();
     assert_eq!(history, [Operation::Delete]);
     assert_eq!(bucket.purge_deletes().older_than(Duration::ZERO).await.expect("purged"), 2);
     assert_eq!(bucket.last_change("a").await.expect("read"), None);

@@ -191,9 +191,9 @@ async fn a_watch_has_one_consumer_and_leaves_none_behind() {
     assert_eq!(consumers[0]["config"]["filter_subject"], "$KV.b.a.>");
     drop(watch);
     super::nothing_is_left(&bucket).await;
-    let _history = bucket.history("a").await.expect("reading");
-    let _keys = bucket.keys().await.expect("reading");
-    drop((_history, _keys));
+    let history = bucket.history("a").await.expect("reading");
+    let keys = bucket.keys().await.expect("reading");
+    drop((history, keys));
     super::nothing_is_left(&bucket).await;
 }
 

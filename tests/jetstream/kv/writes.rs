@@ -2,7 +2,7 @@ use natsws::CodecError;
 use natsws::bytes::Bytes;
 use natsws::codec::Text;
 use natsws::jetstream::PublishError;
-use natsws::kv::{Bucket, BucketConfig, KeyFault, KeyValueError, Operation};
+use natsws::kv::{Bucket, BucketConfig, Change, KeyFault, KeyValueError, Operation};
 use serde::Serialize;
 
 use super::{Settings, bucket};
@@ -238,6 +238,6 @@ async fn all_keys_that_a_filter_chooses_are_deleted() {
     assert_eq!(bucket.purge_all(">").await.expect("purged"), 2);
     assert_eq!(keys().await, [""; 0]);
     let history = bucket.history("a").await.expect("reading").collect().await.expect("read");
-    let history: Vec<_> = history.iter().map(|it| it.operation()).collect();
+    let history: Vec<_> = history.iter().map(Change::operation).collect();
     assert_eq!(history, [Operation::Purge]);
 }
