@@ -3,6 +3,7 @@
 use std::fs;
 
 use natsws::jetstream::Untyped;
+use natsws_tests::eventually;
 
 use crate::stage::Stage;
 
@@ -20,8 +21,18 @@ fn memory() -> u64 {
 async fn a_million_messages_are_read_in_the_memory_of_the_first_thousands() {
     let stage = Stage::new().await;
     let consumer = stage.consumer().await;
-    stage.store(MESSAGES).await;
     let stream = stage.js.stream("S").await.expect("it is there");
+    for block in 1..=MESSAGES / 1000 {
+        for _ in 0..1000 {
+            stage.connection().publish("s.x", "0123456789abcdef").await.expect("accepted");
+        }
+        // What comes faster than it is stored, a stream drops.
+        let stored = async || {
+            let state = stream.info().await.expect("it is there").state;
+            (state.messages == 1000 * block as u64).then_some(())
+        };
+        eventually("the messages", stored).await;
+    }
     for ordered in [false, true] {
         let mut pulled = consumer.messages::<Untyped>().max_messages(1000).await.expect("reading");
         let mut in_order = stream.ordered::<Untyped>().await.expect("reading");
