@@ -48,14 +48,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // A change follows from what is there, also where two are made at the same time.
     let larger = |settings: Option<Settings>| {
-        let settings = settings.unwrap_or(Settings { theme: "bright".to_owned(), size: None });
+        let settings =
+            settings.unwrap_or_else(|| Settings { theme: "bright".to_owned(), size: None });
         Some(Settings { size: Some(settings.size.unwrap_or(10) + 1), ..settings })
     };
     let (one, other) = tokio::join!(
         settings.update_with("eu.ann", larger).into_future(),
         settings.update_with("eu.ann", larger).into_future(),
     );
-    (one?, other?);
+    one?;
+    other?;
 
     // Whoever writes from an old state is told.
     let entry = settings.get("eu.ann").from_leader().await?.ok_or("it was written")?;
@@ -97,11 +99,10 @@ async fn watch(settings: Bucket<Settings>) -> Result<BTreeMap<String, Settings>,
             Ok(Watched::Deleted(deletion)) => {
                 known.remove(&deletion.key);
             }
-            // Whatever comes now is new.
-            Ok(Watched::CaughtUp) => {}
             // What somebody else has put there is no reason to stop.
             Err(KeyValueError::Decode(undecoded)) => println!("passed over {}", undecoded.key),
             Err(error) => return Err(error),
+            // As `CaughtUp`: whatever comes from then on is new.
             Ok(_) => {}
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use natsws::jetstream::{JetStream, Stream, StreamConfig};
 use natsws::{Client, Subject};
-use natsws_tests::eventually;
+use natsws_tests::{ServerBuilder, eventually};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio::time;
@@ -21,7 +21,7 @@ const LONG: Duration = Duration::from_secs(60);
 pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
     match time::timeout(LONG, future).await {
         Ok(value) => value,
-        Err(_) => panic!("{what}: not within {LONG:?}"),
+        Err(time::error::Elapsed { .. }) => panic!("{what}: not within {LONG:?}"),
     }
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start() -> Self {
-        let stage = Stage::with(Way::Tcp, |node| node.jetstream());
+        let stage = Stage::with(Way::Tcp, ServerBuilder::jetstream);
         let client = stage.client(&[0, 1, 2], stage.options()).await;
         let js = client.jetstream();
         let config = StreamConfig::new("S").subjects(["s.>"]).replicas(3);
@@ -56,9 +56,9 @@ impl Cluster {
             }
         })
         .await;
-        let (stop, published) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let publisher = tokio::spawn(publish(js, stop.clone(), published.clone()));
-        Self { stage, client, stream, stop, published, publisher }
+        let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let publisher = tokio::spawn(publish(js, stop.clone(), count.clone()));
+        Self { stage, client, stream, stop, published: count, publisher }
     }
 
     /// The node that leads the stream.

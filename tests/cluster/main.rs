@@ -1,5 +1,7 @@
 //! A cluster of real servers, under load, while its nodes and the ways to them fail.
 
+#![expect(clippy::panic, reason = "helpers of tests fail by it")]
+
 mod consuming;
 mod kv;
 mod load;

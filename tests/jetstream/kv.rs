@@ -59,7 +59,7 @@ fn line(watched: Watched<Bytes>) -> String {
     };
     let value = change.value().map(|value| String::from_utf8_lossy(value).into_owned());
     let line = format!("{done} {} {}", change.key(), change.revision());
-    value.map_or(line.clone(), |value| format!("{line} {value}"))
+    value.map_or_else(|| line.clone(), |value| format!("{line} {value}"))
 }
 
 /// So many things that a watch tells, each in one line.

@@ -1,5 +1,7 @@
 //! Streams and consumers on a real server.
 
+#![expect(clippy::panic, reason = "helpers of tests fail by it")]
+
 mod acks;
 mod advisories;
 mod basics;

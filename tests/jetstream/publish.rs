@@ -127,8 +127,8 @@ async fn a_message_lives_as_long_as_it_says() {
     stage.js.publish(&order).never_expires().await.expect("stored");
     stage.js.publish(&order).await.expect("stored");
     eventually("the end of those that end", async || {
-        let state = stream.info().await.ok()?.state;
-        (state.messages == 1).then_some(state.first_sequence)
+        let info = stream.info().await.ok()?;
+        (info.state.messages == 1).then_some(info.state.first_sequence)
     })
     .await;
 }

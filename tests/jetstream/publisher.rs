@@ -21,8 +21,8 @@ async fn many_messages_are_stored_in_the_order_in_which_they_were_published() {
         let number = publisher.publish(&OrderCreated::new("eu", id)).await;
         assert_eq!(number.expect("taken"), id + 1);
     }
-    let published = within("the end", publisher.finish()).await.expect("all stored");
-    assert_eq!((published.stored, published.duplicates, published.failed), (5000, 0, 0));
+    let done = within("the end", publisher.finish()).await.expect("all stored");
+    assert_eq!((done.stored, done.duplicates, done.failed), (5000, 0, 0));
     let mut stored = stream.ordered::<OrderCreated>().await.expect("reading");
     for id in 0..5000 {
         let order = within("an order", stored.next()).await.expect("one").expect("decoded");
@@ -50,8 +50,8 @@ async fn publishing_waits_while_the_window_is_full() {
     // What was given up was not taken.
     let number = publisher.publish(&fourth).await.expect("taken");
     assert_eq!(number, 4);
-    let published = within("the end", publisher.finish()).await.expect("all stored");
-    assert_eq!(published.stored, 4);
+    let done = within("the end", publisher.finish()).await.expect("all stored");
+    assert_eq!(done.stored, 4);
 }
 
 #[tokio::test]
@@ -78,8 +78,8 @@ async fn each_message_has_its_outcome_by_receipt_and_by_callback() {
     assert_eq!((again.sequence, again.duplicate), (1, true));
     assert!(within("the outcome", wrong).await.expect_err("refused").is_wrong_last());
     let error = within("the end", publisher.finish()).await.expect_err("one failed");
-    let published = error.published;
-    assert_eq!((published.stored, published.duplicates, published.failed), (2, 1, 2));
+    let done = error.published;
+    assert_eq!((done.stored, done.duplicates, done.failed), (2, 1, 2));
     assert_eq!(error.failures.len(), 1);
     assert_eq!((error.failures[0].number, error.failures[0].subject.as_str()), (4, "orders.x"));
     assert_eq!(error.failures[0].error.err_code(), Some(10060));
@@ -102,8 +102,8 @@ async fn what_a_lost_connection_left_open_is_sent_again_and_stored_once() {
         }
         publisher.publish(&OrderCreated::new("eu", id)).await.expect("taken");
     }
-    let published = within("the end", publisher.finish()).await.expect("all stored");
-    assert_eq!((published.stored, published.duplicates), (3000, 0));
+    let done = within("the end", publisher.finish()).await.expect("all stored");
+    assert_eq!((done.stored, done.duplicates), (3000, 0));
     let mut stored = stream.ordered::<OrderCreated>().await.expect("reading");
     for id in 0..3000 {
         let order = within("an order", stored.next()).await.expect("one").expect("decoded");
