@@ -28,8 +28,8 @@ async fn a_million_messages_are_read_in_the_memory_of_the_first_thousands() {
         }
         // What comes faster than it is stored, a stream drops.
         let stored = async || {
-            let state = stream.info().await.expect("it is there").state;
-            (state.messages == 1000 * block as u64).then_some(())
+            let info = stream.info().await.expect("it is there");
+            (info.state.messages == 1000 * block as u64).then_some(())
         };
         eventually("the messages", stored).await;
     }
