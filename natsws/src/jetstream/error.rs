@@ -163,7 +163,7 @@ pub enum JetStreamError {
         source: Option<ApiError>,
     },
     /// There is no such stream.
-    #[error("there is no stream {name}", name = Shown(name))]
+    #[error("there is no stream {name}: create it, or correct the name", name = Shown(name))]
     StreamNotFound {
         /// The name, or the subject that no stream has.
         name: String,
@@ -191,7 +191,10 @@ pub enum JetStreamError {
         name: String,
     },
     /// There is no such consumer.
-    #[error("there is no consumer {name} of stream {stream}", name = Shown(name), stream = Shown(stream))]
+    #[error(
+        "there is no consumer {name} of stream {stream}: create it, or correct the name",
+        name = Shown(name), stream = Shown(stream)
+    )]
     ConsumerNotFound {
         /// The stream.
         stream: String,

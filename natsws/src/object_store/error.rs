@@ -22,13 +22,13 @@ pub enum ObjectError {
         most: usize,
     },
     /// There is no such store: it was never made, or it is deleted.
-    #[error("there is no object store {bucket}", bucket = Shown(bucket))]
+    #[error("there is no object store {bucket}: create it, or correct the name", bucket = Shown(bucket))]
     StoreNotFound {
         /// The store.
         bucket: String,
     },
     /// There is no such object, or it is deleted.
-    #[error("there is no object {name} in store {bucket}", name = Shown(name), bucket = Shown(bucket))]
+    #[error("there is no object {name} in store {bucket}: put it, or correct the name", name = Shown(name), bucket = Shown(bucket))]
     NotFound {
         /// The store.
         bucket: String,
