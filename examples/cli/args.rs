@@ -64,8 +64,9 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "URL", global = true, hide_env_values = true)]
     pub(crate) proxy: Option<String>,
     /// The name that the server shows for this connection
+    // Not `--name`: objects have one.
     #[arg(long, value_name = "NAME", global = true)]
-    pub(crate) name: Option<String>,
+    pub(crate) connection_name: Option<String>,
     /// How long connecting, and a request, may take, in milliseconds
     #[arg(long, value_name = "MS", global = true)]
     pub(crate) timeout: Option<u64>,

@@ -10,7 +10,7 @@ use crate::args::Connect;
 
 pub(crate) async fn connect(args: &Connect) -> Result<Connection, Box<dyn Error>> {
     let mut options = ConnectOptions::new();
-    if let Some(name) = &args.name {
+    if let Some(name) = &args.connection_name {
         options = options.name(name);
     }
     options = match (&args.user, &args.password, &args.token) {
