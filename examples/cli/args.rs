@@ -1,8 +1,12 @@
 //! What can be said on the command line.
 
+mod kv;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use kv::KeyValue;
 
 /// A command line for NATS.
 #[derive(Debug, Parser)]
@@ -86,6 +90,9 @@ pub(crate) enum Command {
     Events,
     /// Print how long a round trip to the server takes
     Rtt,
+    /// Buckets of keys and values
+    #[command(subcommand)]
+    Kv(KeyValue),
 }
 
 #[derive(Debug, Args)]

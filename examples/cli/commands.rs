@@ -1,20 +1,15 @@
 //! What each command does.
 
-use std::error::Error;
-use std::future::Future;
-use std::pin::pin;
-
-use natsws::{Connection, Event, Events, Headers, State, Subscription, SubscriptionError};
-use tokio::signal::ctrl_c;
+use natsws::{Connection, Event, Events, Headers, Msg, State, Subscription, SubscriptionError};
 
 use crate::args::{Cli, Command, Publish, Reply, Request, Subscribe};
-use crate::connect::connect;
-use crate::{events, output};
-
-type Done = Result<(), Box<dyn Error>>;
+use crate::connect::{connect, jetstream};
+use crate::ending::{lost, until_interrupted};
+use crate::{Done, events, kv, output};
 
 pub(crate) async fn run(cli: Cli) -> Done {
     let connection = connect(&cli.connect).await?;
+    let js = jetstream(&connection, &cli.connect);
     match cli.command {
         Command::Pub(args) => publish(&connection, args).await,
         Command::Sub(args) => subscribe(&connection, args).await,
@@ -25,10 +20,11 @@ pub(crate) async fn run(cli: Cli) -> Done {
             let rtt = connection.rtt().await?;
             Ok(output::line(format!("{rtt:.1?}").as_bytes())?)
         }
+        Command::Kv(command) => kv::run(&js, command).await,
     }
 }
 
-fn headers(given: &[(String, String)]) -> Result<Headers, Box<dyn Error>> {
+fn headers(given: &[(String, String)]) -> Done<Headers> {
     let mut headers = Headers::new();
     for (name, value) in given {
         headers.append(name, value)?;
@@ -77,7 +73,7 @@ async fn listen(
     subject: &str,
     queue: Option<String>,
     max: Option<u64>,
-) -> Result<Subscription, Box<dyn Error>> {
+) -> Done<Subscription> {
     let mut subscribe = connection.subscribe(subject);
     if let Some(group) = queue {
         subscribe = subscribe.queue(group);
@@ -107,13 +103,21 @@ async fn subscribe(connection: &Connection, args: Subscribe) -> Done {
         while let Some(item) = subscription.next().await {
             match item {
                 Ok(msg) if args.raw => output::line(msg.payload())?,
-                Ok(msg) => output::message(subscription.processed(), &msg, args.headers)?,
+                Ok(msg) => {
+                    output::message(&head(subscription.processed(), &msg), &msg, args.headers)?;
+                }
                 Err(error) => told(error)?,
             }
         }
         lost(connection).await
     };
     until_interrupted(connection, print).await
+}
+
+/// What stands in front of a message: number, subject, and where an answer goes.
+fn head(number: u64, msg: &Msg) -> String {
+    let reply = msg.reply().map(|reply| format!(" reply {reply}")).unwrap_or_default();
+    format!("[#{number}] {}{reply}", msg.subject())
 }
 
 async fn request(connection: &Connection, args: Request) -> Done {
@@ -154,14 +158,6 @@ async fn reply(connection: &Connection, args: Reply) -> Done {
     until_interrupted(connection, answer).await
 }
 
-/// Fails where the connection is closed and nobody here asked for it, which ends what is read.
-async fn lost(connection: &Connection) -> Done {
-    if connection.state() != State::Closed {
-        return Ok(());
-    }
-    Ok(connection.closed().await?)
-}
-
 async fn watch(connection: &Connection) -> Done {
     let mut events = connection.events();
     output::line(format!("connected to {}", connection.server()).as_bytes())?;
@@ -172,25 +168,4 @@ async fn watch(connection: &Connection) -> Done {
         }
     }
     lost(connection).await
-}
-
-/// Runs until it is done, or until Ctrl-C. Then the connection drains, while the work goes on with
-/// what has come; Ctrl-C once more gives that up.
-async fn until_interrupted(connection: &Connection, work: impl Future<Output = Done>) -> Done {
-    let mut work = pin!(work);
-    tokio::select! {
-        // First, so that the signal is ours before anybody can know that we run.
-        biased;
-        signal = ctrl_c() => signal?,
-        done = &mut work => return done,
-    }
-    let drained = async { Ok(connection.drain().await?) };
-    let again = async {
-        ctrl_c().await?;
-        Err("interrupted while draining".into())
-    };
-    tokio::select! {
-        done = async { tokio::try_join!(drained, work) } => done.map(drop),
-        given_up = again => given_up,
-    }
 }

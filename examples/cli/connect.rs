@@ -1,14 +1,15 @@
 //! From the command line to a connection.
 
-use std::error::Error;
 use std::fs;
 use std::time::Duration;
 
-use natsws::{ConnectError, ConnectOptions, Connection};
+use natsws::jetstream::JetStream;
+use natsws::{Client, ConnectError, ConnectOptions, Connection};
 
+use crate::Done;
 use crate::args::Connect;
 
-pub(crate) async fn connect(args: &Connect) -> Result<Connection, Box<dyn Error>> {
+pub(crate) async fn connect(args: &Connect) -> Done<Connection> {
     let mut options = ConnectOptions::new();
     if let Some(name) = &args.connection_name {
         options = options.name(name);
@@ -45,7 +46,16 @@ pub(crate) async fn connect(args: &Connect) -> Result<Connection, Box<dyn Error>
     Ok(connected?)
 }
 
-fn secured(mut options: ConnectOptions, args: &Connect) -> Result<ConnectOptions, Box<dyn Error>> {
+/// The JetStream behind a connection.
+pub(crate) fn jetstream(connection: &Connection, args: &Connect) -> JetStream {
+    let js = Client::from(connection.clone()).jetstream();
+    match args.timeout.map(Duration::from_millis) {
+        Some(timeout) => js.with_timeout(timeout),
+        None => js,
+    }
+}
+
+fn secured(mut options: ConnectOptions, args: &Connect) -> Done<ConnectOptions> {
     if let Some(path) = &args.tls_ca {
         options = options.tls_ca_file(path);
     }

@@ -10,21 +10,37 @@
 mod args;
 mod commands;
 mod connect;
+mod ending;
 mod events;
+mod kv;
 mod output;
+mod table;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::Runtime;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match commands::run(args::Cli::parse()).await {
+/// What comes of a command, or of a part of it.
+type Done<T = ()> = Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    let done = runtime.block_on(commands::run(args::Cli::parse()));
+    // Without waiting for who reads a pipe that nobody writes to any more.
+    runtime.shutdown_background();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed(&*error) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::tell(&format!("error: {}", output::chain(&*error)));
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&*error),
     }
+}
+
+fn failed(error: &(dyn Error + 'static)) -> ExitCode {
+    output::tell(&format!("error: {}", output::chain(error)));
+    ExitCode::FAILURE
 }

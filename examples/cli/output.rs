@@ -1,9 +1,13 @@
 //! Writing for programs and for people.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::time::SystemTime;
 
 use natsws::Msg;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 /// Writes a line to stderr, whole: stderr has no buffer, and whoever waits for a line must not see
 /// half of it. There is nobody to tell where that fails.
@@ -19,14 +23,21 @@ pub(crate) fn line(text: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes a message for people: number, subject, headers where they are wanted, payload.
-pub(crate) fn message(number: u64, msg: &Msg, headers: bool) -> io::Result<()> {
-    let mut text = format!("[#{number}] {}", msg.subject());
-    if let Some(reply) = msg.reply() {
-        text.push_str(" reply ");
-        text.push_str(reply);
-    }
-    text.push('\n');
+/// Writes these bytes to stdout and nothing else, at once.
+pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+/// Writes a number or a text to stdout, on a line of its own.
+pub(crate) fn print(value: impl Display) -> io::Result<()> {
+    line(value.to_string().as_bytes())
+}
+
+/// Writes a message for people: what stands in front of it, headers where they are wanted, payload.
+pub(crate) fn message(head: &str, msg: &Msg, headers: bool) -> io::Result<()> {
+    let mut text = format!("{head}\n");
     if headers {
         for (name, value) in msg.headers().iter() {
             text.extend([name, ": ", value, "\n"]);
@@ -35,6 +46,13 @@ pub(crate) fn message(number: u64, msg: &Msg, headers: bool) -> io::Result<()> {
     let mut bytes = text.into_bytes();
     bytes.extend_from_slice(msg.payload());
     line(&bytes)
+}
+
+/// A time in UTC, to the second, as in `2026-07-28T09:30:00Z`.
+pub(crate) fn time(time: SystemTime) -> String {
+    let time = OffsetDateTime::from(time);
+    let time = time.replace_nanosecond(0).unwrap_or(time);
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
 
 /// Whether whoever read our output has had enough of it, which is no failure.

@@ -18,6 +18,37 @@ fn cli(url: &str, args: &[&str]) -> (bool, String, String) {
     (output.status.success(), text(&output.stdout), text(&output.stderr))
 }
 
+/// What a command prints that does what it is asked to, and has nothing to say about it.
+#[track_caller]
+pub(crate) fn prints(url: &str, args: &[&str]) -> String {
+    let output = run("cli", &[&["--server", url], args].concat());
+    let told = (output.status.code(), text(&output.stderr));
+    assert_eq!(told, (Some(0), String::new()), "{args:?}");
+    text(&output.stdout)
+}
+
+/// What a command says that fails.
+#[track_caller]
+pub(crate) fn fails(url: &str, args: &[&str]) -> String {
+    let output = run("cli", &[&["--server", url], args].concat());
+    let told = (output.status.code(), text(&output.stdout));
+    assert_eq!(told, (Some(1), String::new()), "{args:?}");
+    text(&output.stderr)
+}
+
+/// The text with zeros in its times, which no test knows.
+pub(crate) fn timeless(text: &str) -> String {
+    const TIME: &str = "0000-00-00T00:00:00Z";
+    let is_time = |found: &str| {
+        found.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).eq(TIME.chars())
+    };
+    let parts = text.split_inclusive([' ', '\n']).map(|part| match part.get(..TIME.len()) {
+        Some(found) if is_time(found) => part.replacen(found, TIME, 1),
+        _ => part.to_owned(),
+    });
+    parts.collect()
+}
+
 fn listening(url: &str, args: &[&str]) -> Running {
     Running::listening("cli", &[&["--server", url], args].concat())
 }

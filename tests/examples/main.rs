@@ -3,6 +3,7 @@
 mod asyncapi;
 mod bench;
 mod cli;
+mod cli_kv;
 mod key_value;
 mod program;
 mod quickstart;
