@@ -1,12 +1,14 @@
 //! What can be said on the command line.
 
 mod kv;
+mod object;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use kv::KeyValue;
+pub(crate) use object::Object;
 
 /// A command line for NATS.
 #[derive(Debug, Parser)]
@@ -93,6 +95,9 @@ pub(crate) enum Command {
     /// Buckets of keys and values
     #[command(subcommand)]
     Kv(KeyValue),
+    /// Object stores, which keep files of any size
+    #[command(subcommand)]
+    Object(Object),
 }
 
 #[derive(Debug, Args)]

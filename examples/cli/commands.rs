@@ -5,7 +5,7 @@ use natsws::{Connection, Event, Events, Headers, Msg, State, Subscription, Subsc
 use crate::args::{Cli, Command, Publish, Reply, Request, Subscribe};
 use crate::connect::{connect, jetstream};
 use crate::ending::{lost, until_interrupted};
-use crate::{Done, events, kv, output};
+use crate::{Done, events, kv, objects, output};
 
 pub(crate) async fn run(cli: Cli) -> Done {
     let connection = connect(&cli.connect).await?;
@@ -21,6 +21,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
             Ok(output::line(format!("{rtt:.1?}").as_bytes())?)
         }
         Command::Kv(command) => kv::run(&js, command).await,
+        Command::Object(command) => objects::run(&js, command).await,
     }
 }
 

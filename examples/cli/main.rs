@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --example cli -- --server ws://127.0.0.1:9222 sub 'orders.>'
 //! cargo run --example cli -- pub orders.eu.created '{"id":7}' --header Trace:7f3a
+//! cargo run --example cli -- object put files report.pdf
 //! ```
 //!
 //! What it prints on stdout is for programs, what it prints on stderr for people.
@@ -13,8 +14,10 @@ mod connect;
 mod ending;
 mod events;
 mod kv;
+mod objects;
 mod output;
 mod table;
+mod transfer;
 
 use std::error::Error;
 use std::process::ExitCode;

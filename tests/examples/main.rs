@@ -4,6 +4,7 @@ mod asyncapi;
 mod bench;
 mod cli;
 mod cli_kv;
+mod cli_objects;
 mod key_value;
 mod program;
 mod quickstart;
