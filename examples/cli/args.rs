@@ -2,6 +2,7 @@
 
 mod kv;
 mod object;
+mod stream;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use kv::KeyValue;
 pub(crate) use object::Object;
+pub(crate) use stream::{AddConsumer, AddStream, Consumer, JsPublish, Next, Storage, Stream};
 
 /// A command line for NATS.
 #[derive(Debug, Parser)]
@@ -92,6 +94,14 @@ pub(crate) enum Command {
     Events,
     /// Print how long a round trip to the server takes
     Rtt,
+    /// Streams, which keep messages
+    #[command(subcommand)]
+    Stream(Stream),
+    /// Consumers, which deliver the messages of a stream
+    #[command(subcommand)]
+    Consumer(Consumer),
+    /// Publish messages to the stream that has their subject; when it exits with 0, it has them
+    JsPub(JsPublish),
     /// Buckets of keys and values
     #[command(subcommand)]
     Kv(KeyValue),

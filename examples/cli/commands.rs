@@ -5,7 +5,7 @@ use natsws::{Connection, Event, Events, Headers, Msg, State, Subscription, Subsc
 use crate::args::{Cli, Command, Publish, Reply, Request, Subscribe};
 use crate::connect::{connect, jetstream};
 use crate::ending::{lost, until_interrupted};
-use crate::{Done, events, kv, objects, output};
+use crate::{Done, consumers, events, js_pub, kv, objects, output, streams};
 
 pub(crate) async fn run(cli: Cli) -> Done {
     let connection = connect(&cli.connect).await?;
@@ -20,6 +20,9 @@ pub(crate) async fn run(cli: Cli) -> Done {
             let rtt = connection.rtt().await?;
             Ok(output::line(format!("{rtt:.1?}").as_bytes())?)
         }
+        Command::Stream(command) => streams::run(&js, command).await,
+        Command::Consumer(command) => consumers::run(&js, command).await,
+        Command::JsPub(args) => js_pub::publish(&js, &args).await,
         Command::Kv(command) => kv::run(&js, command).await,
         Command::Object(command) => objects::run(&js, command).await,
     }

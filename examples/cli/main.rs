@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --example cli -- --server ws://127.0.0.1:9222 sub 'orders.>'
 //! cargo run --example cli -- pub orders.eu.created '{"id":7}' --header Trace:7f3a
+//! cargo run --example cli -- stream add ORDERS --subjects 'orders.>'
 //! cargo run --example cli -- object put files report.pdf
 //! ```
 //!
@@ -11,11 +12,14 @@
 mod args;
 mod commands;
 mod connect;
+mod consumers;
 mod ending;
 mod events;
+mod js_pub;
 mod kv;
 mod objects;
 mod output;
+mod streams;
 mod table;
 mod transfer;
 

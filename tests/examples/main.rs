@@ -5,6 +5,7 @@ mod bench;
 mod cli;
 mod cli_kv;
 mod cli_objects;
+mod cli_streams;
 mod key_value;
 mod program;
 mod quickstart;
