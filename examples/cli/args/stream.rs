@@ -46,7 +46,7 @@ pub(crate) enum Consumer {
     Add(AddConsumer),
     /// Delete a consumer
     Rm { stream: String, name: String },
-    /// Print the next messages of a consumer, and give them back unless it is told to keep them
+    /// Print the next messages of a consumer; without --ack they are given back
     Next(Next),
 }
 
