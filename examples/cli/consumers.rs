@@ -118,10 +118,11 @@ enum End {
 async fn take(messages: &mut Fetch, ack: bool, taken: &mut Vec<Delivery<Untyped>>) -> Done {
     while let Some(delivery) = messages.next().await {
         let delivery = delivery?;
-        let mut head = format!("[#{}] {}", delivery.sequence(), delivery.subject());
-        if delivery.is_redelivered() {
-            head.push_str(&format!(" delivery {}", delivery.delivered()));
-        }
+        let again = match delivery.delivered() {
+            0 | 1 => String::new(),
+            times => format!(" delivery {times}"),
+        };
+        let head = format!("[#{}] {}{again}", delivery.sequence(), delivery.subject());
         let printed = output::message(&head, delivery.msg(), true);
         taken.push(delivery);
         printed?;

@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::time::Instant;
 
-use natsws::jetstream::{FinishError, JetStream, PublishError, Published, Publisher};
+use natsws::jetstream::{
+    FinishError, JetStream, JetStreamError, PublishError, Published, Publisher,
+};
 use tokio::signal::ctrl_c;
 
 use crate::args::JsPublish;
@@ -13,15 +15,12 @@ use crate::{Done, output};
 pub(crate) async fn publish(js: &JetStream, args: &JsPublish) -> Done {
     let published = if args.count == 1 { one(js, args).await } else { many(js, args).await };
     let Err(error) = published else { return Ok(()) };
-    if has_no_stream(&*error) {
-        // Or there is no JetStream at all.
-        if let Err(error) = js.account_info().await {
-            if error.is_not_enabled() {
-                return Err(error.into());
-            }
-        }
+    if !has_no_stream(&*error) {
+        return Err(error);
     }
-    Err(error)
+    // Or there is no JetStream at all.
+    let asked = js.account_info().await;
+    Err(asked.err().filter(JetStreamError::is_not_enabled).map_or(error, Into::into))
 }
 
 fn has_no_stream(error: &(dyn Error + 'static)) -> bool {

@@ -19,13 +19,13 @@ pub(crate) fn list<const N: usize>(
     let is_number = |at: usize| rows.iter().all(|row| row[at].parse::<u64>().is_ok());
     let right: [bool; N] = std::array::from_fn(is_number);
     let head = head.map(str::to_owned);
-    output::bytes(lines(std::iter::once(&head).chain(&rows), right).as_bytes())
+    output::bytes(lines(&std::iter::once(&head).chain(&rows), right).as_bytes())
 }
 
 /// Prints what is known of one thing, a line each.
 pub(crate) fn facts<const N: usize>(facts: [(&str, String); N]) -> io::Result<()> {
     let rows: Vec<_> = facts.into_iter().map(|(name, value)| [name.to_owned(), value]).collect();
-    output::bytes(lines(rows.iter(), [false; 2]).as_bytes())
+    output::bytes(lines(&rows.iter(), [false; 2]).as_bytes())
 }
 
 /// A text that may have several lines or none, on one.
@@ -39,7 +39,7 @@ pub(crate) fn joined(texts: &[String]) -> String {
 }
 
 fn lines<'r, const N: usize>(
-    rows: impl Iterator<Item = &'r [String; N]> + Clone,
+    rows: &(impl Iterator<Item = &'r [String; N]> + Clone),
     right: [bool; N],
 ) -> String {
     let width = |at: usize| rows.clone().map(|row| row[at].chars().count()).max().unwrap_or(0);
