@@ -7,6 +7,7 @@ use natsws::jetstream::{
     AckPolicy, ConsumerConfig, ConsumerInfo, Delivery, Fetch, JetStream, Untyped,
 };
 use tokio::signal::ctrl_c;
+use tokio::task::consume_budget;
 
 use crate::args::{AddConsumer, Consumer, Next};
 use crate::{Done, output, table};
@@ -129,6 +130,8 @@ async fn take(messages: &mut Fetch, ack: bool, taken: &mut Vec<Delivery<Untyped>
         if let Some(delivery) = taken.last().filter(|_| ack) {
             delivery.ack_confirmed().await?;
         }
+        // Where there is always more, Ctrl-C would not be seen.
+        consume_budget().await;
     }
     Ok(())
 }

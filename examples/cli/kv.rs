@@ -7,6 +7,7 @@ use natsws::codec::Raw;
 use natsws::jetstream::JetStream;
 use natsws::kv::{Bucket, BucketConfig, BucketStatus, Change, Operation, Watched};
 use tokio::signal::ctrl_c;
+use tokio::task::consume_budget;
 
 use crate::args::KeyValue;
 use crate::ending::lost;
@@ -120,6 +121,8 @@ async fn watch(bucket: &Bytes, filter: Option<String>) -> Done {
             Watched::CaughtUp => output::tell("caught up"),
             _ => {}
         }
+        // Where there is always more, Ctrl-C would not be seen.
+        consume_budget().await;
     }
     lost(bucket.jetstream().connection()).await
 }

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 use natsws::object_store::{Object, ObjectError, ObjectInfo, ObjectStore};
 use tokio::fs::File;
 use tokio::signal::ctrl_c;
+use tokio::task::yield_now;
 
 use self::interruptible::Interruptible;
 use self::part::Part;
@@ -66,6 +67,8 @@ async fn copy(mut object: Object, bar: &ProgressBar, out: &mut impl Write) -> Do
         let bytes = bytes?;
         out.write_all(&bytes)?;
         bar.inc(u64::try_from(bytes.len())?);
+        // Where there is always more, Ctrl-C would not be seen.
+        yield_now().await;
     }
     Ok(out.flush()?)
 }

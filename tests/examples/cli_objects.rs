@@ -170,3 +170,31 @@ async fn a_put_that_ctrl_c_ends_leaves_nothing_in_the_store() {
     assert_eq!(messages().await, 0);
     drop(writer);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_get_that_ctrl_c_ends_is_a_failure() {
+    use std::io::Read;
+    use std::process::Command;
+
+    use crate::program::Running;
+
+    let server = Server::builder().jetstream().start();
+    let url = server.ws_url();
+    prints(&url, &["object", "add", "files"]);
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let (file, pipe) = (home.path().join("f"), home.path().join("pipe"));
+    fs::write(&file, bytes(5_000_000)).expect("it is written");
+    prints(&url, &["object", "put", "files", text_of(&file)]);
+    // Nobody reads more of it than shows that it has begun.
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("it is there").success());
+    let get = ["--server", &url, "object", "get", "files", "f", "--output", text_of(&pipe)];
+    let get = Running::heard("cli", &get);
+    let mut reader = fs::File::open(&pipe).expect("somebody writes");
+    reader.read_exact(&mut [0; 1000]).expect("it is written");
+    get.interrupt();
+    let mut rest = Vec::new();
+    reader.read_to_end(&mut rest).expect("it ends");
+    assert!(rest.len() < 19_999_000, "{}", rest.len());
+    assert_eq!(get.told(), (false, "error: interrupted\n".to_owned()));
+}
