@@ -297,8 +297,8 @@ impl JetStream {
         let name = config.name.as_deref().or(config.durable_name.as_deref()).unwrap_or_default();
         let operation = match (name, config.filter_subjects.as_slice()) {
             ("", _) => format!("CONSUMER.CREATE.{stream}"),
-            // A request goes to no subject with wildcards; then the body alone has the filter.
-            (name, [filter]) if !filter.contains(['*', '>']) => {
+            // It is what a user's permissions can name; with `>` it would say nothing.
+            (name, [filter]) if filter != ">" => {
                 format!("CONSUMER.CREATE.{stream}.{name}.{filter}")
             }
             (name, _) => format!("CONSUMER.CREATE.{stream}.{name}"),
