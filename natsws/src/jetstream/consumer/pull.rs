@@ -320,7 +320,7 @@ impl Puller {
     /// Whether a message is the server's word on a pull. Deliveries ask for an answer.
     #[inline]
     fn is_told(&self, msg: &Msg) -> bool {
-        msg.reply().is_none() && self.number(msg.subject()).is_some()
+        msg.delivery().reply().is_none() && self.number(msg.subject()).is_some()
     }
 
     /// The number of the pull whose answers go to this subject.
