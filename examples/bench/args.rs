@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) rounds: u32,
     /// With `store`: how many messages of a task may have no acknowledgement; with 1, each is waited
-    /// for
+    /// for. With `consume`: how many are asked for at a time
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) window: usize,
     /// Send and read a declared type; `service` always does, as JSON unless told
@@ -54,6 +54,8 @@ pub(crate) enum What {
     Service,
     /// Publish messages to a stream in memory, which the server must have JetStream for
     Store,
+    /// Read messages of a stream in memory by a pull consumer, and acknowledge each
+    Consume,
     /// Publish what `sub` reads, as it says on stdin
     #[value(hide = true)]
     Feed,
@@ -89,6 +91,7 @@ impl What {
             Self::Req => "req",
             Self::Service => "service",
             Self::Store => "store",
+            Self::Consume => "consume",
             Self::Feed => "feed",
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use natsws::Client;
-use natsws::jetstream::{Storage, StreamConfig};
+use natsws::jetstream::{ConsumerConfig, JetStream, Storage, Stream, StreamConfig};
 use tokio::task::JoinSet;
 
 use crate::args::What;
@@ -73,6 +73,9 @@ pub(crate) trait Side: Clone + Send + Sync + 'static {
     /// Publishes this many messages to a stream, each with an id, and waits until it has them.
     fn store(&self, lane: u32, count: u64) -> impl Future<Output = Done> + Send;
 
+    /// Reads this many messages by the task's consumer, and acknowledges each.
+    fn consume(&self, stream: &str, lane: u32, count: u64) -> impl Future<Output = Done> + Send;
+
     fn listen(&self, lane: u32) -> impl Future<Output = Done<Self::Lane>> + Send;
     /// Reads this many messages, and tells how far it is.
     fn read(
@@ -95,7 +98,7 @@ pub(crate) async fn run<S: Side>(job: Arc<Job>) -> Done<Cost> {
         What::Sub => subscribe(&job, &client).await?,
         What::Req => request(&job, &client, false).await?,
         What::Service => request(&job, &client, true).await?,
-        What::Store => store(&job, &client).await?,
+        What::Store | What::Consume => store(&job, &client).await?,
         What::Pub | What::Feed => publish(&job, &client).await?,
     };
     client.close().await;
@@ -120,19 +123,51 @@ async fn store<S: Side>(job: &Job, client: &S) -> Done<Cost> {
     let js = maker.jetstream();
     let name = format!("NATSWS-BENCH-{}", job.run);
     let config = StreamConfig::new(&name).subjects([job.subjects()]).storage(Storage::Memory);
-    js.create_stream(config).await?;
+    let stream = js.create_stream(config).await?;
+    if job.plan.what == What::Consume {
+        fill(job, &js, &stream).await?;
+    }
     client.settle().await?;
     let meter = Meter::start();
     let stored = all(job, |lane, share| {
-        let client = client.clone();
-        async move { client.store(lane, share).await }
+        let (client, name, what) = (client.clone(), name.clone(), job.plan.what);
+        async move {
+            match what {
+                What::Consume => client.consume(&name, lane, share).await,
+                _ => client.store(lane, share).await,
+            }
+        }
     })
     .await;
+    // What was acknowledged last is on its way.
+    client.settle().await?;
     let cost = meter.stop(Vec::new());
     js.delete_stream(&name).await?;
     maker.close().await;
     stored?;
     Ok(cost)
+}
+
+/// The consumer of a task.
+pub(crate) fn consumer(lane: u32) -> String {
+    format!("lane-{lane}")
+}
+
+/// Stores what is to be read, with a consumer for each task.
+async fn fill(job: &Job, js: &JetStream, stream: &Stream) -> Done {
+    let payload = vec![b'x'; job.plan.size];
+    let mut publisher = js.publisher().await?;
+    for (lane, share) in job.plan.shares() {
+        let subject = job.subject(lane);
+        let config = ConsumerConfig::durable(consumer(lane)).filter_subject(&subject);
+        // Everything may be under way.
+        stream.create_consumer(config.max_ack_pending(u64::MAX).memory_storage(true)).await?;
+        for _ in 0..share {
+            publisher.publish_bytes(&subject, &payload).without_message_id().await?;
+        }
+    }
+    publisher.finish().await?;
+    Ok(())
 }
 
 async fn subscribe<S: Side>(job: &Job, client: &S) -> Done<Cost> {

@@ -21,6 +21,8 @@
 //! - `store`: tasks publish to a stream in memory, each message with an id, on one connection; it is
 //!   over when the stream has acknowledged all. The other client keeps its futures in a window of
 //!   the same size. It needs a server that has `JetStream`.
+//! - `consume`: tasks read a pull consumer each of such a stream, which is filled before, and
+//!   acknowledge every message. Both clients ask for as many at a time.
 //!
 //! With `--typed`, natsws sends and reads a declared type; the other client does by hand what gives
 //! the same bytes on the wire.

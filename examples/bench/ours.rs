@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use natsws::jetstream::JetStream;
+use natsws::jetstream::{JetStream, Untyped};
 use natsws::{Client, ConnectOptions, Connection, Msg, Subscription, TypedSubscription};
 use natsws_service::serve;
 use tokio::sync::oneshot;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::Done;
 use crate::feed::Credits;
-use crate::load::{Job, QUEUE, REQUEST_TIMEOUT, Side};
+use crate::load::{self, Job, QUEUE, REQUEST_TIMEOUT, Side};
 use crate::measure::Latencies;
 use crate::messages::{Answer, Sample};
 
@@ -33,6 +33,19 @@ async fn settle(connection: &Connection, job: &Job) -> Done {
     let mut last = connection.subscribe(&end).await?;
     connection.publish(&end, "").await?;
     last.next().await.ok_or(OVER)??;
+    Ok(())
+}
+
+async fn consume(js: &JetStream, job: &Job, (stream, lane): (&str, u32), count: u64) -> Done {
+    let consumer = js.consumer(stream, &load::consumer(lane)).await?;
+    let mut messages = consumer.messages::<Untyped>().max_messages(job.plan.window).await?;
+    for _ in 0..count {
+        let message = messages.next().await.ok_or(OVER)??;
+        if message.payload().len() != job.plan.size {
+            return Err("a message has another size than was stored".into());
+        }
+        message.ack().await?;
+    }
     Ok(())
 }
 
@@ -82,6 +95,10 @@ impl Side for Plain {
         }
         publisher.finish().await?;
         Ok(())
+    }
+
+    async fn consume(&self, stream: &str, lane: u32, count: u64) -> Done {
+        consume(&self.js, &self.job, (stream, lane), count).await
     }
 
     async fn settle(&self) -> Done {
@@ -220,6 +237,10 @@ impl<M: Sample> Side for Typed<M> {
         }
         publisher.finish().await?;
         Ok(())
+    }
+
+    async fn consume(&self, stream: &str, lane: u32, count: u64) -> Done {
+        consume(&self.client.jetstream(), &self.job, (stream, lane), count).await
     }
 
     async fn settle(&self) -> Done {

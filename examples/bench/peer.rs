@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::header::HeaderMap;
 use async_nats::jetstream;
+use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::{Client, ConnectOptions, Subject, Subscriber};
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::Done;
 use crate::feed::Credits;
-use crate::load::{Job, QUEUE, REQUEST_TIMEOUT, Side};
+use crate::load::{self, Job, QUEUE, REQUEST_TIMEOUT, Side};
 use crate::measure::Latencies;
 use crate::messages::{Answer, Sample};
 
@@ -173,6 +174,22 @@ impl<F: Form> Side for Peer<F> {
         }
         for ack in under_way {
             ack.await?;
+        }
+        Ok(())
+    }
+
+    async fn consume(&self, stream: &str, lane: u32, count: u64) -> Done {
+        let js = jetstream::new(self.client.clone());
+        let consumer: PullConsumer =
+            js.get_consumer_from_stream(load::consumer(lane), stream).await?;
+        let reader = consumer.stream().max_messages_per_batch(self.job.plan.window);
+        let mut messages = reader.messages().await?;
+        for _ in 0..count {
+            let message = messages.next().await.ok_or(OVER)??;
+            if message.payload.len() != self.job.plan.size {
+                return Err("a message has another size than was stored".into());
+            }
+            message.ack().await?;
         }
         Ok(())
     }

@@ -27,7 +27,8 @@ impl Plan {
             (What::Service, None) => Some(Format::Json),
             (_, typed) => typed,
         };
-        let few = what.asks() || what == What::Store;
+        let is_stored = matches!(what, What::Store | What::Consume);
+        let few = what.asks() || is_stored;
         let usual = if few { 100_000 } else { 1_000_000 };
         let count = args.count.unwrap_or(usual);
         // What nobody has asked for must not be what is wrong.
@@ -47,8 +48,8 @@ impl Plan {
             "a typed subscription gets every message, so --concurrency is 1 for it"
         } else if args.window == 0 {
             "--window 0 lets no message go"
-        } else if what == What::Store && args.server.is_none() {
-            "store needs a --server that has JetStream"
+        } else if is_stored && args.server.is_none() {
+            "store and consume need a --server that has JetStream"
         } else if what != What::Service && !args.layers.is_empty() {
             "--layer is for service"
         } else {

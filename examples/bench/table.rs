@@ -30,7 +30,7 @@ fn sentence(plan: &Plan, place: &str, rounds: usize) -> String {
     let layers =
         if layers.is_empty() { String::new() } else { format!(" in {}", layers.join(", ")) };
     let layers = match plan.what {
-        What::Store => format!(", window {}", plan.window),
+        What::Store | What::Consume => format!(", window {}", plan.window),
         _ => layers,
     };
     let (what, bytes) = (plan.what.name(), plan.size);
