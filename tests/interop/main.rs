@@ -1,4 +1,5 @@
-//! Services and their discovery, between this library and the official JavaScript client.
+//! Between this library and the official JavaScript client: services and their discovery, streams,
+//! buckets and objects.
 //!
 //! They need Node.js and npm, so they run where that is asked for:
 //! `cargo test -p natsws-tests --test interop -- --ignored`.
@@ -7,3 +8,5 @@
 
 mod discovery;
 mod javascript;
+mod messages;
+mod streams;
