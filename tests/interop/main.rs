@@ -8,5 +8,6 @@
 
 mod discovery;
 mod javascript;
+mod key_value;
 mod messages;
 mod streams;

@@ -1,0 +1,461 @@
+//! Buckets: what one library makes and writes is the same to the other.
+
+use std::time::Duration;
+
+use natsws::bytes::Bytes;
+use natsws::codec::Raw;
+use natsws::jetstream::{Republish, Storage};
+use natsws::kv::{
+    Base64Keys, Bucket, BucketConfig, BucketStatus, Change, KeyValueError, Marker, Operation, Watch,
+};
+use natsws_tests::{eventually, within};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::javascript::{Stage, base64, millis, said_by_theirs_alone};
+
+type Bytewise = Bucket<Bytes, Raw>;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Settings {
+    theme: String,
+    sizes: Vec<u64>,
+}
+
+/// The stage with a bucket of ours that both work with.
+async fn stage(config: BucketConfig) -> (Stage, Bytewise) {
+    let mut stage = Stage::new("key_value.mjs").await;
+    let bucket = stage.js.create_key_value(config).await.expect("made");
+    stage.theirs.can("open", json!({ "name": bucket.name() })).await;
+    (stage, bucket)
+}
+
+/// A status as the script says it.
+fn said(status: &BucketStatus) -> Value {
+    let config = status.config();
+    let ms = |time: Option<Duration>| time.map_or(0, |time| time.as_millis());
+    let republish = Republish::new("", "");
+    json!({
+        "bucket": status.bucket(), "description": config.description.clone().unwrap_or_default(),
+        "values": status.values(), "size": status.bytes(), "history": status.history(),
+        "ttl": ms(status.ttl()), "max_bytes": config.max_bytes.map_or(json!(-1), |max| json!(max)),
+        "maxValueSize": config.max_value_size.map_or(json!(-1), |max| json!(max)),
+        "markerTTL": ms(status.limit_marker_ttl()), "storage": status.storage(),
+        "replicas": status.replicas(), "compression": status.is_compressed(),
+        "metadata": config.metadata,
+        "republish": {
+            "src": config.republish.as_ref().unwrap_or(&republish).source,
+            "dest": config.republish.as_ref().unwrap_or(&republish).destination,
+        },
+    })
+}
+
+/// A change in one line: what, of which key, its number, and the value in Base64.
+fn line(change: &Change<Bytes>) -> String {
+    let operation = match change.operation() {
+        Operation::Put => "PUT",
+        Operation::Delete => "DEL",
+        Operation::Purge => "PURGE",
+        other => panic!("{other:?}"),
+    };
+    let value = change.value().map(base64).unwrap_or_default();
+    format!("{} {operation} {} {value}", change.revision(), change.key())
+}
+
+fn their_line(entry: &Value) -> String {
+    let text = |key: &str| entry[key].as_str().expect("a text");
+    format!("{} {} {} {}", entry["revision"], text("operation"), text("key"), text("value"))
+}
+
+fn their_lines(entries: &Value) -> Vec<String> {
+    entries.as_array().expect("a list").iter().map(their_line).collect()
+}
+
+/// So many changes, without the mark that all was told.
+async fn lines(watch: &mut Watch<Bytes, Raw>, count: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    while lines.len() < count {
+        let told = within("a change", watch.next()).await.expect("one").expect("good");
+        lines.extend(told.into_change().as_ref().map(line));
+    }
+    lines
+}
+
+async fn keys(bucket: &Bytewise, filter: &str) -> Vec<String> {
+    let keys = bucket.keys().filter(filter).await.expect("listing");
+    let mut keys = within("the keys", keys.collect()).await.expect("listed");
+    keys.sort();
+    keys
+}
+
+fn put(key: &str, value: impl AsRef<[u8]>) -> Value {
+    json!({ "key": key, "value": base64(value) })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
+async fn a_bucket_says_the_same_of_itself_to_both() {
+    let mut stage = Stage::new("key_value.mjs").await;
+    let config = |name: &str| {
+        BucketConfig::new(name)
+            .description("what people chose")
+            .history(7)
+            .ttl(600 * SECOND)
+            .max_bytes(1 << 20)
+            .max_value_size(4096)
+            .storage(Storage::Memory)
+            .republish(Republish::new("$KV.>", "again.>"))
+            .metadata([("team", "sales")])
+            .limit_marker_ttl(60 * SECOND)
+    };
+    let options = json!({
+        "description": "what people chose", "history": 7, "ttl": 600_000, "max_bytes": 1 << 20,
+        "maxValueSize": 4096, "storage": "memory",
+        "republish": { "src": "$KV.>", "dest": "again.>" },
+        "metadata": { "team": "sales" }, "markerTTL": 60_000,
+    });
+    stage.theirs.can("create", json!({ "name": "theirs", "options": options })).await;
+    stage.theirs.can("put", put("a", "1")).await;
+    let theirs = stage.js.key_value("theirs").await.expect("there");
+    let status = theirs.status().await.expect("there");
+    assert_eq!((status.history(), status.values()), (7, 1));
+    assert_eq!(status.limit_marker_ttl(), Some(60 * SECOND));
+    assert_eq!(said(&status), stage.theirs.can("status", json!({})).await);
+    let mut theirs_config = stage.theirs.can("config", json!({})).await;
+
+    let ours = stage.js.create_key_value(config("ours")).await.expect("made");
+    ours.put("a", "1").await.expect("written");
+    stage.theirs.can("open", json!({ "name": "ours" })).await;
+    let status = ours.status().await.expect("there");
+    let expected = stage.theirs.can("status", json!({})).await;
+    assert_eq!(said(&status), expected);
+    assert_eq!(
+        said_by_theirs_alone(&expected, &json!({ "values": 1, "ttl": 600_000 }))["history"],
+        7
+    );
+
+    // Both make the same stream of it, but that ours forbids to delete single messages (ADR-8).
+    let mut ours_config = stage.theirs.can("config", json!({})).await;
+    for config in [&mut ours_config, &mut theirs_config] {
+        let config = config.as_object_mut().expect("a map");
+        config.remove("name");
+        config.remove("subjects");
+    }
+    assert_eq!(ours_config["deny_delete"].take(), true);
+    assert_eq!(theirs_config["deny_delete"].take(), false);
+    assert_eq!(ours_config, theirs_config);
+
+    // So neither finds it wrong when it makes what the other has made, and ours corrects it.
+    stage.theirs.can("create", json!({ "name": "ours", "options": options })).await;
+    match stage.js.create_key_value(config("theirs")).await {
+        Err(KeyValueError::BucketExists { bucket, .. }) => assert_eq!(bucket, "theirs"),
+        other => panic!("{other:?}"),
+    }
+    let corrected = stage.js.create_or_update_key_value(config("theirs")).await.expect("changed");
+    let corrected = corrected.status().await.expect("there");
+    assert!(corrected.stream_info().config.deny_delete);
+
+    let mut listed: Vec<String> =
+        serde_json::from_value(stage.theirs.can("list", json!({})).await).expect("names");
+    listed.sort();
+    assert_eq!(listed, ["ours", "theirs"]);
+    assert_eq!(stage.js.key_value_names().await.expect("listed"), listed);
+    stage.theirs.can("destroy", json!({})).await;
+    assert_eq!(stage.js.key_value_names().await.expect("listed"), ["theirs"]);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
+async fn both_write_one_bucket_and_see_the_same_history() {
+    let (mut stage, bucket) = stage(BucketConfig::new("b").history(5)).await;
+    let mut watch = bucket.watch_all().await.expect("watching");
+    stage.theirs.can("watch", json!({ "options": {} })).await;
+
+    let all = [
+        "1 PUT a MQ==",
+        "2 PUT a Mg==",
+        "3 PUT a Mw==",
+        "4 PUT a NA==",
+        "5 PUT b.x ",
+        "6 PUT b.y AP8NCg==",
+        "7 DEL a ",
+        "8 PURGE b.x ",
+        "9 PUT b.x NQ==",
+        "10 PUT a Ng==",
+        "11 DEL b.y ",
+        "12 PURGE a ",
+        "13 DEL b.x ",
+        "14 PUT c Nw==",
+    ];
+    for (revision, expected) in (1_u64..).zip(all) {
+        let theirs = &mut stage.theirs;
+        match revision {
+            1 => assert_eq!(bucket.put("a", "1").await.expect("written"), 1),
+            2 => assert_eq!(theirs.can("put", put("a", "2")).await, 2),
+            3 => assert_eq!(bucket.update("a", "3", 2).await.expect("written"), 3),
+            4 => {
+                let update = json!({ "key": "a", "value": base64("4"), "revision": 3 });
+                assert_eq!(theirs.can("update", update).await, 4);
+            }
+            5 => assert_eq!(bucket.create("b.x", "").await.expect("written"), 5),
+            6 => assert_eq!(theirs.can("create_key", put("b.y", b"\x00\xff\r\n")).await, 6),
+            7 => assert_eq!(bucket.delete("a").await.expect("deleted"), 7),
+            8 => assert_eq!(theirs.can("purge", json!({ "key": "b.x" })).await, Value::Null),
+            // Each makes anew what the other has taken away.
+            9 => assert_eq!(bucket.create("b.x", "5").await.expect("written"), 9),
+            10 => assert_eq!(theirs.can("create_key", put("a", "6")).await, 10),
+            11 => assert_eq!(theirs.can("delete", json!({ "key": "b.y" })).await, Value::Null),
+            12 => {
+                let purge = bucket.purge("a").expect_revision(10);
+                assert_eq!(purge.await.expect("purged"), 12);
+            }
+            13 => {
+                let given = json!({ "key": "b.x", "options": { "previousSeq": 9 } });
+                assert_eq!(theirs.can("delete", given).await, Value::Null);
+            }
+            _ => assert_eq!(theirs.can("put", put("c", "7")).await, 14),
+        }
+        // Both hear of it before a later purge takes it out.
+        assert_eq!(lines(&mut watch, 1).await, [expected]);
+        assert_eq!(their_lines(&theirs.can("heard", json!({ "count": 1 })).await), [expected]);
+    }
+
+    // What is left of it, with how much of it is still to come.
+    for (filter, left) in [
+        (">", &[6, 8, 9, 11, 12, 13, 14][..]),
+        ("b.*", &[6, 8, 9, 11, 13]),
+        ("a", &[12]),
+        ("none", &[]),
+    ] {
+        let left: Vec<_> = left.iter().map(|revision| all[revision - 1]).collect();
+        let history = bucket.history(filter).await.expect("reading");
+        let ours = within("the history", history.collect()).await.expect("read");
+        let theirs = stage.theirs.can("history", json!({ "key": filter })).await;
+        assert_eq!(ours.iter().map(line).collect::<Vec<_>>(), left);
+        assert_eq!(their_lines(&theirs), left);
+        let deltas = |count: usize| (0..count as u64).rev().collect::<Vec<_>>();
+        assert_eq!(ours.iter().map(Change::delta).collect::<Vec<_>>(), deltas(ours.len()));
+        let theirs = theirs.as_array().expect("a list").iter();
+        let theirs: Vec<_> = theirs.map(|entry| entry["delta"].as_u64().expect("one")).collect();
+        assert_eq!(theirs, deltas(ours.len()));
+    }
+    for key in ["a", "b.x", "b.y", "c"] {
+        let change = bucket.last_change(key).await.expect("read").expect("there");
+        for direct in [true, false] {
+            stage.theirs.can("open", json!({ "name": "b", "direct": direct })).await;
+            let theirs = stage.theirs.can("get", json!({ "key": key })).await;
+            assert_eq!(their_line(&theirs), line(&change));
+            assert_eq!(theirs["millis"], millis(change.created()));
+        }
+        // Ours gives what has a value; theirs what was last, and whoever reads it has to look.
+        let value = bucket.get(key).await.expect("read");
+        assert_eq!(value.map(|entry| entry.revision), (key == "c").then_some(14));
+    }
+    let old = bucket.get("b.x").revision(9).await.expect("read").expect("there");
+    let theirs = stage.theirs.can("get", json!({ "key": "b.x", "revision": 9 })).await;
+    assert_eq!((&old.value[..], their_line(&theirs).as_str()), (&b"5"[..], all[8]));
+    assert_eq!(stage.theirs.can("get", json!({ "key": "none" })).await, Value::Null);
+    assert!(bucket.last_change("none").await.expect("read").is_none());
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
+async fn of_both_only_the_one_that_knows_the_revision_writes() {
+    let (mut stage, bucket) = stage(BucketConfig::new("b")).await;
+    bucket.put("a", "1").await.expect("written");
+    stage.theirs.can("put", put("a", "2")).await;
+    match bucket.create("a", "new").await {
+        Err(KeyValueError::KeyExists { key, revision }) => assert_eq!((&*key, revision), ("a", 2)),
+        other => panic!("{other:?}"),
+    }
+    match bucket.update("a", "new", 1).await {
+        Err(KeyValueError::WrongRevision { key, expected, current }) => {
+            assert_eq!((&*key, expected, current), ("a", 1, Some(2)));
+        }
+        other => panic!("{other:?}"),
+    }
+    let words = "wrong last sequence: 2";
+    assert_eq!(stage.theirs.cannot("create_key", put("a", "new")).await, words);
+    let update = json!({ "key": "a", "value": "", "revision": 1 });
+    assert_eq!(stage.theirs.cannot("update", update).await, words);
+    let options = json!({ "previousSeq": 1 });
+    for command in ["delete", "purge"] {
+        let given = json!({ "key": "a", "options": options });
+        assert_eq!(stage.theirs.cannot(command, given).await, words);
+    }
+    assert!(bucket.delete("a").expect_revision(1).await.is_err_and(|error| error.is_conflict()));
+    // For ours revision 0 is a key that is not there; theirs has `create` alone for that.
+    assert_eq!(bucket.update("b", "1", 0).await.expect("written"), 3);
+    let update = json!({ "key": "c", "value": "", "revision": 0 });
+    let error = stage.theirs.cannot("update", update).await;
+    assert_eq!(error, "version must be greater than 0");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
+async fn values_are_what_they_are_to_both() {
+    let (mut stage, bucket) = stage(BucketConfig::new("b")).await;
+    let settings = bucket.typed::<Settings>();
+    let dark = Settings { theme: "größe \u{1f980}".to_owned(), sizes: vec![0, 1 << 53] };
+    settings.put("ours", &dark).await.expect("written");
+    let theirs = stage.theirs.can("json", json!({ "key": "ours" })).await;
+    assert_eq!(theirs, serde_json::to_value(&dark).expect("it has JSON"));
+    // Theirs does not say how a value is encoded, and it is read all the same.
+    stage.theirs.can("put", put("theirs", theirs.to_string())).await;
+    let entry = settings.get("theirs").await.expect("read").expect("there");
+    assert_eq!((entry.value, entry.revision), (dark, 2));
+
+    let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    bucket.put("bytes", &bytes).await.expect("written");
+    let theirs = stage.theirs.can("get", json!({ "key": "bytes" })).await;
+    assert_eq!(theirs["value"], base64(&bytes));
+    stage.theirs.can("put", put("bytes", &bytes)).await;
+    let ours = bucket.get("bytes").await.expect("read").expect("there");
+    assert_eq!((&ours.value[..], ours.revision), (&bytes[..], 4));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
+async fn keys_are_the_same_to_both_and_both_refuse_the_same() {
+    let (mut stage, bucket) = stage(BucketConfig::new("b")).await;
+    let odd = ["a/b=c-_d.e", "=", "-", "_kv", "0", "A.b.C", "/"];
+    for (number, key) in odd.into_iter().enumerate() {
+        if number % 2 == 0 {
+            bucket.put(key, key).await.expect("written");
+            let entry = stage.theirs.can("get", json!({ "key": key })).await;
+            assert_eq!((&entry["key"], &entry["value"]), (&json!(key), &json!(base64(key))));
+        } else {
+            stage.theirs.can("put", put(key, key)).await;
+            let entry = bucket.get(key).await.expect("read").expect("there");
+            assert_eq!((entry.key.as_str(), &entry.value[..]), (key, key.as_bytes()));
+        }
+    }
+    for (filter, expected) in [
+        (">", &["-", "/", "0", "=", "A.b.C", "_kv", "a/b=c-_d.e"][..]),
+        ("*", &["-", "/", "0", "=", "_kv"]),
+        ("A.*.C", &["A.b.C"]),
+        ("*.>", &["A.b.C", "a/b=c-_d.e"]),
+        ("none.>", &[]),
+    ] {
+        assert_eq!(keys(&bucket, filter).await, expected, "{filter}");
+        assert_eq!(stage.theirs.can("keys", json!({ "filter": filter })).await, json!(expected));
+    }
+    for key in ["", ".a", "a.", "a b", "größe", "$a", "a+b", "*", "a.>", "a\r\nb", "\u{1f980}"] {
+        match bucket.put(key, "x").await {
+            Err(KeyValueError::Key(error)) => assert_eq!(error.key, key),
+            other => panic!("{other:?}"),
+        }
+        let error = stage.theirs.cannot("put", put(key, "x")).await;
+        assert_eq!(error, format!("invalid key: {key}"));
+    }
+    assert_eq!(bucket.status().await.expect("there").values(), 7);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
+async fn base64_keys_are_written_alike_as_far_as_theirs_can() {
+    let (mut stage, raw) = stage(BucketConfig::new("b").history(2)).await;
+    let bucket = raw.with_key_codec(Base64Keys);
+    stage.theirs.can("open", json!({ "name": "b", "base64": true })).await;
+    bucket.put("a b.c!", "1").await.expect("written");
+    stage.theirs.can("put", put("a b.d$", "2")).await;
+    bucket.put("x>y.\u{7f}.0", "3").await.expect("written");
+    assert_eq!(keys(&raw, ">").await, ["YSBi.YyE=", "YSBi.ZCQ=", "eD55.fw==.MA=="]);
+    let expected = ["a b.c!", "a b.d$", "x>y.\u{7f}.0"];
+    assert_eq!(keys(&bucket, ">").await, expected);
+    assert_eq!(keys(&bucket, "a b.*").await, expected[..2]);
+    for key in expected {
+        let ours = bucket.last_change(key).await.expect("read").expect("there");
+        let theirs = stage.theirs.can("get", json!({ "key": key })).await;
+        assert_eq!(their_line(&theirs), line(&ours));
+        let update = json!({ "key": key, "value": base64("new"), "revision": ours.revision() });
+        let revision = stage.theirs.can("update", update).await.as_u64().expect("a number");
+        assert_eq!(bucket.update(key, "newer", revision).await.expect("written"), revision + 1);
+    }
+    assert_eq!(stage.theirs.can("keys", json!({})).await, json!(expected));
+    // What theirs looks for it must be able to write plainly, too.
+    let filter = json!({ "filter": "a b.*" });
+    assert_eq!(stage.theirs.cannot("keys", filter).await, "invalid key: a b.*");
+
+    // Where Base64 has a `+`, ours writes what a key may have.
+    bucket.put("xx~", "4").await.expect("written");
+    assert_eq!(stage.theirs.cannot("put", put("xx~", "4")).await, "invalid key: eHh+");
+    assert_eq!(keys(&raw, "*").await, ["eHh-"]);
+    raw.purge("eHh-").await.expect("purged");
+    // What is not ASCII ours writes as UTF-8, and theirs as Latin-1, or not at all: neither reads
+    // the other's.
+    bucket.put("größe", "5").await.expect("written");
+    stage.theirs.can("put", put("größe", "6")).await;
+    assert_eq!(keys(&raw, "*").await, ["Z3L232U=", "Z3LDtsOfZQ=="]);
+    let theirs = stage.theirs.can("get", json!({ "key": "größe" })).await;
+    assert_eq!(theirs["value"], base64("6"));
+    let ours = bucket.get("größe").await.expect("read").expect("there");
+    assert_eq!(&ours.value[..], b"5");
+    let error = stage.theirs.cannot("put", put("漢字", "7")).await;
+    assert_eq!(error, "Invalid character");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
+async fn keys_end_at_their_time_for_both() {
+    let config = BucketConfig::new("b").limit_marker_ttl(60 * SECOND);
+    let (mut stage, bucket) = stage(config).await;
+    let mut watch = bucket.watch_all().await.expect("watching");
+    stage.theirs.can("watch", json!({ "options": {} })).await;
+    bucket.create("ours", "1").ttl(SECOND).await.expect("written");
+    let create = json!({ "key": "theirs", "value": base64("2"), "ttl": "1s" });
+    assert_eq!(stage.theirs.can("create_key", create).await, 2);
+    // The server itself says that their time is over, in some order.
+    let mut heard = lines(&mut watch, 4).await;
+    let theirs = stage.theirs.can("heard", json!({ "count": 4 })).await;
+    assert_eq!(their_lines(&theirs), heard);
+    assert_eq!(heard[..2], ["1 PUT ours MQ==", "2 PUT theirs Mg=="]);
+    let mut ends: Vec<_> = heard.split_off(2).iter().map(|line| line[1..].to_owned()).collect();
+    ends.sort();
+    assert_eq!(ends, [" PURGE ours ", " PURGE theirs "]);
+    for key in ["ours", "theirs"] {
+        let change = bucket.last_change(key).await.expect("read").expect("there");
+        let Change::Deleted(deletion) = &change else { panic!("{change:?}") };
+        assert_eq!(deletion.marker, Some(Marker::MaxAge));
+        let theirs = stage.theirs.can("get", json!({ "key": key })).await;
+        assert_eq!(their_line(&theirs), line(&change));
+        assert!(bucket.get(key).await.expect("read").is_none());
+    }
+    // Ours lists what has a value; theirs does not look at the server's own mark.
+    assert_eq!(keys(&bucket, ">").await, [""; 0]);
+    assert_eq!(stage.theirs.can("keys", json!({})).await, json!(["ours", "theirs"]));
+    // Both make anew what the server has ended.
+    assert_eq!(stage.theirs.can("create_key", put("ours", "3")).await, 5);
+    assert_eq!(bucket.create("theirs", "4").await.expect("written"), 6);
+
+    // A purge that is forgotten after its time.
+    bucket.purge("ours").ttl(SECOND).await.expect("purged");
+    let purge = json!({ "key": "theirs", "options": { "ttl": "1s" } });
+    stage.theirs.can("purge", purge).await;
+    for key in ["ours", "theirs"] {
+        eventually("the end of the mark", async || {
+            bucket.last_change(key).await.expect("read").is_none().then_some(())
+        })
+        .await;
+        assert_eq!(stage.theirs.can("get", json!({ "key": key })).await, Value::Null);
+    }
+    // Without times to live, both are told that there are none.
+    let plain = stage.js.create_key_value(BucketConfig::new("plain")).await.expect("made");
+    stage.theirs.can("open", json!({ "name": "plain" })).await;
+    match plain.create("a", "1").ttl(SECOND).await {
+        Err(KeyValueError::NoTtl { bucket }) => assert_eq!(bucket, "plain"),
+        other => panic!("{other:?}"),
+    }
+    let create = json!({ "key": "a", "value": "", "ttl": "1s" });
+    let error = stage.theirs.cannot("create_key", create).await;
+    assert_eq!(error, "per-message TTL is disabled");
+    stage.end().await;
+}
