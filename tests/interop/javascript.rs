@@ -100,6 +100,18 @@ impl Theirs {
         }
     }
 
+    /// Has them do what works and may take a minute.
+    pub(crate) async fn can_in_time(&mut self, command: &str, given: Value) -> Value {
+        self.can("begin", json!({ "command": command, "given": given })).await;
+        for _ in 0..15 {
+            let mut done = self.can("done", json!({})).await;
+            if !done.is_null() {
+                return done["result"].take();
+            }
+        }
+        panic!("it takes too long: {command} {given}")
+    }
+
     /// Has them do what fails, and gives what they say to that.
     pub(crate) async fn cannot(&mut self, command: &str, given: Value) -> String {
         match self.0.tell(command, given.clone()).await {

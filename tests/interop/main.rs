@@ -10,4 +10,5 @@ mod discovery;
 mod javascript;
 mod key_value;
 mod messages;
+mod objects;
 mod streams;
