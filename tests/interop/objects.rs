@@ -364,7 +364,7 @@ async fn both_put_delete_list_and_watch_the_same_objects() {
             4 => files.delete("a").await.expect("deleted"),
             5 => {
                 let done = theirs.can("delete", json!({ "store": "files", "name": "b" })).await;
-                assert_eq!(done, json!({ "success": true, "purged": 1 }));
+                assert_eq!((&done["success"], &done["purged"]), (&json!(true), &json!(1)));
             }
             6 => drop(theirs.can("putBytes", put("a", "12345")).await),
             7 => drop(files.put_bytes("b", "123456").await.expect("put")),
