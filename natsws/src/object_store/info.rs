@@ -155,6 +155,11 @@ impl ObjectInfo {
         self.options.chunk_size = u64::try_from(bytes).ok();
     }
 
+    /// Says that it is in this store. Some clients write down of a link the store that it leads to.
+    pub(super) fn in_store(self, bucket: &str) -> Self {
+        Self { bucket: bucket.to_owned(), ..self }
+    }
+
     /// Makes it the mark of an object that is deleted.
     pub(super) fn set_deleted(&mut self) {
         self.deleted = true;

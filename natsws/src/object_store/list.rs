@@ -34,8 +34,9 @@ pub(super) fn plan(store: &ObjectStore, first: DeliverPolicy, silence: Duration)
 }
 
 /// What a message says of an object.
-pub(super) fn info_of(delivery: &Delivery) -> Result<ObjectInfo, ObjectError> {
-    ObjectInfo::parse(delivery.payload(), delivery.sequence(), delivery.info().time)
+pub(super) fn info_of(delivery: &Delivery, bucket: &str) -> Result<ObjectInfo, ObjectError> {
+    let info = ObjectInfo::parse(delivery.payload(), delivery.sequence(), delivery.info().time)?;
+    Ok(info.in_store(bucket))
 }
 
 /// A list that is about to be made: `.await` it, or say more first.
@@ -116,7 +117,7 @@ impl ObjectList {
         loop {
             let Some(reader) = &mut self.reader else { return Poll::Ready(None) };
             let error = match ready!(reader.poll_next(cx)) {
-                Some(Ok(Read::Message(delivery))) => match info_of(&delivery) {
+                Some(Ok(Read::Message(delivery))) => match info_of(&delivery, &self.bucket) {
                     Ok(info) if info.deleted && !self.deleted => continue,
                     info => return Poll::Ready(Some(info)),
                 },

@@ -272,7 +272,8 @@ impl ObjectStore {
     pub(super) async fn last_info(&self, subject: &str) -> Result<Option<ObjectInfo>, ObjectError> {
         let stored = raw::last_message(self.jetstream(), self.stream(), subject).await;
         let stored = stored.map_err(|error| ObjectError::of_call(error, &self.bucket))?;
-        stored.as_ref().map(ObjectInfo::read).transpose()
+        let info = |stored| Ok(ObjectInfo::read(stored)?.in_store(&self.bucket));
+        stored.as_ref().map(info).transpose()
     }
 
     /// Says something new of an object, in place of what is said of it now where that `may` be

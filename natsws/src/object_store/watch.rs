@@ -123,7 +123,7 @@ impl ObjectWatch {
         loop {
             let Some(reader) = &mut self.reader else { return Poll::Ready(None) };
             match ready!(reader.poll_next(cx)) {
-                Some(Ok(Read::Message(delivery))) => match info_of(&delivery) {
+                Some(Ok(Read::Message(delivery))) => match info_of(&delivery, &self.bucket) {
                     Ok(info) if !info.deleted => {
                         return Poll::Ready(Some(Ok(ObjectChange::Put(info))));
                     }

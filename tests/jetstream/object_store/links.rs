@@ -1,4 +1,5 @@
 use natsws::object_store::{ObjectError, ObjectStoreConfig};
+use natsws_tests::within;
 
 use super::stage::Stage;
 
@@ -83,4 +84,27 @@ async fn links_in_a_circle_end_with_an_error() {
         let error = files.get(name).await.expect_err("a circle");
         assert!(matches!(error, ObjectError::LinkToLink { .. }), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_link_of_another_client_is_in_the_store_where_it_was_found() {
+    let stage = Stage::new().await;
+    let files = &stage.files;
+    let other = stage.js.create_object_store(ObjectStoreConfig::new("other")).await.expect("made");
+    other.put_bytes("there", "in the other").await.expect("put");
+    let mut watch = files.watch().await.expect("watching");
+    // The JavaScript client writes down where a link leads as the store that it is in.
+    let meta = serde_json::json!({
+        "name": "a", "bucket": "other", "options": { "link": { "bucket": "other", "name": "there" } },
+    });
+    stage.publish("$O.files.M.YQ==", meta.to_string().as_bytes()).await;
+
+    assert_eq!(files.info("a").await.expect("known").bucket, "files");
+    let list = files.list().await.expect("listing").into_vec().await.expect("listed");
+    assert_eq!(list[0].bucket, "files");
+    let change = within("a change", watch.next()).await.expect("one").expect("good");
+    assert_eq!(change.info().map(|info| info.bucket.as_str()), Some("files"));
+    let updated = files.update("a").description("new").await.expect("changed");
+    assert_eq!(updated.bucket, "files");
+    assert_eq!(files.get_bytes("a").await.expect("read"), "in the other");
 }
