@@ -264,6 +264,55 @@ async fn both_write_one_bucket_and_see_the_same_history() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs node and npm"]
+async fn watches_of_both_begin_where_they_are_told_to() {
+    let mut stage = Stage::new("key_value.mjs").await;
+    let cases = [
+        (
+            json!({ "key": "a.*", "include": "history" }),
+            &["1 PUT a.x MQ==", "2 PUT a.y Mg==", "3 PUT a.x Mw==", "5 DEL a.y "][..],
+        ),
+        (json!({ "key": ["a.x", "b"] }), &["3 PUT a.x Mw==", "4 PUT b NA=="]),
+        (json!({ "resumeFromRevision": 4 }), &["4 PUT b NA==", "5 DEL a.y ", "7 PURGE c "]),
+        (json!({ "include": "updates" }), &[]),
+        (json!({ "ignoreDeletes": true }), &["3 PUT a.x Mw==", "4 PUT b NA=="]),
+    ];
+    for (case, (options, expected)) in cases.into_iter().enumerate() {
+        let config = BucketConfig::new(format!("b{case}")).history(5);
+        let bucket = stage.js.create_key_value(config).await.expect("made");
+        stage.theirs.can("open", json!({ "name": bucket.name() })).await;
+        bucket.put("a.x", "1").await.expect("written");
+        stage.theirs.can("put", put("a.y", "2")).await;
+        bucket.put("a.x", "3").await.expect("written");
+        stage.theirs.can("put", put("b", "4")).await;
+        bucket.delete("a.y").await.expect("deleted");
+        stage.theirs.can("put", put("c", "6")).await;
+        bucket.purge("c").await.expect("purged");
+
+        let watch = match case {
+            0 => bucket.watch("a.*").include_history(),
+            1 => bucket.watch("a.x").filter("b"),
+            2 => bucket.watch_all().resume_from(4),
+            3 => bucket.watch_all().updates_only(),
+            _ => bucket.watch_all().ignore_deletes(),
+        };
+        let mut watch = watch.await.expect("watching");
+        stage.theirs.can("watch", json!({ "options": options })).await;
+        stage.theirs.can("put", put("a.x", "8")).await;
+        let mut expected = expected.to_vec();
+        expected.push("8 PUT a.x OA==");
+        assert_eq!(lines(&mut watch, expected.len()).await, expected, "{options}");
+        if case == 4 {
+            // A purge is a deletion to ours, and none to theirs.
+            expected.insert(2, "7 PURGE c ");
+        }
+        let heard = stage.theirs.can("heard", json!({ "count": expected.len() })).await;
+        assert_eq!(their_lines(&heard), expected, "{options}");
+    }
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
 async fn of_both_only_the_one_that_knows_the_revision_writes() {
     let (mut stage, bucket) = stage(BucketConfig::new("b")).await;
     bucket.put("a", "1").await.expect("written");

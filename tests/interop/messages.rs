@@ -6,8 +6,8 @@ use data_encoding::BASE64;
 use futures_util::TryStreamExt;
 use natsws::Headers;
 use natsws::jetstream::{
-    ConsumerConfig, ConsumerInfo, Deliverable, Delivery, PublishAck, PublishError, StoredMessage,
-    StoredMessages, Stream, StreamConfig, Untyped,
+    ConsumerConfig, ConsumerInfo, Deliverable, Delivery, PublishAck, PublishError, Rollup,
+    Schedule, StoredMessage, StoredMessages, Stream, StreamConfig, Untyped,
 };
 use natsws_tests::{eventually, within};
 use serde_json::{Map, Value, json};
@@ -29,6 +29,9 @@ const SENT: [Sent; 6] = [
     ("s.many", &[("Tag", "red"), ("Tag", "round"), ("tag", "other"), ("Empty", "")], b"many"),
     ("s.text", &[("Nats-Msg-Id", "6"), ("Last", "one")], b"again"),
 ];
+
+/// The subjects that ours publishes what has a time to.
+const OURS: [&str; 6] = ["s.ours.0", "s.ours.1", "s.ours.2", "s.ours.3", "s.ours.4", "s.ours.5"];
 
 /// The stage with stream `S`, which is read directly.
 async fn stage() -> (Stage, Stream) {
@@ -273,6 +276,61 @@ async fn what_is_expected_of_a_stream_is_expected_in_the_same_words() {
     let ack = stage.js.publish_bytes("s.text", "new").expect_stream("S").expect_last_sequence(4);
     let ack = ack.expect_last_subject_sequence(4).await.expect("stored");
     assert_eq!(ack.sequence, 5);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
+async fn times_to_live_and_schedules_are_the_same_headers() {
+    let mut stage = Stage::new("streams.mjs").await;
+    let config = StreamConfig::new("S")
+        .subjects(["s.>"])
+        .allow_message_ttl(true)
+        .allow_rollup(true)
+        .allow_message_schedules(true);
+    let stream = stage.js.create_stream(config).await.expect("made");
+    let minute = Duration::from_secs(60);
+    let time = SystemTime::UNIX_EPOCH + Duration::from_millis(4_000_000_000_500);
+    let at = Schedule::at(time).to("s.due").ttl(minute).rollup(Rollup::Subject);
+    let every = Schedule::every(90 * minute).to("s.due").last_of("s.ours.1");
+    let cron = Schedule::cron("0 30 8 * * mon-fri").to("s.due").time_zone("Europe/Berlin");
+    let js = stage.js.clone();
+    let published = |number: usize| js.publish_bytes(OURS[number], "").without_message_id();
+    let ours = [
+        published(0).ttl(minute),
+        published(1).never_expires(),
+        published(2).schedule(&at),
+        published(3).schedule(&every),
+        published(4).schedule(&cron),
+        published(5).schedule(&Schedule::daily().to("s.due")),
+    ];
+    let theirs = [
+        json!({ "ttl": "60s" }),
+        json!({ "ttl": "never" }),
+        json!({ "schedule": {
+            "specification": { "at": "2096-10-02T07:06:40.5Z" }, "target": "s.due", "ttl": "60s",
+            "rollup": "sub",
+        } }),
+        json!({ "schedule": {
+            "specification": { "every": "5400s" }, "target": "s.due", "source": "s.ours.1",
+        } }),
+        json!({ "schedule": {
+            "specification": { "cron": "0 30 8 * * mon-fri" }, "target": "s.due",
+            "timezone": "Europe/Berlin",
+        } }),
+        json!({ "schedule": { "specification": { "predefined": "@daily" }, "target": "s.due" } }),
+    ];
+    for ((ours, theirs), subject) in ours.into_iter().zip(theirs).zip(OURS) {
+        let sequence = ours.await.expect("stored").sequence;
+        let ours = stream.message::<Untyped>(sequence).await.expect("read").expect("there");
+        let their_subject = subject.replace("ours", "theirs");
+        let given = json!({ "subject": their_subject, "payload": "", "options": theirs });
+        let sequence = stage.theirs.can("publish", given).await["seq"].clone();
+        let query = json!({ "stream": "S", "query": { "seq": sequence } });
+        let theirs = stage.theirs.can("get", query).await;
+        assert_eq!(stored(&ours)["headers"], theirs["headers"]);
+        assert!(!ours.headers().is_empty());
+    }
     stage.end().await;
 }
 
