@@ -179,8 +179,10 @@ impl ObjectInfo {
     ) -> Result<Self, ObjectError> {
         let info: Result<Self, _> = serde_json::from_slice(payload);
         let mut info = info.map_err(|error| ObjectError::Info(error.into()))?;
-        // Some clients write it, and it would be wrong from the next change on (ADR-20).
-        info.unknown.remove("mtime");
+        // Some clients write these, and they would be wrong from the next change on (ADR-20).
+        for field in ["mtime", "revision"] {
+            info.unknown.remove(field);
+        }
         Ok(Self { modified, revision, ..info })
     }
 
@@ -211,6 +213,7 @@ mod tests {
             "chunks": 42,
             "digest": "SHA-256=abc",
             "mtime": "0001-01-01T00:00:00Z",
+            "revision": 3,
             "retention": ["newer"],
         });
         let text = payload.to_string();
@@ -219,7 +222,9 @@ mod tests {
         assert_eq!((info.header("key"), info.chunk_size()), (Some("foo"), Some(131_072)));
         assert_eq!(info.link().map(|link| link.bucket.as_str()), Some("other"));
         let mut expected = payload;
-        expected.as_object_mut().expect("a map").remove("mtime");
+        for field in ["mtime", "revision"] {
+            expected.as_object_mut().expect("a map").remove(field);
+        }
         let written: Value =
             serde_json::from_slice(&info.write().expect("written")).expect("it is JSON");
         assert_eq!(written, expected);
