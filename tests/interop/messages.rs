@@ -334,6 +334,34 @@ async fn times_to_live_and_schedules_are_the_same_headers() {
     stage.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs node and npm"]
+async fn a_batch_of_one_is_whole_to_the_other() {
+    let mut stage = Stage::new("streams.mjs").await;
+    let config = StreamConfig::new("S").subjects(["s.>"]).allow_atomic_publish(true);
+    let stream = stage.js.create_stream(config).await.expect("made");
+    let mut batch = stage.js.batch();
+    for payload in ["a", "b"] {
+        batch.add_bytes("s.ours", payload).await.expect("taken");
+    }
+    let ours = batch.commit_bytes("s.ours", "c").await.expect("stored");
+    assert_eq!((ours.stream.as_str(), ours.sequence, ours.count), ("S", 3, 3));
+    let given = json!({ "subject": "s.theirs", "payloads": ["d", "e", "f"] });
+    let theirs = stage.theirs.can("batch_of", given).await;
+    assert_eq!((&theirs["seq"], &theirs["count"]), (&json!(6), &json!(3)));
+    for (sequence, payload) in (1..).zip(["a", "b", "c", "d", "e", "f"]) {
+        let message = stream.message::<Untyped>(sequence).await.expect("read").expect("there");
+        let query = json!({ "stream": "S", "query": { "seq": sequence } });
+        assert_eq!(stage.theirs.can("get", query).await, stored(&message));
+        assert_eq!(message.payload(), payload.as_bytes());
+        let place = ((sequence - 1) % 3 + 1).to_string();
+        assert_eq!(message.headers().get("Nats-Batch-Sequence"), Some(place.as_str()));
+        let commit = message.headers().get("Nats-Batch-Commit");
+        assert_eq!(commit, (sequence % 3 == 0).then_some("1"));
+    }
+    stage.end().await;
+}
+
 /// What both say of a consumer: delivered, the floor of what is acknowledged, open, delivered again.
 fn numbers(info: &ConsumerInfo) -> Value {
     json!({

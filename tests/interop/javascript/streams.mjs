@@ -70,6 +70,15 @@ await talk({
     return js.publish(subject, Buffer.from(payload, "base64"), { ...options, headers: h });
   },
 
+  /** Publishes texts to one subject, whole or not at all. */
+  async batch_of({ subject, payloads }) {
+    const [first, ...rest] = payloads;
+    const last = rest.pop();
+    const batch = await js.startBatch(subject, first);
+    for (const payload of rest) batch.add(subject, payload);
+    return batch.commit(subject, last);
+  },
+
   /** One message, from the leader. */
   async get({ stream, query }) {
     return stored(await jsm.streams.getMessage(stream, query));
