@@ -36,12 +36,13 @@ async fn stage(config: BucketConfig) -> (Stage, Bytewise) {
 fn said(status: &BucketStatus) -> Value {
     let config = status.config();
     let ms = |time: Option<Duration>| time.map_or(0, |time| time.as_millis());
+    let limit = |bytes: Option<u64>| bytes.map_or_else(|| json!(-1), |bytes| json!(bytes));
     let republish = Republish::new("", "");
     json!({
         "bucket": status.bucket(), "description": config.description.clone().unwrap_or_default(),
         "values": status.values(), "size": status.bytes(), "history": status.history(),
-        "ttl": ms(status.ttl()), "max_bytes": config.max_bytes.map_or(json!(-1), |max| json!(max)),
-        "maxValueSize": config.max_value_size.map_or(json!(-1), |max| json!(max)),
+        "ttl": ms(status.ttl()), "max_bytes": limit(config.max_bytes),
+        "maxValueSize": limit(config.max_value_size.map(u64::from)),
         "markerTTL": ms(status.limit_marker_ttl()), "storage": status.storage(),
         "replicas": status.replicas(), "compression": status.is_compressed(),
         "metadata": config.metadata,

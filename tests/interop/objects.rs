@@ -305,7 +305,7 @@ async fn links_of_one_are_followed_by_the_other() {
     assert_eq!(stage.theirs.cannot("link", given).await, "src object is a link");
     match files.link("here", &there).await {
         Err(ObjectError::Exists { bucket, name }) => {
-            assert_eq!((&*bucket, &*name), ("files", "here"))
+            assert_eq!((&*bucket, &*name), ("files", "here"));
         }
         other => panic!("{other:?}"),
     }

@@ -16,9 +16,8 @@ use crate::javascript::{Stage, said_by_theirs_alone};
 const SECOND: Duration = Duration::from_secs(1);
 const NANOS: u64 = 1_000_000_000;
 
-/// Streams as this library says what they are to be, and as the server has it: between them they
-/// use every option that one server alone takes.
-fn streams() -> Vec<(StreamConfig, Value)> {
+/// A stream as this library says what it is to be, and as the server has it.
+fn shop() -> (StreamConfig, Value) {
     let shop = StreamConfig::new("SHOP")
         .description("all that is sold")
         .subjects(["shop.*.new", "shop.*.paid"])
@@ -59,6 +58,11 @@ fn streams() -> Vec<(StreamConfig, Value)> {
         "allow_msg_ttl": true, "subject_delete_marker_ttl": 30 * NANOS,
         "allow_atomic": true, "allow_batched": true,
     });
+    (shop, shop_json)
+}
+
+/// Streams likewise: between them they use every option that one server alone takes.
+fn streams() -> Vec<(StreamConfig, Value)> {
     let jobs = StreamConfig::new("JOBS")
         .subjects(["jobs.>"])
         .retention(Retention::WorkQueue)
@@ -125,7 +129,7 @@ fn streams() -> Vec<(StreamConfig, Value)> {
         "allow_rollup_hdrs": true, "allow_msg_schedules": true,
     });
     vec![
-        (shop, shop_json),
+        shop(),
         (jobs, jobs_json),
         (gathered, gathered_json),
         (copy, copy_json),
@@ -336,7 +340,7 @@ async fn streams_and_consumers_of_theirs_are_to_us_what_they_said() {
 #[ignore = "needs node and npm"]
 async fn a_change_by_one_keeps_what_the_other_said() {
     let mut stage = Stage::new("streams.mjs").await;
-    let (config, said) = streams().swap_remove(0);
+    let (config, said) = shop();
     stage.js.create_stream(config).await.expect("made");
 
     let change = json!({ "description": "theirs", "max_msgs": 2000 });
