@@ -97,8 +97,9 @@ async fn keys_end_at_their_time_for_both() {
     let (mut stage, bucket) = stage(config).await;
     let mut watch = bucket.watch_all().await.expect("watching");
     stage.theirs.can("watch", json!({ "options": {} })).await;
-    bucket.create("ours", "1").ttl(SECOND).await.expect("written");
-    let create = json!({ "key": "theirs", "value": base64("2"), "ttl": "1s" });
+    // Long enough for both to be written before the first of them ends.
+    bucket.create("ours", "1").ttl(3 * SECOND).await.expect("written");
+    let create = json!({ "key": "theirs", "value": base64("2"), "ttl": "3s" });
     assert_eq!(stage.theirs.can("create_key", create).await, 2);
     // The server itself says that their time is over, in some order.
     let mut heard = lines(&mut watch, 4).await;
