@@ -9,7 +9,7 @@ mod native;
 pub(crate) use native::Instant;
 use native::uncounted;
 pub use native::{BoxFuture, MaybeSend, MaybeSync};
-pub(crate) use native::{Sleep, now, since_1970, sleep_until, spawn};
+pub(crate) use native::{Sleep, in_turn, now, since_1970, sleep_until, spawn};
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};

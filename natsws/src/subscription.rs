@@ -353,7 +353,7 @@ impl Subscription {
 
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Msg, SubscriptionError>>> {
-        let Some(item) = ready!(self.local.poll_next(&self.queue, cx)) else {
+        let Some(item) = ready!(self.local.poll_in_turn(&self.queue, cx)) else {
             return Poll::Ready(None);
         };
         if matches!(item, Item::Delivery(_)) {

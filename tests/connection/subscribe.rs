@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use natsws::{Event, Replies, SubscriptionError};
+use futures_util::FutureExt;
+use natsws::embedded::Broker;
+use natsws::{Event, Replies, Subscription, SubscriptionError};
 use natsws_tests::{eventually, within};
 
 use crate::{event, next, rest, text};
@@ -256,4 +258,28 @@ everywhere! {
         assert_eq!(read, expected);
         within("the publisher", publishing).await.expect("no panic");
     }
+}
+
+/// What a task may do of in one go, as tokio has it.
+const SHARE: usize = 128;
+
+#[tokio::test]
+async fn a_task_that_finds_something_each_time_lets_others_have_their_turn() {
+    let broker = Broker::start().await.expect("a broker");
+    let client = broker.connect().await.expect("it is there");
+    let nc = client.connection();
+    let mut subs = Vec::new();
+    for number in 0..2 * SHARE {
+        subs.push(nc.subscribe(number.to_string()).await.expect("subscribed"));
+        nc.publish(&number.to_string(), "").await.expect("published");
+    }
+    // All of it is here when the PONG is.
+    nc.flush().await.expect("flushed");
+    tokio::task::yield_now().await;
+    let ready = |subs: &mut [Subscription]| -> usize {
+        subs.iter_mut().map(|sub| usize::from(sub.next().now_or_never().is_some())).sum()
+    };
+    assert_eq!(ready(&mut subs), SHARE);
+    tokio::task::yield_now().await;
+    assert_eq!(ready(&mut subs[SHARE..]), SHARE, "nothing is lost");
 }

@@ -268,7 +268,7 @@ impl ReplyStream {
         if self.over {
             return Poll::Ready(None);
         }
-        while let Some(item) = ready!(self.local.poll_next(&self.queue, cx)) {
+        while let Some(item) = ready!(self.local.poll_in_turn(&self.queue, cx)) {
             match item {
                 Item::Delivery(delivery) => {
                     self.came(&delivery);

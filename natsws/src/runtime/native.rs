@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
 /// `tokio`'s instant, so that tests can pause the clock.
@@ -37,6 +38,21 @@ pub(crate) fn sleep_until(deadline: Instant) -> Sleep {
 /// A future that is polled whether or not its task has had its share of the turn.
 pub(crate) fn uncounted<F: Future + Unpin>(future: F) -> impl Future<Output = F::Output> + Unpin {
     tokio::task::unconstrained(future)
+}
+
+/// Polls within the task's share of the turn. One that has had its share is woken again at once, so
+/// that others have their turn: whoever reads what is always there would hold them up.
+#[inline]
+pub(crate) fn in_turn<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    let share = ready!(tokio::task::coop::poll_proceed(cx));
+    let polled = poll(cx);
+    if polled.is_ready() {
+        share.made_progress();
+    }
+    polled
 }
 
 /// Runs a future in the background.

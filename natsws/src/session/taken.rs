@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use super::backlog::Backlog;
 use super::overflow::{Overflow, QueueLimits};
 use super::queue::{Item, Queue};
+use crate::runtime;
 
 /// What a reader has taken out of its queue, all at once, and not read yet. Until it has, it counts
 /// as waiting.
@@ -36,6 +37,21 @@ impl Progress {
 }
 
 impl Taken {
+    /// As [`poll_next`](Self::poll_next), for a task: whoever finds something each time lets others
+    /// have their turn now and then. Looking at that once for each time that the queue is locked is
+    /// often enough.
+    #[inline(always)]
+    pub(crate) fn poll_in_turn(
+        &mut self,
+        queue: &Queue,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Item>> {
+        match self.pop(queue) {
+            Some(item) => Poll::Ready(Some(item)),
+            None => runtime::in_turn(cx, |cx| self.poll_next(queue, cx)),
+        }
+    }
+
     /// Takes what has waited longest, out of the queue where nothing is left here. `None` is the end.
     #[inline(always)]
     pub(crate) fn poll_next(&mut self, queue: &Queue, cx: &mut Context<'_>) -> Poll<Option<Item>> {
