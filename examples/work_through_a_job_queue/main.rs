@@ -51,10 +51,11 @@ async fn work(
     jobs: &Stream,
     done: &Done,
 ) -> Result<ServiceHandle, Box<dyn Error>> {
-    let config = ConsumerConfig::durable("darkroom").max_deliver(3);
+    let config = ConsumerConfig::durable("darkroom");
     let jobs = jobs.create_or_update_consumer(config).await?;
     let router = Router::new("darkroom", "1.0.0").consume_with(jobs, develop, |work| {
         work.concurrency(4)
+            .attempts(3)
             .backoff([Duration::from_millis(100), Duration::from_secs(1)])
             .dead_letter("dead.pictures")
             .confirm_acks()

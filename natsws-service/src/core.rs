@@ -24,7 +24,7 @@ use crate::running::Running;
 use crate::stats::Counts;
 use crate::waiting::Waiting;
 #[cfg(feature = "jetstream")]
-use crate::work::Worker;
+use crate::work::{Reading, Worker};
 
 pub(crate) struct Core {
     pub(crate) client: Client,
@@ -201,10 +201,10 @@ impl Core {
                 self.run_endpoint(served, dispatcher.run(subscription, phase));
             }
             #[cfg(feature = "jetstream")]
-            Inlet::Consumer(messages) => {
-                let Some(source) = description.source else { return };
-                let worker = Worker::new(place, route, limits, counts, source.rules);
-                self.run_endpoint(served, worker.run(*messages, phase));
+            Inlet::Consumer(reading) => {
+                let Reading { messages, rules } = *reading;
+                let worker = Worker::new(place, route, limits, counts, rules);
+                self.run_endpoint(served, worker.run(messages, phase));
             }
         }
     }

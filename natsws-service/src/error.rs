@@ -96,6 +96,15 @@ pub enum ServeError {
         /// Why.
         source: natsws::jetstream::ConsumeError,
     },
+    /// A consumer cannot be worked through as it is. No endpoint is served then.
+    #[cfg(feature = "jetstream")]
+    #[error("the consumer {consumer:?} cannot be worked through: {reason}")]
+    UnfitConsumer {
+        /// The stream and the consumer: `ORDERS.workers`.
+        consumer: String,
+        /// Why not, and what to do.
+        reason: &'static str,
+    },
     /// A subject for dead letters cannot be published to.
     #[cfg(feature = "jetstream")]
     #[error(

@@ -1,18 +1,18 @@
 //! Where the messages of an endpoint come from: a subscription, or a consumer.
 
-#[cfg(feature = "jetstream")]
-use natsws::jetstream::Messages;
 use natsws::{Client, Subscribe, Subscription};
 
 use crate::dispatch::turn_away;
 use crate::error::ServeError;
 use crate::registry::Description;
+#[cfg(feature = "jetstream")]
+use crate::work::Reading;
 
 /// What an endpoint reads, from when it was opened.
 pub(crate) enum Inlet {
     Subscription(Subscription),
     #[cfg(feature = "jetstream")]
-    Consumer(Box<Messages>),
+    Consumer(Box<Reading>),
 }
 
 impl Inlet {

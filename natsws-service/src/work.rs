@@ -10,7 +10,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use natsws::jetstream::Consumer;
+use natsws::jetstream::{ConsumeError, Consumer, ConsumerConfig, JetStreamError, Messages};
 use natsws::{ServiceError, Subject};
 use serde::Serialize;
 use tower_layer::Layer;
@@ -49,6 +49,13 @@ pub(crate) struct Source {
     pub(crate) concurrency: usize,
 }
 
+/// A consumer that is read.
+pub(crate) struct Reading {
+    pub(crate) messages: Messages,
+    /// For this consumer as it is.
+    pub(crate) rules: Arc<Rules>,
+}
+
 impl Source {
     /// Looks for what keeps it from being served.
     pub(crate) fn check(&self, name: &str) -> Result<(), ServeError> {
@@ -61,10 +68,31 @@ impl Source {
 
     /// Begins to read, without asking for messages yet.
     pub(crate) async fn open(&self) -> Result<Inlet, ServeError> {
-        let messages = self.consumer.messages().max_messages(self.concurrency.min(MOST)).await;
-        let messages =
-            messages.map_err(|source| ServeError::Consume { consumer: self.name(), source })?;
-        Ok(Inlet::Consumer(Box::new(messages)))
+        let refused = |source| ServeError::Consume { consumer: self.name(), source };
+        // As it is now: what it was when it was looked up may be long ago.
+        let config = match self.consumer.info().await {
+            Ok(info) => info.config,
+            // Who may only read is taken at his word.
+            Err(JetStreamError::PermissionDenied { .. }) => self.known_config(),
+            Err(error) => return Err(refused(ConsumeError::JetStream(error))),
+        };
+        let unfit = |reason| ServeError::UnfitConsumer { consumer: self.name(), reason };
+        let rules = Arc::new(self.rules.within(&config).map_err(unfit)?);
+        let allowed = config.max_request_batch.and_then(|most| usize::try_from(most).ok());
+        let most = self.concurrency.min(MOST).min(allowed.unwrap_or(MOST));
+        let mut read = self.consumer.messages().max_messages(most);
+        if let Some(group) = &rules.group {
+            read = read.group(group);
+        }
+        if rules.waits {
+            read = read.wait_if_gone();
+        }
+        let messages = read.await.map_err(refused)?;
+        Ok(Inlet::Consumer(Box::new(Reading { messages, rules })))
+    }
+
+    fn known_config(&self) -> ConsumerConfig {
+        self.consumer.cached_info().map(|info| info.config.clone()).unwrap_or_default()
     }
 
     /// `ORDERS.workers`: what tells one consumer from others.
@@ -106,6 +134,10 @@ impl<S, M: Subject> Work<S, M> {
     /// How often a message is tried. The last failure has it terminated, with the dead letter first
     /// where there is [one](Self::dead_letter). Default: as often as the consumer's `max_deliver`
     /// says, and for ever where that says nothing.
+    ///
+    /// Say it here rather than by `max_deliver`, or say that higher: what the server has delivered so
+    /// often it never delivers again, also where the last worker that had it crashed, and then no
+    /// dead letter tells of it.
     pub fn attempts(mut self, attempts: u64) -> Self {
         self.rules.attempts = Some(attempts.max(1));
         self
@@ -134,7 +166,7 @@ impl<S, M: Subject> Work<S, M> {
     /// `Dead-Letter-Consumer` and `Dead-Letter-Attempts`.
     ///
     /// A stream must have the subject: the message is terminated only when that stream has it. Until
-    /// then it comes again. Default: a message that is given up stays in its own stream, as far as
+    /// then it comes again, or is held here where the server would not deliver it again. Default: a message that is given up stays in its own stream, as far as
     /// that keeps it, and the server's advisory tells of it.
     pub fn dead_letter(mut self, subject: impl Into<String>) -> Self {
         self.rules.dead_letter = Some(subject.into());
@@ -146,6 +178,19 @@ impl<S, M: Subject> Work<S, M> {
     /// connection may lose it.
     pub fn confirm_acks(mut self) -> Self {
         self.rules.confirms = true;
+        self
+    }
+
+    /// Waits for a consumer that is gone to be made again under its name. Default: the work is over
+    /// then, and the service's [`health`](crate::ServiceHandle::health) says so.
+    pub fn wait_if_gone(mut self) -> Self {
+        self.rules.waits = true;
+        self
+    }
+
+    /// Works for this priority group of the consumer (ADR-42). Default: none, or the only one.
+    pub fn group(mut self, group: impl Into<String>) -> Self {
+        self.rules.group = Some(group.into());
         self
     }
 
@@ -212,10 +257,10 @@ impl<S: Send + Sync + 'static> Router<S> {
     ///
     /// # async fn example(client: natsws::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// let orders = client.jetstream().stream("ORDERS").await?;
-    /// let workers = ConsumerConfig::durable("billing").max_deliver(5);
+    /// let workers = ConsumerConfig::durable("billing");
     /// let workers = orders.create_or_update_consumer(workers).await?;
     /// let app: Router = Router::new("billing", "1.0.0")
-    ///     .consume_with(workers, charge, |work| work.concurrency(8).dead_letter("dead.orders"));
+    ///     .consume_with(workers, charge, |work| work.attempts(5).dead_letter("dead.orders"));
     /// serve(client, app).await?;
     /// # Ok(())
     /// # }
@@ -248,9 +293,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         let endpoint = Endpoint::event(move |state| {
             Route::boxed(Function::<Events, H, A, S, K>::new(handler, Arc::clone(state)))
         });
-        // One that was not looked up is taken to be as the server makes them.
-        let config = consumer.cached_info().map(|info| info.config.clone()).unwrap_or_default();
-        let rules = Rules::of(&config);
+        let rules = Rules::default();
         self.endpoints.push(more(Work { endpoint, rules }).into_plan(consumer));
         self
     }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use natsws::jetstream::{Consumer, ConsumerConfig, Stream, StreamConfig};
-use natsws::{ServiceError, Subject, Subscription};
+use natsws::jetstream::{AckPolicy, Consumer, ConsumerConfig, Stream, StreamConfig};
+use natsws::{Event, ServiceError, Subject, Subscription};
 use natsws_service::layers::CatchPanicLayer;
 use natsws_service::{
     Attempt, Health, Incoming, Router, ServeError, ServiceHandle, State, Work, serve,
@@ -416,4 +416,120 @@ async fn a_subject_for_dead_letters_that_cannot_be_published_to_is_refused_befor
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_consumer_whose_answers_would_be_those_of_other_messages_is_refused() {
+    let stage = Stage::new().await;
+    let stream = orders(&stage).await;
+    let config = ConsumerConfig::durable("workers").ack_policy(AckPolicy::All);
+    let consumer = stream.create_consumer(config).await.expect("made");
+    let (handler, _calls) = Handler::open();
+    let router = Router::new("billing", "1.0.0").consume(consumer, handle);
+    let serving = serve(stage.client.clone(), router.with_state(handler)).start();
+    match within("the service", serving).await {
+        Err(error @ ServeError::UnfitConsumer { .. }) => assert_eq!(
+            error.to_string(),
+            "the consumer \"ORDERS.workers\" cannot be worked through: its `ack_policy` is not \
+             `Explicit`, so that the answer to one message would be that to others, or none would \
+             be heard"
+        ),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_last_delivery_is_held_until_its_dead_letter_is_kept() {
+    let stage = Stage::new().await;
+    let stream = orders(&stage).await;
+    let config = ConsumerConfig::durable("workers").max_deliver(1);
+    let consumer = stream.create_consumer(config).await.expect("made");
+    let connection = stage.client.connection();
+    let mut tries = connection.subscribe("dead.orders").await.expect("subscribed");
+    publish(&stage, [7]).await;
+    let (handler, mut calls) = Handler::open();
+    handler.failures.store(u64::MAX, Ordering::Relaxed);
+    let more = |work: Work<_, _>| work.dead_letter("dead.orders");
+    let service = serve_work(&stage, handler, &consumer, more).await;
+    assert_eq!(called(&mut calls).await, (7, 1));
+    // It was tried, and no stream has it.
+    next(&mut tries).await;
+    let config = StreamConfig::new("DEAD").subjects(["dead.>"]);
+    let dead = stage.js.create_stream(config).await.expect("made");
+    eventually("the letter", async || {
+        dead.info().await.ok().filter(|info| info.state.messages == 1)
+    })
+    .await;
+    all_done(&consumer).await;
+    let report = within("the drain", service.drain()).await;
+    assert_eq!((report.failed, report.aborted), (1, 0));
+}
+
+#[tokio::test]
+async fn a_stop_gives_back_what_waits_and_what_runs_and_nothing_counts_as_forgotten() {
+    let stage = Stage::new().await;
+    let consumer = workers(&orders(&stage).await).await;
+    let mut events = stage.client.connection().events();
+    let (handler, mut calls) = Handler::new(0);
+    let service = serve_work(&stage, handler, &consumer, |work| work.concurrency(1)).await;
+    publish(&stage, [1, 2]).await;
+    assert_eq!(called(&mut calls).await, (1, 1));
+    eventually("the other to be held", async || {
+        consumer.info().await.ok().filter(|info| info.ack_pending == 2)
+    })
+    .await;
+    within("the stop", service.stop()).await;
+    let (other, mut others) = Handler::open();
+    let second = serve_work(&stage, other, &consumer, |work| work).await;
+    let mut got = [called(&mut others).await, called(&mut others).await];
+    got.sort_unstable();
+    assert_eq!(got, [(1, 2), (2, 2)]);
+    all_done(&consumer).await;
+    within("the drain", second.drain()).await;
+    stage.client.close().await;
+    while let Some(event) = within("the events", events.next()).await {
+        assert!(!matches!(event, Event::DeliveryUnanswered { .. }), "{event:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_the_handler_gives_itself_holds() {
+    let stage = Stage::new().await;
+    let consumer = workers(&orders(&stage).await).await;
+    publish(&stage, [7]).await;
+    let mut told = stage.client.connection().subscribe("$JS.ACK.>").await.expect("subscribed");
+    let router: Router = Router::new("billing", "1.0.0").consume_with(
+        consumer.clone(),
+        async |incoming: Incoming, _order: OrderCreated| {
+            incoming.delivery().expect("a consumer's").term("never").await.expect("sent");
+            Err::<(), _>(ServiceError::new(500, "it is settled already"))
+        },
+        |work| work.confirm_acks(),
+    );
+    let serving = serve(stage.client.clone(), router).start();
+    let service = within("the service", serving).await.expect("it is served");
+    assert_eq!(next(&mut told).await.payload(), b"+TERM never");
+    all_done(&consumer).await;
+    let report = within("the drain", service.drain()).await;
+    assert_eq!((report.completed, report.failed), (0, 1));
+    stage.client.flush().await.expect("flushed");
+    assert_eq!(told.pending(), 0);
+}
+
+#[tokio::test]
+async fn a_consumer_that_is_made_again_is_worked_through_where_that_is_wanted() {
+    let stage = Stage::new().await;
+    let stream = orders(&stage).await;
+    let consumer = workers(&stream).await;
+    let (handler, mut calls) = Handler::open();
+    let service = serve_work(&stage, handler, &consumer, |work| work.wait_if_gone()).await;
+    eventually("the pull", async || consumer.info().await.ok().filter(|info| info.waiting == 1))
+        .await;
+    consumer.delete().await.expect("deleted");
+    let consumer = workers(&stream).await;
+    publish(&stage, [7]).await;
+    assert_eq!(called(&mut calls).await, (7, 1));
+    all_done(&consumer).await;
+    assert!(service.health().is_ready());
+    within("the drain", service.drain()).await;
 }

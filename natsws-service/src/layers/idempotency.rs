@@ -147,6 +147,7 @@ where
             return Box::pin(async move { inner.run(incoming).await });
         };
         let window = self.window.clone();
+        let is_tried_again = is_tried_again(&incoming);
         Box::pin(async move {
             let run = match window.see(&key.into()).await {
                 Seen::First(run) => run,
@@ -154,12 +155,25 @@ where
                 Seen::Before(Answer::Parts) => return Ok(in_parts()),
             };
             let response = inner.run(incoming).await?;
-            if !may_be_tried_again(&response) {
+            let fails_for_now = is_tried_again && response.is_error();
+            if !fails_for_now && !may_be_tried_again(&response) {
                 run.answered(Answer::of(&response));
             }
             Ok(response)
         })
     }
+}
+
+/// Whether whoever delivers the message has it tried again when it fails: a consumer does.
+#[cfg_attr(
+    not(feature = "jetstream"),
+    expect(unused_variables, reason = "without consumers nothing is delivered")
+)]
+fn is_tried_again(incoming: &Incoming) -> bool {
+    #[cfg(feature = "jetstream")]
+    return incoming.delivery().is_some();
+    #[cfg(not(feature = "jetstream"))]
+    false
 }
 
 /// Whether it says that the request was not dealt with.

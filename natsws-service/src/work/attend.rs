@@ -1,7 +1,8 @@
 //! One message from when its handler is called to when the server knows what came of it.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::time::Duration;
 
 use natsws::ServiceError;
 use natsws::jetstream::{AckError, Delivery};
@@ -17,12 +18,13 @@ use crate::route::ResponseFuture;
 use crate::running;
 use crate::stats::Counts;
 
+/// The pause before a dead letter that could not be kept is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Gives a message back where it is, so that another replica has it at once.
 pub(super) fn give_back(delivery: &Delivery) {
-    if !delivery.is_answered() {
-        // Where much waits to be sent, or the connection is lost, the server notices by itself.
-        let _ = delivery.msg().respond("-NAK").try_send();
-    }
+    // Where much waits to be sent, or the connection is lost, the server notices by itself.
+    let _ = delivery.try_nak();
 }
 
 /// Told to the server however the task ends: one that is dropped gives the message back.
@@ -34,22 +36,35 @@ impl Drop for Unsettled {
     }
 }
 
-/// Runs one attempt, and tells the server what came of it.
-pub(super) async fn attend(
-    incoming: Incoming,
+/// An attempt at a message.
+pub(super) struct Attempt {
+    pub(super) incoming: Incoming,
+    pub(super) response: ResponseFuture,
+    pub(super) rules: Arc<Rules>,
+    pub(super) counts: Arc<Counts>,
+}
+
+/// Runs an attempt, and tells the server what came of it.
+pub(super) fn attend(
+    attempt: Attempt,
     delivery: Arc<Delivery>,
-    mut response: ResponseFuture,
-    rules: Arc<Rules>,
-    counts: Arc<Counts>,
-    _running: running::Place,
-) {
-    let unsettled = Unsettled(Arc::clone(&delivery));
+    running: running::Place,
+) -> impl Future<Output = ()> + Send {
+    // Before the task: one that is given up before its first turn gives its message back too.
+    let unsettled = Unsettled(delivery);
+    async move {
+        let _running = running;
+        run(attempt, &unsettled.0).await;
+    }
+}
+
+async fn run(attempt: Attempt, delivery: &Delivery) {
+    let Attempt { incoming, mut response, rules, counts } = attempt;
     let begun = Instant::now();
     let response = poll_fn(|cx| poll_response(&mut response, None, cx)).await;
     let error = failure(response);
     let verdict = rules.verdict(error.as_ref(), delivery.delivered(), fastrand::f64());
-    settle(&incoming, &delivery, &rules, verdict).await;
-    drop(unsettled);
+    settle(&incoming, delivery, &rules, verdict).await;
     counts.ended(begun.elapsed(), &Ended { error, unanswered: false });
 }
 
@@ -66,6 +81,10 @@ fn failure(response: Response) -> Option<ServiceError> {
 }
 
 async fn settle(incoming: &Incoming, delivery: &Delivery, rules: &Rules, verdict: Verdict) {
+    // What the handler said itself holds.
+    if delivery.is_answered() {
+        return;
+    }
     let told = match verdict {
         Verdict::Done if rules.confirms => delivery.ack_confirmed().await,
         Verdict::Done => delivery.ack().await,
@@ -98,9 +117,13 @@ async fn give_up(
 ) -> Result<(), AckError> {
     let endpoint = incoming.endpoint_name();
     if let Some(subject) = &rules.dead_letter {
-        if let Err(fault) = dead_letter::keep(subject, incoming, delivery, error).await {
+        while let Err(fault) = dead_letter::keep(subject, incoming, delivery, error).await {
             tell_of(endpoint, subject, &*fault);
-            return delivery.nak(rules.last_pause()).await;
+            if !rules.is_last_delivery(delivery.delivered()) {
+                return delivery.nak(rules.last_pause()).await;
+            }
+            // Given back it would be lost; meanwhile the server hears that it is held.
+            tokio::time::sleep(AGAIN).await;
         }
     }
     tracing::warn!(

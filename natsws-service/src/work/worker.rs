@@ -4,15 +4,16 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use futures_util::Stream;
+use natsws::State;
 use natsws::jetstream::{ConsumeError, Delivery, Messages};
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tower_service::Service;
 
-use super::attend::{attend, give_back};
+use super::attend::{Attempt, attend, give_back};
 use super::retry::Rules;
 use crate::dispatch::{GIVING_UP, Phase};
 use crate::error::BoxError;
@@ -71,14 +72,19 @@ impl Keep {
         self.held.push(Arc::downgrade(delivery));
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) {
+    fn poll(&mut self, place: &Place, cx: &mut Context<'_>) {
         while self.tick.poll_tick(cx).is_ready() {
+            // What is said to no server would be kept for the next one, and be out of date there.
+            let client = place.client.as_ref();
+            if client.is_some_and(|client| client.connection().state() == State::Disconnected) {
+                continue;
+            }
             self.held.retain(|held| {
                 let Some(held) = held.upgrade().filter(|held| !held.is_answered()) else {
                     return false;
                 };
                 // Where much waits to be sent the next tick tells it.
-                let _ = held.msg().respond("+WPI").try_send();
+                let _ = held.try_in_progress();
                 true
             });
         }
@@ -107,8 +113,8 @@ impl Worker {
                 _ = phase.wait_for(|phase| *phase >= Phase::Draining) => {}
                 () = poll_fn(|cx| self.poll(&mut messages, cx)) => {}
             }
-            self.waiting.drain().for_each(|held| give_back(&held.delivery));
             messages.drain();
+            self.give_back_waiting();
             poll_fn(|cx| self.poll_rest(&mut messages, cx)).await;
         };
         let in_time = tokio::select! {
@@ -117,6 +123,7 @@ impl Worker {
             () = work => true,
         };
         if !in_time {
+            self.waiting.drain().for_each(|held| give_back(&held.delivery));
             self.running.abort();
             let ended = poll_fn(|cx| self.poll_running(cx));
             // A handler that never yields cannot be ended.
@@ -128,7 +135,7 @@ impl Worker {
 
     /// Ready when the consumer delivers no more.
     fn poll(&mut self, messages: &mut Messages, cx: &mut Context<'_>) -> Poll<()> {
-        self.keep.poll(cx);
+        self.keep.poll(&self.place, cx);
         for _ in 0..TURN {
             let waiting = &mut self.waiting;
             self.running.reap(|key| waiting.ended(key));
@@ -148,19 +155,50 @@ impl Worker {
         Poll::Pending
     }
 
-    /// Gives back what still comes, and is ready when nothing runs any more.
+    /// Gives back what has not begun, but for what the server would not deliver again.
+    fn give_back_waiting(&mut self) {
+        let held: Vec<_> = self.waiting.drain().collect();
+        for held in held {
+            self.give_back_or_keep(held);
+        }
+    }
+
+    fn give_back_or_keep(&mut self, held: Held) {
+        if self.rules.is_last_delivery(held.delivery.delivered()) {
+            let size = held.delivery.msg().size();
+            self.waiting.push(held, None, size);
+        } else {
+            give_back(&held.delivery);
+        }
+    }
+
+    /// Gives back what still comes, and is ready when nothing is left to be done.
     fn poll_rest(&mut self, messages: &mut Messages, cx: &mut Context<'_>) -> Poll<()> {
-        self.keep.poll(cx);
-        while let Some(item) = ready!(Pin::new(&mut *messages).poll_next(cx)) {
-            if let Ok(delivery) = item {
-                give_back(&delivery);
+        self.keep.poll(&self.place, cx);
+        let is_over = loop {
+            match Pin::new(&mut *messages).poll_next(cx) {
+                Poll::Ready(Some(Ok(delivery))) => {
+                    let held = self.hold(delivery);
+                    self.give_back_or_keep(held);
+                }
+                Poll::Ready(Some(Err(_))) => {}
+                Poll::Ready(None) => break true,
+                Poll::Pending => break false,
+            }
+        };
+        loop {
+            self.running.reap(|_| ());
+            self.begin(cx);
+            if is_over && self.running.len() == 0 && self.waiting.len() == 0 {
+                return Poll::Ready(());
+            }
+            if self.running.wake_at_end(cx) {
+                return Poll::Pending;
             }
         }
-        self.poll_running(cx)
     }
 
     fn poll_running(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.keep.poll(cx);
         loop {
             self.running.reap(|_| ());
             if self.running.len() == 0 {
@@ -172,21 +210,26 @@ impl Worker {
         }
     }
 
-    /// Whether more may be asked for: as many are held ready as run.
+    /// Whether more may be asked for: as many are held ready as run. So many can be asked for at a
+    /// time, and come.
     fn has_room(&self) -> bool {
-        let Limits { concurrency, .. } = self.limits;
-        self.running.len().saturating_add(self.waiting.len()) < concurrency.saturating_mul(2)
+        self.running.len().saturating_add(self.waiting.len()) <= self.limits.concurrency
     }
 
-    fn take(&mut self, delivery: Delivery) {
-        let size = delivery.msg().size();
+    /// Tells the server of it from now on.
+    fn hold(&mut self, delivery: Delivery) -> Held {
         let delivery = Arc::new(delivery);
         let open = self.running.len().saturating_add(self.waiting.len());
         self.keep.hold(&delivery, open);
         let incoming = Incoming::work(&delivery, Arc::clone(&self.place));
+        Held { incoming, delivery }
+    }
+
+    fn take(&mut self, delivery: Delivery) {
+        let size = delivery.msg().size();
+        let held = self.hold(delivery);
         let key = self.limits.key.as_ref();
-        let key = key.map(|key| catch_unwind(AssertUnwindSafe(|| key(&incoming)))).transpose();
-        let held = Held { incoming, delivery };
+        let key = key.map(|key| catch_unwind(AssertUnwindSafe(|| key(&held.incoming)))).transpose();
         match key {
             Ok(key) => self.waiting.push(held, key, size),
             // Without its key nobody knows what it must wait for.
@@ -214,8 +257,8 @@ impl Worker {
         self.counts.received(1);
         let Held { incoming, delivery } = held;
         let (rules, counts) = (Arc::clone(&self.rules), Arc::clone(&self.counts));
-        self.running
-            .spawn(key, |running| attend(incoming, delivery, response, rules, counts, running));
+        let attempt = Attempt { incoming, response, rules, counts };
+        self.running.spawn(key, |running| attend(attempt, delivery, running));
     }
 
     /// Asks the service whether it is ready. A panic counts as an error.

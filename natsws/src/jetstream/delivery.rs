@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use super::ack::{AckError, Answer, Kind, Origin};
@@ -11,6 +12,7 @@ use super::api::pause;
 use super::deliverable::{Deliverable, Untyped};
 use crate::header::Headers;
 use crate::msg::Msg;
+use crate::publish::PublishError;
 use crate::request::RequestError;
 use crate::runtime;
 use crate::typed::{DecodeError, DecodeMessage};
@@ -301,6 +303,32 @@ impl<T> Delivery<T> {
         match reason {
             "" => self.answer(b"+TERM", Kind::Otherwise).await,
             reason => self.answer(format!("+TERM {reason}").as_bytes(), Kind::Otherwise).await,
+        }
+    }
+
+    /// Gives it back at once, without waiting: for code that is not `async`, as in a `Drop`.
+    ///
+    /// # Errors
+    /// [`AckError::NotSent`], with [`PublishError::WouldBlock`](crate::PublishError::WouldBlock)
+    /// where it would have to wait.
+    pub fn try_nak(&self) -> Result<(), AckError> {
+        self.try_answer(b"-NAK", Kind::Otherwise)
+    }
+
+    /// Asks for more time, as [`in_progress`](Self::in_progress), without waiting.
+    ///
+    /// # Errors
+    /// As [`try_nak`](Self::try_nak).
+    pub fn try_in_progress(&self) -> Result<(), AckError> {
+        self.try_answer(b"+WPI", Kind::InProgress)
+    }
+
+    fn try_answer(&self, said: &[u8], kind: Kind) -> Result<(), AckError> {
+        let reply = self.msg.reply().unwrap_or_default();
+        let (mut turn, mut cx) = (self.answer.turn(), Context::from_waker(Waker::noop()));
+        match self.answer.poll_give(reply, said, kind, &mut turn, &mut cx) {
+            Poll::Ready(given) => given,
+            Poll::Pending => Err(AckError::NotSent(PublishError::WouldBlock)),
         }
     }
 

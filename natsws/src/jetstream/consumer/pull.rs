@@ -230,6 +230,13 @@ impl Puller {
         Ok(())
     }
 
+    /// Heartbeats are expected from now on.
+    pub(super) fn listen_anew(&mut self) {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.heard();
+        }
+    }
+
     /// Nothing of what was asked for will come: all of it is asked for anew.
     pub(super) fn reset(&mut self) {
         if let Some(account) = &mut self.account {

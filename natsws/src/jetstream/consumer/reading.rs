@@ -63,6 +63,10 @@ impl Reading {
     }
 
     pub(super) fn set_asking(&mut self, asks: bool) {
+        if asks && !self.asks {
+            // What was not heard while nothing was asked for says nothing.
+            self.source.listen_anew();
+        }
         self.asks = asks;
     }
 

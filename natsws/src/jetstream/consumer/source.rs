@@ -45,6 +45,14 @@ impl Source {
         }
     }
 
+    /// Heartbeats are expected from now on.
+    pub(super) fn listen_anew(&mut self) {
+        match self {
+            Self::Pull(puller) => puller.listen_anew(),
+            Self::Push(_) => {}
+        }
+    }
+
     /// What comes next; `None` when it is over. More is asked for only where `asks` says so.
     #[inline]
     pub(super) fn poll_next(&mut self, asks: bool, cx: &mut Context<'_>) -> Poll<Option<Pulled>> {
