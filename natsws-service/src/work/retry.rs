@@ -153,8 +153,7 @@ mod tests {
 
     #[test]
     fn a_panic_of_who_decides_what_is_final_is_another_attempt() {
-        let mut rules = Rules::default();
-        rules.is_final = Arc::new(|_| panic!("a bug"));
+        let rules = Rules { is_final: Arc::new(|_| panic!("a bug")), ..Rules::default() };
         assert!(matches!(rules.verdict(Some(&failed(500)), 1, 0.0), Verdict::Again { .. }));
     }
 
@@ -186,8 +185,7 @@ mod tests {
 
     #[test]
     fn pauses_of_any_length_are_no_trouble() {
-        let mut rules = Rules::default();
-        rules.backoff = vec![Duration::MAX];
+        let mut rules = Rules { backoff: vec![Duration::MAX], ..Rules::default() };
         assert!(matches!(rules.verdict(Some(&failed(500)), 1, 1.0), Verdict::Again { .. }));
         rules.backoff.clear();
         let at_once = Verdict::Again { after: Duration::ZERO };
