@@ -139,10 +139,13 @@ fn refused(code: u16, description: &str) -> ApiError {
 
 fn of_reply(reply: &Msg) -> Option<Stored> {
     let headers = reply.headers();
-    let time: StrDeserializer<'_, ValueError> = headers.get("Nats-Time-Stamp")?.into_deserializer();
+    // A message that was republished has all these headers already, and the server's come behind
+    // them.
+    let told = |name| headers.get_all(name).last();
+    let time: StrDeserializer<'_, ValueError> = told("Nats-Time-Stamp")?.into_deserializer();
     Some(Stored {
-        subject: headers.get("Nats-Subject")?.to_owned(),
-        sequence: headers.get("Nats-Sequence")?.parse().ok()?,
+        subject: told("Nats-Subject")?.to_owned(),
+        sequence: told("Nats-Sequence")?.parse().ok()?,
         time: wire::rfc3339::deserialize(time).ok()?,
         headers: headers.clone(),
         payload: reply.payload_bytes(),

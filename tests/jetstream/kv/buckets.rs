@@ -5,9 +5,9 @@ use natsws::jetstream::{
     StreamConfig,
 };
 use natsws::kv::{BucketConfig, KeyValueError};
-use natsws_tests::within;
+use natsws_tests::{eventually, within};
 
-use super::bucket;
+use super::{bucket, lines};
 use crate::stage::Stage;
 
 #[tokio::test]
@@ -211,6 +211,28 @@ async fn what_is_written_is_published_again() {
     assert_eq!(copy.headers().get("Nats-Sequence"), Some("1"));
     // What was published again and stored is a value like any other.
     assert_eq!(bucket.get("a.b").await.expect("read").expect("there").value, "1");
+}
+
+#[tokio::test]
+async fn what_another_stream_publishes_into_a_bucket_is_a_value() {
+    let (stage, bucket) = bucket(BucketConfig::new("b")).await;
+    let config = StreamConfig::new("A").subjects(["a.>"]);
+    let config = config.republish(Republish::new("a.>", "$KV.b.a.>"));
+    stage.js.create_stream(config).await.expect("made");
+    // So that the numbers of the two streams differ.
+    bucket.put("first", "1").await.expect("written");
+    stage.js.publish_bytes("a.tomato", "red").await.expect("stored");
+    // The server adds its own headers to those of the message that was published again.
+    let entry = eventually("the value", async || bucket.get("a.tomato").await.expect("read")).await;
+    assert_eq!(
+        (entry.key.as_str(), &entry.value[..], entry.revision),
+        ("a.tomato", &b"red"[..], 2)
+    );
+    assert_eq!(bucket.read_from_leader().get("a.tomato").await.expect("read"), Some(entry));
+    let mut watch = bucket.watch("a.>").await.expect("watching");
+    assert_eq!(lines(&mut watch, 2).await, ["put a.tomato 2 red", "caught up"]);
+    bucket.update("a.tomato", "green", 2).await.expect("written");
+    assert_eq!(lines(&mut watch, 1).await, ["put a.tomato 3 green"]);
 }
 
 #[tokio::test]
