@@ -301,6 +301,7 @@ const ACCOUNTS: &str = r#"
                 { service: "$JS.API.>", response_type: stream }
                 { service: "$JS.ACK.>", response_type: stream }
                 { service: "orders.>" }
+                { stream: "pushed.>" }
             ]
         }
         APP {
@@ -309,6 +310,7 @@ const ACCOUNTS: &str = r#"
                 { service: { account: HUB, subject: "$JS.API.>" }, to: "hub.API.>" }
                 { service: { account: HUB, subject: "$JS.ACK.>" } }
                 { service: { account: HUB, subject: "orders.>" } }
+                { stream: { account: HUB, subject: "pushed.>" } }
             ]
         }
     }"#;
@@ -375,6 +377,30 @@ async fn a_stream_of_another_account_is_used_as_ones_own() {
     stream.delete().await.expect("deleted");
     let own = client_of(&server, "h").await.jetstream();
     assert!(own.stream("ORDERS").await.expect_err("gone").is_not_found());
+}
+
+#[tokio::test]
+async fn a_consumer_of_another_account_pushes_here() {
+    let server = Server::builder().jetstream().config(ACCOUNTS).start();
+    let (hub, app) = (client_of(&server, "h").await, client_of(&server, "a").await);
+    let config = StreamConfig::new("ORDERS").subjects(["orders.>"]).storage(Storage::Memory);
+    let stream = hub.jetstream().create_stream(config).await.expect("made");
+    let config = ConsumerConfig::durable("c").deliver_subject("pushed.here");
+    let pushing = stream.create_push_consumer(config).await.expect("made");
+    let bound = app.jetstream().bound_push_consumer("pushed.here", None).expect("a subject");
+    let mut orders = bound.messages::<OrderCreated>().await.expect("reading");
+    for id in 1..=3 {
+        hub.jetstream().publish(&OrderCreated::new("eu", id)).await.expect("stored");
+    }
+    for id in 1..=3 {
+        let order = within("an order", orders.next()).await.expect("one").expect("read");
+        assert_eq!(order.id, id);
+        order.ack_confirmed().await.expect("confirmed");
+    }
+    assert_eq!(pushing.info().await.expect("there").ack_floor.stream_sequence, 3);
+    // What it is does not concern who reads it.
+    let js = app.jetstream().with_timeout(Duration::from_secs(1));
+    assert!(js.push_consumer("ORDERS", "c").await.is_err());
 }
 
 #[tokio::test]

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use natsws::jetstream::{ConsumeError, Consumer, ConsumerConfig, Fetch, StreamConfig, Untyped};
+use natsws::jetstream::{
+    ConsumeError, Consumer, ConsumerConfig, Fetch, Notice, StreamConfig, Untyped,
+};
 use natsws_tests::{eventually, within};
 
-use crate::stage::{SECOND, Stage, numbers};
+use crate::stage::{SECOND, Stage, notice, numbers, read};
 
 /// Reads to the end, which is no error.
 async fn all(fetch: &mut Fetch<Untyped>) -> Vec<String> {
@@ -107,8 +109,43 @@ async fn more_than_the_consumer_allows_is_refused() {
 }
 
 #[tokio::test]
+async fn who_asks_while_as_many_wait_as_may_is_refused_and_a_reader_asks_again() {
+    let stage = Stage::new().await;
+    let config = ConsumerConfig::durable("C").max_waiting(1);
+    let consumer = stage.stream().await.create_consumer(config).await.expect("made");
+    let mut waits = consumer.fetch::<Untyped>(1).await.expect("asked");
+    eventually("the pull", async || consumer.info().await.ok().filter(|info| info.waiting == 1))
+        .await;
+    match consumer.next::<Untyped>().expires(SECOND / 3).await {
+        Err(ConsumeError::Refused { code: 409, description }) => {
+            assert_eq!(description, "Exceeded MaxWaiting");
+        }
+        other => panic!("{other:?}"),
+    }
+    // To who wants heartbeats the server says nothing, and sends none.
+    let fetch = consumer.fetch::<Untyped>(1).expires(2 * SECOND).heartbeat(SECOND / 2);
+    match within("the end", fetch.await.expect("asked").next()).await {
+        Some(Err(ConsumeError::Silent { after })) => assert_eq!(after, SECOND),
+        other => panic!("{other:?}"),
+    }
+    let reading = consumer.messages::<Untyped>().expires(2 * SECOND).heartbeat(SECOND / 2);
+    let mut messages = reading.await.expect("reading");
+    let mut notices = messages.notices();
+    let missed = Notice::HeartbeatsMissed { after: SECOND };
+    for _ in 0..2 {
+        notice(&mut messages, &mut notices, |notice| *notice == missed).await;
+    }
+    stage.store(2).await;
+    let first = within("a message", waits.next()).await.expect("one").expect("good");
+    assert_eq!(first.payload(), b"1");
+    assert_eq!(read(&mut messages, 1).await, ["2"]);
+}
+
+#[tokio::test]
 async fn a_consumer_that_is_not_there_is_named_and_found_when_it_is() {
     let stage = Stage::new().await;
+    let asked = "$JS.API.CONSUMER.INFO.>";
+    let asked = stage.connection().subscribe(asked).await.expect("subscribed");
     let consumer = stage.js.bound_consumer("S", "C").expect("good names");
     for _ in 0..2 {
         match refusal(&consumer).await {
@@ -128,6 +165,8 @@ async fn a_consumer_that_is_not_there_is_named_and_found_when_it_is() {
         message.ack().await.expect("sent");
         stage.js.delete_stream("S").await.expect("deleted");
     }
+    stage.client.flush().await.expect("flushed");
+    assert_eq!(asked.received(), 0, "it is not looked up");
 }
 
 #[tokio::test]

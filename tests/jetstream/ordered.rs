@@ -39,21 +39,26 @@ async fn a_stream_that_is_not_there_is_an_error_at_once() {
 async fn its_consumer_is_named_and_made_as_it_was_said() {
     let stage = Stage::new().await;
     let stream = stage.stream().await;
-    let reading = stream.ordered::<Untyped>().name_prefix("mine").headers_only();
-    let mut messages = reading.filter_subjects(["s.1", "s.2"]).await.expect("reading");
-    let made = stage.js.consumer("S", "mine_1").await.expect("it is there");
-    let config = &made.cached_info().expect("it was looked up").config;
-    assert_eq!(config.filter_subjects, ["s.1", "s.2"]);
-    assert!(config.headers_only && config.memory_storage);
-    assert_eq!((config.max_deliver, config.replicas), (Some(1), Some(1)));
     stage.store(3).await;
-    for number in 1..=2 {
-        let message = within("a message", messages.next()).await.expect("one").expect("good");
-        assert_eq!((message.payload(), message.sequence()), (&b""[..], number));
-        assert_eq!(message.headers().get("Nats-Msg-Size"), Some("1"));
+    for push in [false, true] {
+        let reading = stream.ordered::<Untyped>().name_prefix("mine").headers_only();
+        let reading = reading.filter_subjects(["s.1", "s.3"]);
+        let reading = if push { reading.push() } else { reading };
+        let mut messages = reading.await.expect("reading");
+        let made = stage.js.consumer("S", "mine_1").await.expect("it is there");
+        let config = &made.cached_info().expect("it was looked up").config;
+        assert_eq!(config.filter_subjects, ["s.1", "s.3"]);
+        assert!(config.headers_only && config.memory_storage);
+        assert_eq!((config.max_deliver, config.replicas), (Some(1), Some(1)));
+        assert_eq!((config.deliver_subject.is_some(), config.flow_control), (push, push));
+        for number in [1, 3] {
+            let message = within("a message", messages.next()).await.expect("one").expect("good");
+            assert_eq!((message.payload(), message.sequence()), (&b""[..], number));
+            assert_eq!(message.headers().get("Nats-Msg-Size"), Some("1"));
+        }
+        drop(messages);
+        eventually("its end", async || (consumers(&stage).await == 0).then_some(())).await;
     }
-    drop(messages);
-    eventually("its end", async || (consumers(&stage).await == 0).then_some(())).await;
     for prefix in ["", "a.b"] {
         let refused = stream.ordered::<Untyped>().name_prefix(prefix).await.map(drop);
         assert!(matches!(refused, Err(ConsumeError::JetStream(_))), "{refused:?}");
@@ -67,19 +72,22 @@ async fn it_begins_where_it_is_told_to() {
     stage.store(3).await;
     let time = SystemTime::now();
     stage.store(3).await;
-    for (policy, expected, first) in [
-        (DeliverPolicy::All, 6, ("1", 1)),
-        (DeliverPolicy::FromSequence(5), 2, ("2", 5)),
-        (DeliverPolicy::FromTime(time), 3, ("1", 4)),
-        (DeliverPolicy::Last, 1, ("3", 6)),
-        (DeliverPolicy::LastPerSubject, 3, ("1", 4)),
-    ] {
-        let reading = stream.ordered::<Untyped>().deliver_policy(policy.clone());
-        let mut messages = reading.await.expect("reading");
-        assert_eq!(messages.initial_pending(), expected, "{policy:?}");
-        let message = within("a message", messages.next()).await.expect("one").expect("good");
-        assert_eq!((message.payload(), message.sequence()), (first.0.as_bytes(), first.1));
-        assert_eq!(message.pending(), expected - 1, "{policy:?}");
+    for push in [false, true] {
+        for (policy, expected, first) in [
+            (DeliverPolicy::All, 6, ("1", 1)),
+            (DeliverPolicy::FromSequence(5), 2, ("2", 5)),
+            (DeliverPolicy::FromTime(time), 3, ("1", 4)),
+            (DeliverPolicy::Last, 1, ("3", 6)),
+            (DeliverPolicy::LastPerSubject, 3, ("1", 4)),
+        ] {
+            let reading = stream.ordered::<Untyped>().deliver_policy(policy.clone());
+            let reading = if push { reading.push() } else { reading };
+            let mut messages = reading.await.expect("reading");
+            assert_eq!(messages.initial_pending(), expected, "{policy:?}");
+            let message = within("a message", messages.next()).await.expect("one").expect("good");
+            assert_eq!((message.payload(), message.sequence()), (first.0.as_bytes(), first.1));
+            assert_eq!(message.pending(), expected - 1, "{policy:?}");
+        }
     }
     let reading = stream.ordered::<Untyped>().deliver_policy(DeliverPolicy::New);
     let mut new = reading.await.expect("reading");
@@ -87,6 +95,23 @@ async fn it_begins_where_it_is_told_to() {
     stage.store(1).await;
     let message = within("a message", new.next()).await.expect("one").expect("good");
     assert_eq!(message.sequence(), 7);
+}
+
+#[tokio::test]
+async fn what_began_at_a_time_goes_on_behind_the_last_message() {
+    let stage = Stage::new().await;
+    let stream = stage.stream().await;
+    stage.store(2).await;
+    let time = SystemTime::now();
+    let reading = stream.ordered::<Untyped>().name_prefix("mine").heartbeat(SECOND / 2);
+    let reading = reading.deliver_policy(DeliverPolicy::FromTime(time));
+    let mut messages = reading.await.expect("reading");
+    stage.store_one(3).await;
+    assert_eq!(read(&mut messages, 1).await, ["3"]);
+    stage.js.consumer("S", "mine_1").await.expect("it is there").delete().await.expect("deleted");
+    stage.store_one(4).await;
+    assert_eq!(read(&mut messages, 1).await, ["4"]);
+    assert_eq!(messages.consumers_made(), 2);
 }
 
 #[tokio::test]

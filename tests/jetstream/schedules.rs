@@ -103,6 +103,22 @@ async fn named_schedules_and_time_zones_are_accepted() {
 }
 
 #[tokio::test]
+async fn a_message_may_end_one_schedule_and_hold_another() {
+    let stage = Stage::new().await;
+    let stream = schedules(&stage).await;
+    let daily = Schedule::daily().to("due.x");
+    stage.js.publish_bytes("later.old", "").schedule(&daily).await.expect("stored");
+    let new = stage.js.publish_bytes("later.new", "").schedule(&daily);
+    new.cancel_schedule("later.old").await.expect("stored");
+    eventually("the schedule's end", async || {
+        let state = stream.info().with_subjects("later.*").await.ok()?.state;
+        let left: Vec<_> = state.subjects.into_keys().collect();
+        (left == ["later.new"]).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_the_server_does_not_take_it_says() {
     let stage = Stage::new().await;
     schedules(&stage).await;

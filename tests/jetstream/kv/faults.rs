@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use natsws::bytes::Bytes;
 use natsws::codec::Raw;
-use natsws::kv::{Bucket, BucketConfig, Change, Watched};
+use natsws::jetstream::JetStreamError;
+use natsws::kv::{Bucket, BucketConfig, Change, KeyValueError, Watched};
 use natsws::{Client, ConnectOptions};
 use natsws_tests::{Proxy, Server, Transport, within};
 
@@ -128,6 +129,26 @@ async fn updates_that_come_before_the_first_one_was_told_are_not_missed() {
     bucket.put("a", "1").await.expect("written");
     proxy.accept_again();
     assert_eq!(super::lines(&mut watch, 1).await, ["put a 2 1"]);
+}
+
+#[tokio::test]
+async fn nothing_is_waited_for_longer_than_said() {
+    let (stage, _bucket) = bucket(BucketConfig::new("b")).await;
+    let (proxy, client) = stage.proxied().await;
+    let short = Duration::from_millis(300);
+    let js = client.jetstream().with_timeout(short);
+    let bucket = js.key_value("b").await.expect("opened");
+    proxy.freeze_to_client();
+    let began = std::time::Instant::now();
+    let written = within("the put", bucket.put("a", "1").deadline(short).into_future()).await;
+    assert!(matches!(written, Err(KeyValueError::Write { .. })), "{written:?}");
+    match within("the get", bucket.get("a").into_future()).await {
+        Err(KeyValueError::JetStream(JetStreamError::TimedOut { after })) => {
+            assert_eq!(after, short);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
