@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// A row may say one of these, and why, where it has no test.
 const REASONS: [&str; 2] = ["not applicable: ", "later: "];
 
+/// Or this, and another part of the table that has the same name.
+const AS_IN: &str = "as in ";
+
 /// A row of a table: where it stands, and its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
@@ -39,18 +42,34 @@ fn rows(name: &str, text: &str) -> Vec<Row> {
     rows
 }
 
+/// The names in the part of a table that begins with this heading.
+fn names(text: &str, heading: &str) -> BTreeSet<String> {
+    let mut parts = text.split("\n### ");
+    let part = parts.find(|part| part.lines().next() == Some(heading)).unwrap_or_default();
+    rows(heading, part).into_iter().filter_map(|row| row.columns.into_iter().next()).collect()
+}
+
 /// What stands between backticks and is a file with a function in it.
 fn tests_in(column: &str) -> impl Iterator<Item = (&str, &str)> {
     column.split('`').skip(1).step_by(2).filter_map(|code| code.split_once(".rs::"))
 }
 
-/// What is wrong with a row; `read` gives the text of a file that is there.
-fn fault(row: &Row, mut read: impl FnMut(&str) -> Option<String>) -> Option<String> {
+/// What is wrong with a row; `read` gives the text of a file that is there, and `names` those that a
+/// part of the table has.
+fn fault(
+    row: &Row,
+    mut read: impl FnMut(&str) -> Option<String>,
+    mut names: impl FnMut(&str) -> BTreeSet<String>,
+) -> Option<String> {
     let Some(column) = row.columns.last().filter(|_| row.columns.len() >= 2) else {
         return Some("it has no column for tests".to_owned());
     };
     if row.columns.iter().any(String::is_empty) {
         return Some("it has an empty column".to_owned());
+    }
+    if let Some(part) = column.strip_prefix(AS_IN) {
+        let is_there = names(part).contains(&row.columns[0]);
+        return (!is_there).then(|| format!("{part} has no such name"));
     }
     for (path, function) in tests_in(column) {
         let path = format!("{path}.rs");
@@ -76,7 +95,10 @@ fn faults(table: &str) -> Vec<String> {
         let read = || fs::read_to_string(repository().join(path)).ok();
         files.entry(path.to_owned()).or_insert_with(read).clone()
     };
-    let all = rows.iter().filter_map(|row| Some((fault(row, &mut read)?, &row.place)));
+    let mut parts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut names =
+        |part: &str| parts.entry(part.to_owned()).or_insert_with(|| names(&text, part)).clone();
+    let all = rows.iter().filter_map(|row| Some((fault(row, &mut read, &mut names)?, &row.place)));
     all.map(|(fault, place)| format!("{fault}: {place}")).collect()
 }
 
@@ -122,7 +144,7 @@ fn no_name_stands_twice_in_one_part_of_the_table_of_parity() {
 
 #[test]
 fn the_check_catches_what_it_is_for() {
-    let text = "| name | test |\n|---|---|\n\
+    let text = "### `one`\n\n| name | test |\n|---|---|\n\
         | a | `x.rs::is_there` |\n\
         | b | `x.rs::is_not_there` |\n\
         | c | `y.rs::is_there` |\n\
@@ -132,12 +154,17 @@ fn the_check_catches_what_it_is_for() {
         | g | |\n\
         | h | `x.rs::is` |\n\
         \n\
-        | name | test |\n|---|---|\n\
-        | i | nobody knows |\n";
+        ### two, `one`\n\n| name | test |\n|---|---|\n\
+        | i | nobody knows |\n\
+        | a | as in `one` |\n\
+        | z | as in `one` |\n\
+        | b | as in `three` |\n";
     let read = |path: &str| (path == "x.rs").then(|| "async fn is_there() {}".to_owned());
+    let whole = format!("\n{text}");
+    let part = |part: &str| names(&whole, part);
     let faults: Vec<_> = rows("table", text)
         .iter()
-        .map(|row| (row.columns[0].clone(), fault(row, read).unwrap_or_default()))
+        .map(|row| (row.columns[0].clone(), fault(row, read, part).unwrap_or_default()))
         .collect();
     let expected = [
         ("a", ""),
@@ -149,8 +176,11 @@ fn the_check_catches_what_it_is_for() {
         ("g", "it has an empty column"),
         ("h", "there is no function is in x.rs"),
         ("i", "it has neither a test nor a reason"),
+        ("a", ""),
+        ("z", "`one` has no such name"),
+        ("b", "`three` has no such name"),
     ];
     let expected = expected.map(|(name, fault)| (name.to_owned(), fault.to_owned()));
     assert_eq!(faults, expected);
-    assert_eq!(rows("table", text)[1].place, "table:4: | b | `x.rs::is_not_there` |");
+    assert_eq!(rows("table", text)[1].place, "table:6: | b | `x.rs::is_not_there` |");
 }

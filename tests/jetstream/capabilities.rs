@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use natsws::jetstream::{
-    ApiError, Compression, ConsumerConfig, ConsumerLimits, JetStream, JetStreamError, PersistMode,
-    PriorityPolicy, Source, SourceConsumer, Storage, Stream, StreamConfig, SubjectTransform,
-    Untyped,
+    ApiError, Compression, ConsumeError, ConsumerConfig, ConsumerLimits, JetStream, JetStreamError,
+    PersistMode, PriorityPolicy, Source, SourceConsumer, Storage, Stream, StreamConfig,
+    SubjectTransform, Untyped,
 };
 use natsws::{Client, ConnectOptions};
 use natsws_tests::{ReservedPort, Scripted, Server, eventually, info_with, within};
@@ -71,6 +71,21 @@ async fn an_old_server_is_not_asked_for_what_it_does_not_know() {
         assert_eq!(error.to_string(), text);
         let error = js.update_stream(config).await.expect_err("refused");
         assert!(matches!(error, JetStreamError::Unsupported { .. }), "{error:?}");
+    }
+    assert_eq!(client.connection().stats().out_msgs, before, "nothing was sent");
+    peer.abort();
+}
+
+#[tokio::test]
+async fn a_server_that_makes_no_consumers_by_their_names_is_not_read_in_order() {
+    let (client, peer) = of_version("2.8.4").await;
+    let before = client.connection().stats().out_msgs;
+    match client.jetstream().ordered::<Untyped>("S").await.map(drop) {
+        Err(ConsumeError::JetStream(JetStreamError::Unsupported { feature, needs, has })) => {
+            assert_eq!((feature, needs), ("making a consumer by its name", "2.9.0"));
+            assert_eq!(has, "2.8.4");
+        }
+        other => panic!("{other:?}"),
     }
     assert_eq!(client.connection().stats().out_msgs, before, "nothing was sent");
     peer.abort();

@@ -223,6 +223,22 @@ async fn it_ends_with_its_connection() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_lost_and_made_again_ends_it_and_the_next_one_goes_on() {
+    let stage = Stage::new().await;
+    stage.consumer().await;
+    let (proxy, client) = stage.proxied().await;
+    let consumer = client.jetstream().consumer("S", "C").await.expect("it is there");
+    let mut fetch = consumer.fetch::<Untyped>(10).await.expect("asked");
+    eventually("the pull", async || consumer.info().await.ok().filter(|info| info.waiting == 1))
+        .await;
+    proxy.cut();
+    assert!(within("the end", fetch.next()).await.is_none());
+    stage.store(1).await;
+    let message = within("a message", consumer.next::<Untyped>().into_future()).await;
+    assert_eq!(message.expect("asked").expect("one").payload(), b"1");
+}
+
+#[tokio::test]
 async fn one_that_is_asked_for_while_there_is_no_connection_comes_over_the_next() {
     let stage = Stage::new().await;
     stage.consumer().await;

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use natsws::jetstream::{
-    ConsumeError, DeliverPolicy, Notice, OrderedMessages, StreamConfig, Untyped,
+    ConsumeError, DeliverPolicy, Notice, OrderedMessages, Stream, StreamConfig, Untyped,
 };
 use natsws_tests::{Peer, Scripted, eventually, info, within};
 use serde_json::json;
@@ -22,6 +22,15 @@ async fn read(messages: &mut OrderedMessages<Untyped>, count: usize) -> Vec<Stri
 async fn consumers(stage: &Stage) -> usize {
     let info = stage.js.stream("S").await.expect("it is there").info().await;
     usize::try_from(info.expect("it is there").state.consumers).expect("few")
+}
+
+/// Stores so many, and returns a time behind all of them: what was flushed need not be stored yet.
+async fn store(stage: &Stage, stream: &Stream, count: u64) -> SystemTime {
+    let messages = async || stream.info().await.expect("it is there").state.messages;
+    let all = messages().await + count;
+    stage.store(usize::try_from(count).expect("few")).await;
+    eventually("the messages", async || (messages().await == all).then_some(())).await;
+    SystemTime::now()
 }
 
 #[tokio::test]
@@ -69,9 +78,8 @@ async fn its_consumer_is_named_and_made_as_it_was_said() {
 async fn it_begins_where_it_is_told_to() {
     let stage = Stage::new().await;
     let stream = stage.stream().await;
-    stage.store(3).await;
-    let time = SystemTime::now();
-    stage.store(3).await;
+    let time = store(&stage, &stream, 3).await;
+    store(&stage, &stream, 3).await;
     for push in [false, true] {
         for (policy, expected, first) in [
             (DeliverPolicy::All, 6, ("1", 1)),
@@ -101,8 +109,7 @@ async fn it_begins_where_it_is_told_to() {
 async fn what_began_at_a_time_goes_on_behind_the_last_message() {
     let stage = Stage::new().await;
     let stream = stage.stream().await;
-    stage.store(2).await;
-    let time = SystemTime::now();
+    let time = store(&stage, &stream, 2).await;
     let reading = stream.ordered::<Untyped>().name_prefix("mine").heartbeat(SECOND / 2);
     let reading = reading.deliver_policy(DeliverPolicy::FromTime(time));
     let mut messages = reading.await.expect("reading");
