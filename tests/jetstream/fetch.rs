@@ -55,6 +55,8 @@ async fn what_is_there_is_taken_without_waiting() {
     let mut none = consumer.fetch::<Untyped>(10).no_wait().await.expect("asked");
     assert_eq!(all(&mut none).await, Vec::<String>::new());
     stage.store(3).await;
+    eventually("the messages", async || consumer.info().await.ok().filter(|it| it.pending == 3))
+        .await;
     let mut three = consumer.fetch::<Untyped>(10).no_wait().await.expect("asked");
     assert_eq!(all(&mut three).await, numbers(1..=3));
     assert!(consumer.next::<Untyped>().no_wait().await.expect("asked").is_none());
@@ -233,6 +235,8 @@ async fn a_connection_that_is_lost_and_made_again_ends_it_and_the_next_one_goes_
         .await;
     proxy.cut();
     assert!(within("the end", fetch.next()).await.is_none());
+    // The server knows by then that nobody reads it any more, though it is still here.
+    consumer.info().await.expect("it is there");
     stage.store(1).await;
     let message = within("a message", consumer.next::<Untyped>().into_future()).await;
     assert_eq!(message.expect("asked").expect("one").payload(), b"1");

@@ -176,7 +176,7 @@ impl Pulling {
         while self.phase == Phase::Open && self.left.messages > 0 && self.left.bytes != Some(0) {
             let Poll::Ready(pulled) = self.puller.poll_next(false, cx) else {
                 ready!(self.limit.as_mut().poll(cx));
-                self.phase = Phase::Over;
+                self.end();
                 return Poll::Ready(Some(Err(ConsumeError::Silent { after: self.after })));
             };
             let error = match pulled {
@@ -208,13 +208,18 @@ impl Pulling {
                     Err(error) => error,
                 },
             };
-            self.phase = Phase::Over;
+            self.end();
             return Poll::Ready(Some(Err(error)));
         }
         if self.phase == Phase::Open {
-            self.phase = Phase::Over;
+            self.end();
         }
         Poll::Ready(None)
+    }
+
+    fn end(&mut self) {
+        self.phase = Phase::Over;
+        self.puller.leave();
     }
 
     /// Whether there is more to come after what the server says.

@@ -237,6 +237,11 @@ impl Puller {
         }
     }
 
+    /// Has the server keep what nobody reads here any more: a pull may outlive its connection.
+    pub(super) fn leave(&mut self) {
+        self.subscription.unsubscribe();
+    }
+
     /// Nothing of what was asked for will come: all of it is asked for anew.
     pub(super) fn reset(&mut self) {
         if let Some(account) = &mut self.account {
