@@ -111,8 +111,8 @@ async fn a_message_may_end_one_schedule_and_hold_another() {
     let new = stage.js.publish_bytes("later.new", "").schedule(&daily);
     new.cancel_schedule("later.old").await.expect("stored");
     eventually("the schedule's end", async || {
-        let state = stream.info().with_subjects("later.*").await.ok()?.state;
-        let left: Vec<_> = state.subjects.into_keys().collect();
+        let info = stream.info().with_subjects("later.*").await.ok()?;
+        let left: Vec<_> = info.state.subjects.into_keys().collect();
         (left == ["later.new"]).then_some(())
     })
     .await;
