@@ -190,8 +190,14 @@ impl Reader {
     }
 
     fn read(&mut self, consumer: Consumer, messages: Messages) {
-        if consumer.cached_info().is_some_and(|info| info.pending == 0) {
-            self.were_all();
+        if let Some(info) = consumer.cached_info() {
+            // Made again before a message came, it must not miss those in between.
+            if self.last.is_none() && self.plan.first == DeliverPolicy::New {
+                self.last = Some(info.delivered.stream_sequence);
+            }
+            if info.pending == 0 {
+                self.were_all();
+            }
         }
         let silence = runtime::sleep(self.plan.silence);
         self.way =

@@ -6,28 +6,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use natsws::object_store::{ObjectError, ObjectStore};
-use natsws::{Client, ConnectOptions};
-use natsws_tests::{Proxy, Transport, eventually, within};
+use natsws::object_store::ObjectError;
+use natsws_tests::{eventually, within};
 
 use super::stage::{Stage, bytes};
 
 const KIB: usize = 1024;
 
-/// The store as a client sees it whose connection can be broken.
-async fn behind(stage: &Stage) -> (Proxy, Client, ObjectStore) {
-    let proxy = Proxy::to(stage.server.addr(Transport::Tcp));
-    let options = ConnectOptions::new().reconnect_delay(|_| Duration::from_millis(5));
-    let client = options.connect(proxy.url("nats")).await.expect("it connects");
-    let js = client.jetstream().with_timeout(Duration::from_secs(2));
-    let files = js.object_store("files").await.expect("opened");
-    (proxy, client, files)
-}
-
 #[tokio::test]
 async fn a_put_over_a_connection_that_breaks_again_and_again_is_whole() {
     let stage = Stage::new().await;
-    let (proxy, _client, files) = behind(&stage).await;
+    let (proxy, _client, files) = stage.behind_a_proxy().await;
     let content = bytes(1000 * KIB);
     let parts = content.chunks(KIB).enumerate().map(|(number, part)| {
         if number % 100 == 99 {
@@ -45,7 +34,7 @@ async fn a_put_over_a_connection_that_breaks_again_and_again_is_whole() {
 #[tokio::test]
 async fn chunks_whose_acknowledgement_is_lost_are_stored_once() {
     let stage = Stage::new().await;
-    let (proxy, _client, files) = behind(&stage).await;
+    let (proxy, _client, files) = stage.behind_a_proxy().await;
     let content = bytes(60 * KIB);
     let parts = stream::iter(content.chunks(KIB).enumerate()).then(|(number, part)| {
         let (proxy, stage) = (&proxy, &stage);
@@ -73,7 +62,7 @@ async fn chunks_whose_acknowledgement_is_lost_are_stored_once() {
 #[tokio::test]
 async fn a_slow_connection_is_no_reason_to_send_anything_twice() {
     let stage = Stage::new().await;
-    let (proxy, client, _files) = behind(&stage).await;
+    let (proxy, client, _files) = stage.behind_a_proxy().await;
     // A chunk takes three times as long as an answer may.
     let js = client.jetstream().with_timeout(Duration::from_millis(200));
     let files = js.object_store("files").await.expect("opened");
@@ -121,7 +110,7 @@ async fn reading_goes_on_over_connections_that_break() {
     let stage = Stage::new().await;
     let content = bytes(20_000 * KIB);
     stage.files.put_bytes("a", content.clone()).chunk_size(64 * KIB).await.expect("put");
-    let (proxy, _client, files) = behind(&stage).await;
+    let (proxy, _client, files) = stage.behind_a_proxy().await;
     let mut object = files.get("a").await.expect("opened");
     let mut read = Vec::new();
     let reading = async {

@@ -1,9 +1,11 @@
 //! What the tests of object stores have in common.
 
+use std::time::Duration;
+
 use natsws::jetstream::{JetStream, StreamInfo};
 use natsws::object_store::{ObjectStore, ObjectStoreConfig};
-use natsws::{Client, Msg};
-use natsws_tests::{Server, ServerBuilder, within};
+use natsws::{Client, ConnectOptions, Msg};
+use natsws_tests::{Proxy, Server, ServerBuilder, Transport, within};
 use serde_json::Value;
 
 /// A server of its own, and one client with a store.
@@ -27,6 +29,28 @@ impl Stage {
         let js = client.jetstream();
         let files = js.create_object_store(config).await.expect("made");
         Self { server, client, js, files }
+    }
+
+    /// The store as a client sees it whose connection can be broken.
+    pub(crate) async fn behind_a_proxy(&self) -> (Proxy, Client, ObjectStore) {
+        let proxy = Proxy::to(self.server.addr(Transport::Tcp));
+        let options = ConnectOptions::new().reconnect_delay(|_| Duration::from_millis(5));
+        let client = options.connect(proxy.url("nats")).await.expect("it connects");
+        let js = client.jetstream().with_timeout(Duration::from_secs(2));
+        let files = js.object_store("files").await.expect("opened");
+        (proxy, client, files)
+    }
+
+    /// Deletes all consumers, and says how many there were.
+    pub(crate) async fn delete_consumers(&self) -> usize {
+        let all = self.ask("CONSUMER.NAMES", "").await;
+        let all = all["consumers"].as_array().expect("names").clone();
+        let stream = self.js.stream("OBJ_files").await.expect("it is there");
+        for name in &all {
+            let deleted = stream.delete_consumer(name.as_str().expect("a name")).await;
+            deleted.expect("deleted");
+        }
+        all.len()
     }
 
     /// The stream of the store as it is now.

@@ -1,3 +1,4 @@
+use natsws::State;
 use natsws::object_store::{ObjectChange, ObjectError, ObjectWatch};
 use natsws_tests::within;
 
@@ -55,6 +56,23 @@ async fn without_history_only_changes_come_and_deletes_can_be_left_out() {
     stage.files.put_bytes("b", "22").await.expect("put");
     assert_eq!(changes(&mut watch, 2).await, ["-a", "+b 2"]);
     assert_eq!(changes(&mut puts, 1).await, ["+b 2"]);
+}
+
+#[tokio::test]
+async fn what_is_put_while_the_first_consumer_is_lost_is_told_all_the_same() {
+    let stage = Stage::new().await;
+    stage.files.put_bytes("before", "1").await.expect("put");
+    let (proxy, client, files) = stage.behind_a_proxy().await;
+    let mut watch = files.watch().await.expect("watching");
+    proxy.refuse();
+    proxy.cut();
+    let mut status = client.connection().status();
+    let lost = status.wait_for(|state| state == State::Disconnected);
+    assert_eq!(within("the loss", lost).await, State::Disconnected);
+    assert_eq!(stage.delete_consumers().await, 1);
+    stage.files.put_bytes("meanwhile", "22").await.expect("put");
+    proxy.accept_again();
+    assert_eq!(changes(&mut watch, 1).await, ["+meanwhile 2"]);
 }
 
 #[tokio::test]
