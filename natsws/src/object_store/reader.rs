@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_core::Stream as _;
 
 use crate::connection::Events;
-use crate::event::Event;
+use crate::event::{Event, State};
 use crate::jetstream::api::pause;
 use crate::jetstream::{
     AckPolicy, ConsumeError, Consumer, ConsumerConfig, ConsumerInfo, DeliverPolicy, Delivery,
@@ -61,6 +61,8 @@ pub(super) struct Reader {
     attempt: u32,
     all: All,
     events: Events,
+    /// Ready when the connection drains or is closed: no consumer is made any more.
+    over: BoxFuture<'static, ()>,
     way: Way,
 }
 
@@ -102,9 +104,13 @@ impl Reader {
     /// A reader that is ready.
     pub(super) async fn new(plan: Plan) -> Result<Self, ConsumeError> {
         let connection = plan.stream.jetstream().connection();
+        let mut status = connection.status();
         let mut reader = Self {
             prefix: connection.new_message_id().replace('.', "_"),
             events: connection.events(),
+            over: Box::pin(async move {
+                status.wait_for(|state| state == State::Draining).await;
+            }),
             plan,
             serial: 0,
             last: None,
@@ -130,6 +136,10 @@ impl Reader {
             let reading = match &mut self.way {
                 Way::Over => return Poll::Ready(None),
                 Way::Making(making) => {
+                    if self.over.as_mut().poll(cx).is_ready() {
+                        self.way = Way::Over;
+                        continue;
+                    }
                     match ready!(making.as_mut().poll(cx)) {
                         Ok((consumer, messages)) => self.read(consumer, messages),
                         Err(error) if is_stream_gone(&error) || self.attempt >= MOST_ATTEMPTS => {

@@ -1,6 +1,8 @@
+use std::time::{Duration, Instant};
+
 use natsws::State;
 use natsws::object_store::{ObjectChange, ObjectError, ObjectWatch};
-use natsws_tests::within;
+use natsws_tests::{eventually, within};
 
 use super::stage::Stage;
 
@@ -73,6 +75,30 @@ async fn what_is_put_while_the_first_consumer_is_lost_is_told_all_the_same() {
     stage.files.put_bytes("meanwhile", "22").await.expect("put");
     proxy.accept_again();
     assert_eq!(changes(&mut watch, 1).await, ["+meanwhile 2"]);
+}
+
+#[tokio::test]
+async fn watching_ends_with_the_connection_at_once_while_a_consumer_is_made() {
+    let stage = Stage::new().await;
+    let (proxy, client, files) = stage.behind_a_proxy().await;
+    let mut watch = files.watch().await.expect("watching");
+    let watching = tokio::spawn(async move { watch.next().await.is_none() });
+    eventually("it is read", async || {
+        let list = stage.ask("CONSUMER.LIST", "").await;
+        (list["consumers"][0]["num_waiting"] == 1).then_some(())
+    })
+    .await;
+    proxy.freeze_to_server();
+    let sent = client.connection().stats().out_msgs;
+    assert_eq!(stage.delete_consumers().await, 1);
+    eventually("another is asked for", async || {
+        (client.connection().stats().out_msgs > sent + 1).then_some(())
+    })
+    .await;
+    let start = Instant::now();
+    client.connection().close().await;
+    assert!(within("the end", watching).await.expect("it does not panic"));
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
