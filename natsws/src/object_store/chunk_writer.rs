@@ -2,22 +2,23 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 
 use super::error::ObjectError;
 use super::raw;
 use crate::connection::Events;
-use crate::event::Event;
+use crate::event::{Event, State};
 use crate::jetstream::publish::read_ack;
-use crate::jetstream::{ApiError, JetStream, JetStreamError, PublishError};
+use crate::jetstream::{JetStream, JetStreamError, PublishError};
 use crate::msg::Msg;
 use crate::publish::PublishError as Refusal;
-use crate::runtime;
+use crate::runtime::{self, Instant};
 use crate::subscription::Subscription;
 
 /// How many bytes and how many chunks may be on their way.
@@ -45,6 +46,12 @@ pub(super) struct ChunkWriter<'a> {
     /// The number in the stream of the last chunk that is stored with all before it.
     last: u64,
     stored: u64,
+    /// Whether anything was sent twice.
+    was_again: bool,
+    /// Since when nothing was heard while something was on its way.
+    silent_since: Instant,
+    /// The server has everything that was on its way then.
+    has_arrived: bool,
 }
 
 struct Chunk {
@@ -90,6 +97,9 @@ impl<'a> ChunkWriter<'a> {
             next: 0,
             last: 0,
             stored: 0,
+            was_again: false,
+            silent_since: runtime::now(),
+            has_arrived: false,
         })
     }
 
@@ -103,10 +113,40 @@ impl<'a> ChunkWriter<'a> {
         self.stored
     }
 
+    /// Whether the stream may have stored chunks twice: it knows them again for some time only.
+    pub(super) fn may_have_repeated(&self) -> bool {
+        self.was_again
+    }
+
+    /// Waits for `next`, and sees meanwhile to what is on its way: what is lost is sent again while
+    /// the stream knows it again.
+    pub(super) async fn meanwhile<T>(
+        &mut self,
+        next: impl Future<Output = T>,
+    ) -> Result<T, ObjectError> {
+        let mut next = pin!(next);
+        while !self.on_their_way.is_empty() {
+            let heard = match select(next.as_mut(), pin!(self.heard_in_time())).await {
+                Either::Left((next, _)) => return Ok(next),
+                Either::Right((heard, _)) => heard?,
+            };
+            // Nobody waits for it yet: a new connection says so as well.
+            let is_down = self.js.connection().state() == State::Disconnected;
+            if !(is_down && matches!(heard, Heard::Lost)) {
+                self.settle(heard).await?;
+            }
+        }
+        Ok(next.await)
+    }
+
     /// Sends a chunk, when there is room for it.
     pub(super) async fn push(&mut self, bytes: Bytes) -> Result<(), ObjectError> {
         while self.is_full(bytes.len()) {
-            self.settle().await?;
+            let heard = self.heard_in_time().await?;
+            self.settle(heard).await?;
+        }
+        if self.on_their_way.is_empty() {
+            self.has_heard();
         }
         let chunk = Chunk { number: self.next, round: 0, bytes, sequence: None };
         self.next += 1;
@@ -132,7 +172,8 @@ impl<'a> ChunkWriter<'a> {
     /// Waits until all that was sent is stored.
     pub(super) async fn finish(&mut self) -> Result<(), ObjectError> {
         while !self.on_their_way.is_empty() {
-            self.settle().await?;
+            let heard = self.heard_in_time().await?;
+            self.settle(heard).await?;
         }
         Ok(())
     }
@@ -154,9 +195,9 @@ impl<'a> ChunkWriter<'a> {
         ObjectError::of_publish(error, self.bucket, self.name)
     }
 
-    /// Takes the next acknowledgement, or sees to it that what is lost is sent again.
-    async fn settle(&mut self) -> Result<(), ObjectError> {
-        let msg = match self.heard_in_time().await? {
+    /// Takes an acknowledgement, or sees to it that what is lost is sent again.
+    async fn settle(&mut self, heard: Heard) -> Result<(), ObjectError> {
+        let msg = match heard {
             Heard::Ack(msg) => msg,
             Heard::Lost => return self.again().await,
         };
@@ -176,11 +217,8 @@ impl<'a> ChunkWriter<'a> {
                     chunk.sequence = Some(ack.sequence);
                 }
             }
-            Err(PublishError::Rejected(error))
-                if error.err_code == ApiError::TEMPORARILY_UNAVAILABLE =>
-            {
-                return self.again().await;
-            }
+            // It has an id.
+            Err(error) if error.passing(true).is_some() => return self.again().await,
             Err(error) => return Err(self.refused(error)),
         }
         while let Some(sequence) = self.on_their_way.front().and_then(|chunk| chunk.sequence) {
@@ -202,18 +240,28 @@ impl<'a> ChunkWriter<'a> {
         }
     }
 
+    /// What is heard next. Dropped early and called again, it waits no longer.
     async fn heard_in_time(&mut self) -> Result<Heard, ObjectError> {
         let limit = self.js.timeout();
-        if let Some(heard) = runtime::timeout(limit, self.heard()).await {
-            return heard;
-        }
-        // Where it takes long to send what is on its way, nothing can have been answered yet.
-        if self.js.connection().flush().await.is_ok() {
-            if let Some(heard) = runtime::timeout(limit, self.heard()).await {
+        loop {
+            let left = limit.saturating_sub(runtime::now() - self.silent_since);
+            if let Some(heard) = runtime::timeout(left, self.heard()).await {
+                self.has_heard();
                 return heard;
             }
+            // Where it takes long to send what is on its way, nothing can have been answered yet.
+            if self.has_arrived || self.js.connection().ping().await.is_err() {
+                self.has_heard();
+                return Ok(Heard::Lost);
+            }
+            self.has_heard();
+            self.has_arrived = true;
         }
-        Ok(Heard::Lost)
+    }
+
+    fn has_heard(&mut self) {
+        self.silent_since = runtime::now();
+        self.has_arrived = false;
     }
 
     async fn heard(&mut self) -> Result<Heard, ObjectError> {
@@ -240,6 +288,7 @@ impl<'a> ChunkWriter<'a> {
     /// the stream has from being stored twice; what it got before its turn is taken out, and brought
     /// again behind the others.
     async fn again(&mut self) -> Result<(), ObjectError> {
+        self.was_again = true;
         // A stream that is gone is told from one that has no leader.
         if let Err(error @ JetStreamError::StreamNotFound { .. }) =
             self.js.stream_info(&self.stream).await

@@ -119,6 +119,18 @@ pub enum ObjectError {
         /// In how many chunks.
         chunks_read: u64,
     },
+    /// Chunks had to be sent again, and the stream has another number of them than there are: it did
+    /// not hear of them for longer than it knows a message again, which is two minutes unless the
+    /// store's [`ttl`](super::ObjectStoreConfig::ttl) is shorter. Nothing of the object is visible.
+    #[error("object {name} is not stored: it has {chunks} chunks, and the stream has {stored} after some were sent again: put it once more", name = Shown(name))]
+    NotStoredOnce {
+        /// The object.
+        name: String,
+        /// How many chunks it has.
+        chunks: u64,
+        /// How many the stream has.
+        stored: u64,
+    },
     /// What is stored about an object cannot be understood.
     #[error("what is stored about an object cannot be understood")]
     Info(#[source] Box<dyn Error + Send + Sync>),

@@ -133,7 +133,8 @@ impl<'a> PutObject<'a> {
         let mut hasher = Hasher::default();
         let mut told = 0;
         loop {
-            let bytes = self.source.next(chunk_size).await.map_err(ObjectError::Source)?;
+            let next = self.source.next(chunk_size);
+            let bytes = writer.meanwhile(next).await?.map_err(ObjectError::Source)?;
             let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             if bytes.is_empty() {
                 break;
@@ -141,11 +142,16 @@ impl<'a> PutObject<'a> {
             hasher.update(&bytes);
             let size = self.info.size.checked_add(len).ok_or(ObjectError::TooLarge)?;
             self.info.size = size;
+            // What was heard while the source was awaited.
+            self.tell(&mut told, writer.stored());
             writer.push(bytes).await?;
             self.tell(&mut told, writer.stored());
         }
         writer.finish().await?;
         self.tell(&mut told, writer.stored());
+        if writer.may_have_repeated() {
+            check_stored(self.store, &name, &put.chunks, writer.chunks()).await?;
+        }
         self.info.chunks = writer.chunks();
         self.info.digest = Some(digest::write(&hasher.finish()));
         Ok(())
@@ -159,6 +165,22 @@ impl<'a> PutObject<'a> {
             }
         }
     }
+}
+
+/// Checks that the stream has as many chunks as were sent.
+async fn check_stored(
+    store: &ObjectStore,
+    name: &str,
+    subject: &str,
+    chunks: u64,
+) -> Result<(), ObjectError> {
+    let info = store.handle().info().with_subjects(subject).await;
+    let info = info.map_err(|error| ObjectError::of_call(error, store.bucket()))?;
+    let stored = info.state.subjects.get(subject).copied().unwrap_or_default();
+    if stored == chunks {
+        return Ok(());
+    }
+    Err(ObjectError::NotStoredOnce { name: name.to_owned(), chunks, stored })
 }
 
 impl<'a> IntoFuture for PutObject<'a> {

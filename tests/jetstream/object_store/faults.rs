@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use natsws::object_store::ObjectError;
+use natsws::{FlushError, State};
 use natsws_tests::{eventually, within};
 
 use super::stage::{Stage, bytes};
@@ -174,4 +176,140 @@ async fn of_a_put_that_is_dropped_nothing_is_left() {
     putting.abort();
     eventually("nothing left", async || (stage.count("$O.files.>").await == 0).then_some(())).await;
     assert!(stage.files.info("a").await.expect_err("nothing").is_not_found());
+}
+
+#[tokio::test]
+async fn a_chunk_that_the_stream_refuses_for_the_moment_is_brought_again() {
+    let stage = Stage::new().await;
+    let whole = stage.stream().await.config;
+    for (number, (code, err_code, description)) in [
+        (429, 10167, "too many requests"),
+        (409, 10158, "duplicate message id is in process"),
+        (503, 0, "raft: not leader"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // The stream does not hear of the chunk, and another answers in its place.
+        let deaf = whole.clone().subjects(["$O.files.M.>"]);
+        stage.js.update_stream(deaf).await.expect("changed");
+        let mut chunks = stage.client.connection().subscribe("$O.files.C.>").await.expect("heard");
+        let answering = async {
+            let chunk = chunks.next().await.expect("one").expect("a message");
+            stage.js.update_stream(whole.clone()).await.expect("changed");
+            let error = serde_json::json!({
+                "error": { "code": code, "err_code": err_code, "description": description },
+                "stream": "OBJ_files", "seq": 0,
+            });
+            let reply = chunk.reply().expect("it wants an answer").to_string();
+            stage.client.connection().publish(&reply, error.to_string()).await.expect("sent");
+        };
+        let name = format!("{number}");
+        let put = stage.files.put_bytes(&name, "the bytes").into_future();
+        let (put, ()) = within("the put", join(put, answering)).await;
+        assert_eq!(put.expect(description).chunks, 1);
+        assert_eq!(stage.files.get_bytes(&name).await.expect("read"), "the bytes");
+    }
+}
+
+#[tokio::test]
+async fn chunks_that_the_stream_does_not_know_again_are_no_object() {
+    let stage = Stage::new().await;
+    let config = stage.stream().await.config;
+    let config = config.duplicate_window(Duration::from_millis(100));
+    stage.js.update_stream(config).await.expect("changed");
+    let before = stage.files.put_bytes("a", "before").await.expect("put");
+    let (proxy, _client, files) = stage.behind_a_proxy().await;
+    let content = bytes(60 * KIB);
+    let parts = stream::iter(content.chunks(KIB).enumerate()).then(|(number, part)| {
+        let (proxy, stage) = (&proxy, &stage);
+        async move {
+            match number {
+                20 => proxy.freeze_to_client(),
+                // They have arrived, nobody has heard of it, and the stream does not know them any
+                // more when they come again.
+                40 => {
+                    // Bounded by the time that the put has.
+                    while stage.count("$O.files.C.>").await < 40 {}
+                    let publish = async || {
+                        let published = stage.js.publish_bytes("$O.files.C.other", "");
+                        published.message_id("other").await.expect("stored")
+                    };
+                    while publish().await.duplicate || stage.count("$O.files.C.other").await < 2 {}
+                    proxy.cut();
+                    proxy.resume();
+                }
+                _ => {}
+            }
+            Ok::<_, ObjectError>(part.to_vec())
+        }
+    });
+    let put = files.put_stream("a", parts).chunk_size(KIB);
+    match within("the put", put.into_future()).await {
+        Err(ObjectError::NotStoredOnce { name, chunks: 60, stored }) => {
+            assert_eq!(name, "a");
+            assert!((80..=100).contains(&stored), "{stored}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(stage.files.info("a").await.expect("it is there").id, before.id);
+    assert_eq!(stage.files.get_bytes("a").await.expect("read"), "before");
+    eventually("nothing else left", async || {
+        let (all, other) =
+            (stage.count("$O.files.C.>").await, stage.count("$O.files.C.other").await);
+        (all - other == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_lost_while_the_source_has_nothing_is_sent_again_at_once() {
+    let stage = Stage::new().await;
+    let (proxy, _client, files) = stage.behind_a_proxy().await;
+    let told = AtomicUsize::new(0);
+    let parts = stream::iter(0..4).then(|number| {
+        let (proxy, stage) = (&proxy, &stage);
+        async move {
+            match number {
+                1 => proxy.freeze_to_server(),
+                3 => {
+                    proxy.cut();
+                    proxy.resume();
+                    // The source gives nothing until they are stored. Bounded by the time that the
+                    // put has.
+                    while stage.count("$O.files.C.>").await < 3 {}
+                }
+                _ => {}
+            }
+            Ok::<_, ObjectError>(vec![0_u8; KIB])
+        }
+    });
+    let put = files.put_stream("a", parts).chunk_size(KIB);
+    let put =
+        put.progress(|bytes| told.store(usize::try_from(bytes).unwrap_or(0), Ordering::SeqCst));
+    let info = within("the put", put.into_future()).await.expect("put");
+    assert_eq!((info.chunks, stage.chunks(&info.id).await), (4, 4));
+    assert_eq!(told.load(Ordering::SeqCst), 4 * KIB);
+}
+
+#[tokio::test]
+async fn a_put_leaves_what_a_loss_left_unconfirmed_to_the_flush_of_the_application() {
+    let stage = Stage::new().await;
+    let (proxy, client, files) = stage.behind_a_proxy().await;
+    proxy.freeze_to_server();
+    client.connection().publish("lost", "1").await.expect("sent");
+    let mut status = client.connection().status();
+    proxy.cut();
+    within("the loss", status.wait_for(|state| state == State::Disconnected)).await;
+    proxy.resume();
+    within("another", status.wait_for(|state| state == State::Connected)).await;
+    // A chunk takes longer than an answer may, so that it is asked whether it has arrived.
+    let js = client.jetstream().with_timeout(Duration::from_millis(200));
+    let slow = js.object_store("files").await.expect("opened");
+    proxy.throttle(100 * KIB);
+    let put = slow.put_bytes("a", bytes(64 * KIB)).chunk_size(64 * KIB);
+    within("the put", put.into_future()).await.expect("put");
+    drop(files);
+    let flushed = client.connection().flush().await;
+    assert!(matches!(flushed, Err(FlushError::Disconnected { unconfirmed: 1 })), "{flushed:?}");
 }

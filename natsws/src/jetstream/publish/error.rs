@@ -74,7 +74,7 @@ pub enum PublishError {
 
 /// What may be known of an attempt that failed and can be made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Passing {
+pub(crate) enum Passing {
     /// The message was not stored by it.
     NotStored,
     /// The message may have been stored by it, or may yet be.
@@ -126,7 +126,7 @@ impl PublishError {
 
     /// Whether another attempt may bring the message, where it has an id or was not stored.
     /// `has_jetstream` is whether the server says that it has one.
-    pub(super) fn passing(&self, has_jetstream: bool) -> Option<Passing> {
+    pub(crate) fn passing(&self, has_jetstream: bool) -> Option<Passing> {
         match self {
             Self::NoStream { .. } => has_jetstream.then_some(Passing::NotStored),
             Self::Rejected(error) => passing(error),
