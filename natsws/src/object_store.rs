@@ -38,6 +38,7 @@ mod orphans;
 mod put;
 mod raw;
 mod reader;
+mod rename;
 mod source;
 mod status;
 mod store;

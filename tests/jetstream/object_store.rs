@@ -8,5 +8,6 @@ mod infos;
 mod links;
 mod memory;
 mod refusals;
+mod renames;
 mod stage;
 mod watching;

@@ -178,6 +178,15 @@ impl ObjectError {
         }
     }
 
+    /// Whether a message may be in the stream all the same.
+    pub(super) fn may_be_stored(&self) -> bool {
+        match self {
+            Self::NotStored(error) => error.may_be_stored(),
+            Self::Closed => true,
+            _ => false,
+        }
+    }
+
     /// What a call of the API for a store failed with.
     pub(super) fn of_call(error: JetStreamError, bucket: &str) -> Self {
         match error {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::error::ObjectError;
 use super::raw::Stored;
 use crate::jetstream::wire;
+use crate::runtime;
 
 /// The values of each header of an object.
 pub type ObjectHeaders = BTreeMap<String, Vec<String>>;
@@ -166,6 +167,24 @@ impl ObjectInfo {
         self.size = 0;
         self.chunks = 0;
         self.digest = None;
+    }
+
+    /// Says that it was stored just now.
+    pub(super) fn set_stored(&mut self, revision: u64) {
+        self.revision = revision;
+        self.modified = SystemTime::UNIX_EPOCH + runtime::since_1970();
+    }
+
+    /// Keeps something with it that no client but this one knows.
+    pub(super) fn keep(&mut self, field: &str, kept: &impl Serialize) -> Result<(), ObjectError> {
+        let kept = serde_json::to_value(kept).map_err(|error| ObjectError::Info(error.into()))?;
+        self.unknown.insert(field.to_owned(), kept);
+        Ok(())
+    }
+
+    /// What was kept with it.
+    pub(super) fn kept(&self, field: &str) -> Option<&Value> {
+        self.unknown.get(field)
     }
 
     pub(super) fn read(stored: &Stored) -> Result<Self, ObjectError> {

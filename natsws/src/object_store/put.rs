@@ -150,7 +150,11 @@ impl<'a> PutObject<'a> {
         writer.finish().await?;
         self.tell(&mut told, writer.stored());
         if writer.may_have_repeated() {
-            check_stored(self.store, &name, &put.chunks, writer.chunks()).await?;
+            let stored = self.store.stored_chunks(&put.id).await?;
+            let chunks = writer.chunks();
+            if stored != chunks {
+                return Err(ObjectError::NotStoredOnce { name, chunks, stored });
+            }
         }
         self.info.chunks = writer.chunks();
         self.info.digest = Some(digest::write(&hasher.finish()));
@@ -165,22 +169,6 @@ impl<'a> PutObject<'a> {
             }
         }
     }
-}
-
-/// Checks that the stream has as many chunks as were sent.
-async fn check_stored(
-    store: &ObjectStore,
-    name: &str,
-    subject: &str,
-    chunks: u64,
-) -> Result<(), ObjectError> {
-    let info = store.handle().info().with_subjects(subject).await;
-    let info = info.map_err(|error| ObjectError::of_call(error, store.bucket()))?;
-    let stored = info.state.subjects.get(subject).copied().unwrap_or_default();
-    if stored == chunks {
-        return Ok(());
-    }
-    Err(ObjectError::NotStoredOnce { name: name.to_owned(), chunks, stored })
 }
 
 impl<'a> IntoFuture for PutObject<'a> {

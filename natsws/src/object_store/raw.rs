@@ -67,6 +67,26 @@ pub(super) async fn purge(
 }
 
 #[derive(Serialize)]
+struct FilterTo<'a> {
+    filter: &'a str,
+    /// The first that is kept.
+    seq: u64,
+}
+
+/// Takes the messages of a subject out that are not behind this one.
+pub(super) async fn purge_to(
+    js: &JetStream,
+    stream: &str,
+    subject: &str,
+    last: u64,
+) -> Result<(), JetStreamError> {
+    let operation = format!("STREAM.PURGE.{stream}");
+    let body = FilterTo { filter: subject, seq: last.saturating_add(1) };
+    let purged = js.call::<Done>(&operation, Some(&body)).await;
+    purged.map(drop).map_err(|error| of_stream(error, stream))
+}
+
+#[derive(Serialize)]
 struct Number {
     seq: u64,
     /// What is behind it is stored again, so nothing secret is left that would not be there anyway.

@@ -1,7 +1,6 @@
 //! The handle on a store, and what is done with its objects as wholes.
 
 use std::fmt;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -16,7 +15,6 @@ use super::source::Source;
 use super::watch::WatchObjects;
 use super::{name, raw};
 use crate::jetstream::{self, JetStream};
-use crate::runtime;
 
 /// How often what is said of an object is tried to be replaced, while others do the same.
 pub(super) const MOST_ATTEMPTS: u32 = 32;
@@ -298,8 +296,7 @@ impl ObjectStore {
             let stored = self.store_info(subject, &payload, last, &info.name).await;
             match stored {
                 Ok(revision) => {
-                    info.revision = revision;
-                    info.modified = SystemTime::UNIX_EPOCH + runtime::since_1970();
+                    info.set_stored(revision);
                     return Ok(before);
                 }
                 Err(ObjectError::WrongRevision { .. })
@@ -329,6 +326,14 @@ impl ObjectStore {
             Ok(ack) => Ok(ack.sequence),
             Err(error) => Err(ObjectError::of_publish(error, &self.bucket, name)),
         }
+    }
+
+    /// How many chunks the stream has of an object.
+    pub(super) async fn stored_chunks(&self, id: &str) -> Result<u64, ObjectError> {
+        let subject = name::chunks(&self.bucket, id);
+        let info = self.stream.info().with_subjects(&subject).await;
+        let info = info.map_err(|error| ObjectError::of_call(error, &self.bucket))?;
+        Ok(info.state.subjects.get(&subject).copied().unwrap_or_default())
     }
 
     /// Takes out the chunks of what is no object any more. Where that fails they take room, and do

@@ -5,8 +5,9 @@ use std::future::IntoFuture;
 
 use super::error::ObjectError;
 use super::info::{ObjectHeaders, ObjectInfo, ObjectLink};
+use super::rename::Rename;
 use super::store::ObjectStore;
-use super::{name, raw};
+use super::{name, rename};
 use crate::runtime::BoxFuture;
 
 /// A change of what is known of an object, which is about to be made: say what, and `.await` it.
@@ -26,8 +27,10 @@ pub struct UpdateObject<'a> {
 impl UpdateObject<'_> {
     /// Another name, which no other object may have.
     ///
-    /// It is stored under the new name before it is taken away under the old one: where this fails
-    /// in between, it has both, and can be renamed once more.
+    /// It is taken away under the old name before it is stored under the new one, so that an object
+    /// that is put under the old name meanwhile does not take its bytes. Where the connection or the
+    /// process ends in between, it can be seen under neither: renamed or changed once more by its old
+    /// name, it is there again, unless something was put under one of the two before.
     pub fn rename(mut self, name: impl Into<String>) -> Self {
         self.new_name = Some(name.into());
         self
@@ -73,24 +76,41 @@ impl UpdateObject<'_> {
                 return Err(store.not_found(old_name));
             };
             if info.deleted {
+                // A client that was renaming it may be gone.
+                if rename::put_back(store, &info, &subject).await? && attempts.next().is_some() {
+                    continue;
+                }
                 return Err(ObjectError::Deleted { name: info.name });
             }
-            let revision = info.revision;
+            let before = info.clone();
             self.change(&mut info);
             let Some(new_subject) = &new_subject else {
-                match store.replace(&mut info, &subject, Some(revision), |_| Ok(())).await {
+                match store.replace(&mut info, &subject, Some(before.revision), |_| Ok(())).await {
                     Err(ObjectError::WrongRevision { .. }) if attempts.next().is_some() => continue,
                     Err(error) => return Err(error),
                     Ok(_) => return Ok(info),
                 }
             };
-            let free = |there: &ObjectInfo| {
-                if there.deleted { Ok(()) } else { Err(store.exists(&there.name)) }
+            let there = store.last_info(new_subject).await?;
+            if let Some(there) = there.as_ref().filter(|there| !there.deleted) {
+                return Err(store.exists(&there.name));
+            }
+            let rename = Rename {
+                store: store.clone(),
+                before,
+                after: info,
+                from: subject.clone(),
+                to: new_subject.clone(),
+                at: there.map_or(0, |there| there.revision),
             };
-            store.replace(&mut info, new_subject, None, free).await?;
-            let purged = raw::purge(store.jetstream(), store.stream(), &subject).await;
-            purged.map_err(|error| ObjectError::of_call(error, store.bucket()))?;
-            return Ok(info);
+            match rename.run().await? {
+                Some(renamed) => return Ok(renamed),
+                None if attempts.next().is_some() => {}
+                None => {
+                    let name = old_name.to_owned();
+                    return Err(ObjectError::WrongRevision { name, source: None });
+                }
+            }
         }
     }
 
