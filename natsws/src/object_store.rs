@@ -105,6 +105,23 @@ impl JetStream {
         Ok(ObjectStore::new(&config.bucket, stream))
     }
 
+    /// Changes the object store that exists.
+    ///
+    /// # Errors
+    /// [`ObjectError`]: there is [none](ObjectError::StoreNotFound), or what the change would change
+    /// cannot be changed.
+    ///
+    /// # Cancel safety
+    /// Dropped early, it may be changed.
+    pub async fn update_object_store(
+        &self,
+        config: ObjectStoreConfig,
+    ) -> Result<ObjectStore, ObjectError> {
+        let stream = self.update_stream(config.stream()?).await;
+        let stream = stream.map_err(|error| ObjectError::of_call(error, &config.bucket))?;
+        Ok(ObjectStore::new(&config.bucket, stream))
+    }
+
     /// Deletes an object store with all that is in it.
     ///
     /// # Errors
@@ -129,5 +146,25 @@ impl JetStream {
         let streams = streams.map_err(ObjectError::JetStream)?;
         let bucket = |stream: String| stream.strip_prefix(name::STREAM_PREFIX).map(str::to_owned);
         Ok(streams.into_iter().filter_map(bucket).collect())
+    }
+
+    /// What all object stores are told to be, and what is in them, sorted by their names.
+    ///
+    /// # Errors
+    /// [`ObjectError`].
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing is lost.
+    pub async fn object_stores(&self) -> Result<Vec<ObjectStoreStatus>, ObjectError> {
+        let mut streams = self.streams_of(name::all_chunks("*"));
+        let mut stores = Vec::new();
+        while let Some(stream) = streams.next().await {
+            let stream = stream.map_err(ObjectError::JetStream)?;
+            if let Some(bucket) = stream.name().strip_prefix(name::STREAM_PREFIX) {
+                stores.push(ObjectStoreStatus::new(bucket, stream.cached_info().clone()));
+            }
+        }
+        stores.sort_by(|one, other| one.bucket.cmp(&other.bucket));
+        Ok(stores)
     }
 }

@@ -36,7 +36,7 @@ pub struct ObjectStoreStatus {
 }
 
 impl ObjectStoreStatus {
-    fn new(bucket: &str, stream: StreamInfo) -> Self {
+    pub(super) fn new(bucket: &str, stream: StreamInfo) -> Self {
         let config = &stream.config;
         Self {
             bucket: bucket.to_owned(),

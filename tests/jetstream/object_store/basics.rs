@@ -73,10 +73,20 @@ async fn stores_are_made_opened_listed_and_deleted() {
     let mut names = js.object_store_names().await.expect("listed");
     names.sort();
     assert_eq!(names, ["files", "pictures"]);
+    stage.files.put_bytes("a", "1").await.expect("put");
+    let stores = js.object_stores().await.expect("listed");
+    let stores: Vec<_> = stores.iter().map(|it| (it.bucket.as_str(), it.size > 0)).collect();
+    assert_eq!(stores, [("files", true), ("pictures", false)]);
+    let described = ObjectStoreConfig::new("pictures").description("of June");
+    let pictures = js.update_object_store(described.clone()).await.expect("changed");
+    let status = pictures.status().await.expect("known");
+    assert_eq!(status.description.as_deref(), Some("of June"));
     assert_eq!(js.object_store("pictures").await.expect("opened").bucket(), "pictures");
     js.delete_object_store("pictures").await.expect("deleted");
     let error = js.object_store("pictures").await.expect_err("deleted");
     assert!(matches!(error, ObjectError::StoreNotFound { bucket } if bucket == "pictures"));
+    let error = js.update_object_store(described).await.expect_err("deleted");
+    assert!(error.is_not_found(), "{error:?}");
     let error = js.create_object_store(ObjectStoreConfig::new("a.b")).await.expect_err("no name");
     assert!(matches!(error, ObjectError::Name(_)), "{error:?}");
 }
