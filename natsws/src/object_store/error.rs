@@ -182,6 +182,8 @@ impl ObjectError {
     pub(super) fn may_be_stored(&self) -> bool {
         match self {
             Self::NotStored(error) => error.may_be_stored(),
+            // A server that shuts down says this too.
+            Self::Full { source, .. } => PublishError::Rejected(source.clone()).may_be_stored(),
             Self::Closed => true,
             _ => false,
         }

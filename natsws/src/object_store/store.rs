@@ -182,15 +182,25 @@ impl ObjectStore {
     /// Dropped early, it may be deleted.
     pub async fn delete(&self, name: &str) -> Result<(), ObjectError> {
         let subject = name::info(&self.bucket, name)?;
-        let info = self.last_info(&subject).await?;
-        let Some(mut info) = info else { return Err(self.not_found(name)) };
-        if info.deleted {
-            return Ok(());
+        let mut attempts = 0..MOST_ATTEMPTS;
+        loop {
+            let info = self.last_info(&subject).await?;
+            let Some(mut info) = info else { return Err(self.not_found(name)) };
+            if info.deleted {
+                return Ok(());
+            }
+            // The mark has the id of what it deletes, and of nothing that has another name since.
+            let revision = Some(info.revision);
+            info.set_deleted();
+            match self.replace(&mut info, &subject, revision, |_| Ok(())).await {
+                Err(ObjectError::WrongRevision { .. }) if attempts.next().is_some() => {}
+                Err(error) => return Err(error),
+                Ok(before) => {
+                    self.purge_chunks_of(before).await;
+                    return Ok(());
+                }
+            }
         }
-        info.set_deleted();
-        let before = self.replace(&mut info, &subject, None, |_| Ok(())).await?;
-        self.purge_chunks_of(before).await;
-        Ok(())
     }
 
     /// The objects of the store, as a stream that ends.
