@@ -128,7 +128,7 @@ async fn watch(bucket: &Bytes, filter: Option<String>) -> Done {
 }
 
 async fn history(bucket: &Bytes, key: &str) -> Done {
-    let changes = bucket.history(key).await?.collect().await?;
+    let changes = bucket.history(key).await?.into_vec().await?;
     if changes.is_empty() {
         return Err(absent(bucket, key));
     }

@@ -69,9 +69,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     settings.put("us.bob", &dark).await?;
     settings.delete("us.bob").await?;
-    let keys = settings.keys().filter("eu.>").await?.collect().await?;
+    let keys = settings.keys().filter("eu.>").await?.into_vec().await?;
     println!("in Europe: {keys:?}");
-    let history = settings.history("eu.ann").await?.collect().await?;
+    let history = settings.history("eu.ann").await?.into_vec().await?;
     println!("eu.ann was changed {} times", history.len());
 
     settings.put("done", &dark).await?;

@@ -159,7 +159,7 @@ fn watch(mut watch: Watch<Bytes, Raw>) -> JoinHandle<(Seen, u64)> {
 /// What is in the bucket, read anew.
 async fn fresh(bucket: &Bucket<Bytes, Raw>) -> BTreeMap<String, Bytes> {
     let mut map = BTreeMap::new();
-    for key in bucket.keys().await.expect("listing").collect().await.expect("listed") {
+    for key in bucket.keys().await.expect("listing").into_vec().await.expect("listed") {
         let entry = bucket.get(&key).from_leader().await.expect("read").expect("there");
         map.insert(key, entry.value);
     }

@@ -86,7 +86,7 @@ async fn lines(watch: &mut Watch<Bytes, Raw>, count: usize) -> Vec<String> {
 
 async fn keys(bucket: &Bytewise, filter: &str) -> Vec<String> {
     let keys = bucket.keys().filter(filter).await.expect("listing");
-    let mut keys = within("the keys", keys.collect()).await.expect("listed");
+    let mut keys = within("the keys", keys.into_vec()).await.expect("listed");
     keys.sort();
     keys
 }
@@ -230,7 +230,7 @@ async fn both_write_one_bucket_and_see_the_same_history() {
     ] {
         let left: Vec<_> = left.iter().map(|revision| all[revision - 1]).collect();
         let history = bucket.history(filter).await.expect("reading");
-        let ours = within("the history", history.collect()).await.expect("read");
+        let ours = within("the history", history.into_vec()).await.expect("read");
         let theirs = stage.theirs.can("history", json!({ "key": filter })).await;
         assert_eq!(ours.iter().map(line).collect::<Vec<_>>(), left);
         assert_eq!(their_lines(&theirs), left);

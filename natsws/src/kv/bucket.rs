@@ -324,7 +324,7 @@ impl<T, C> Bucket<T, C> {
     /// ```no_run
     /// # use natsws::kv::Bucket;
     /// # async fn example(counts: Bucket<u64>) -> Result<(), natsws::Error> {
-    /// let european: Vec<String> = counts.keys().filter("eu.>").await?.collect().await?;
+    /// let european: Vec<String> = counts.keys().filter("eu.>").await?.into_vec().await?;
     /// # Ok(())
     /// # }
     /// ```

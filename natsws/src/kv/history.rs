@@ -109,7 +109,7 @@ impl<T, C: for<'m> Decoder<'m, T>> History<T, C> {
     ///
     /// # Cancel safety
     /// Dropped early, what was read is lost.
-    pub async fn collect(mut self) -> Result<Vec<Change<T>>, KeyValueError> {
+    pub async fn into_vec(mut self) -> Result<Vec<Change<T>>, KeyValueError> {
         let mut all = Vec::new();
         while let Some(change) = self.next().await {
             all.push(change?);
@@ -230,7 +230,7 @@ impl Keys {
     ///
     /// # Cancel safety
     /// Dropped early, what was listed is lost.
-    pub async fn collect(mut self) -> Result<Vec<String>, KeyValueError> {
+    pub async fn into_vec(mut self) -> Result<Vec<String>, KeyValueError> {
         let mut all = Vec::new();
         while let Some(key) = self.next().await {
             all.push(key?);

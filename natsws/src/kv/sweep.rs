@@ -102,7 +102,7 @@ pub(super) async fn delete_all(
     filter: &str,
     with_history: bool,
 ) -> Result<u64, KeyValueError> {
-    let keys = ListKeys::new(place).filter(filter).await?.collect().await?;
+    let keys = ListKeys::new(place).filter(filter).await?.into_vec().await?;
     let mut deleted = 0;
     for key in &keys {
         if with_history {

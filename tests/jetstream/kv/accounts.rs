@@ -44,7 +44,7 @@ async fn a_bucket_of_another_account_is_used_below_its_prefix() {
     assert_eq!(owned.get("B").await.expect("read").expect("there").value, "B");
     assert_eq!(lent.get("B").await.expect("read").expect("there").value, "B");
     let history = lent.history("A").await.expect("reading");
-    let history = within("the history", history.collect()).await.expect("read");
+    let history = within("the history", history.into_vec()).await.expect("read");
     let history: Vec<_> = history.iter().map(Change::operation).collect();
     assert_eq!(history, [Operation::Put, Operation::Delete]);
 

@@ -9,7 +9,7 @@ async fn keys_are_those_that_have_a_value() {
     let listed = async |filters: &[&str]| {
         let keys = filters.iter().fold(bucket.keys(), |keys, filter| keys.filter(filter));
         let keys = within("the listing", keys.into_future()).await.expect("listing");
-        within("the keys", keys.collect()).await.expect("listed")
+        within("the keys", keys.into_vec()).await.expect("listed")
     };
     assert_eq!(listed(&[]).await, [""; 0]);
     for key in ["a", "b", "a", "c.c", "c.d.e"] {
@@ -34,17 +34,17 @@ async fn keys_may_have_any_characters_with_a_codec() {
     coded.put("größe.c", "3").await.expect("written");
     let entry = coded.get("größe.a b").await.expect("read").expect("there");
     assert_eq!((entry.key.as_str(), &entry.value[..]), ("größe.a b", &b"2"[..]));
-    let keys = coded.keys().await.expect("listing").collect().await.expect("listed");
+    let keys = coded.keys().await.expect("listing").into_vec().await.expect("listed");
     assert_eq!(keys, ["größe.a b", "größe.c"]);
-    let keys = coded.keys().filter("größe.*").await.expect("listing").collect().await;
+    let keys = coded.keys().filter("größe.*").await.expect("listing").into_vec().await;
     assert_eq!(keys.expect("listed").len(), 2);
-    let raw = bucket.keys().await.expect("listing").collect().await.expect("listed");
+    let raw = bucket.keys().await.expect("listing").into_vec().await.expect("listed");
     assert_eq!(raw, ["Z3LDtsOfZQ==.YSBi", "Z3LDtsOfZQ==.Yw=="]);
     let mut watch = coded.watch("größe.c").await.expect("watching");
     assert_eq!(lines(&mut watch, 2).await, ["put größe.c 3 3", "caught up"]);
     coded.purge("größe.c").await.expect("purged");
     assert_eq!(lines(&mut watch, 1).await, ["purge größe.c 4"]);
-    let history = coded.history("größe.a b").await.expect("reading").collect().await;
+    let history = coded.history("größe.a b").await.expect("reading").into_vec().await;
     assert_eq!(history.expect("read").len(), 2);
     assert_eq!(coded.delete_all(">").await.expect("deleted"), 1);
     match coded.put("a..b", "x").await {

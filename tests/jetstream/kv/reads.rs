@@ -107,10 +107,10 @@ async fn a_history_is_what_is_kept_the_oldest_first() {
         changes.iter().map(change).collect::<Vec<_>>()
     };
     let of = |key: &str, revision, delta, operation| (key.to_owned(), revision, delta, operation);
-    let history = bucket.history("A").await.expect("reading").collect().await.expect("read");
+    let history = bucket.history("A").await.expect("reading").into_vec().await.expect("read");
     assert_eq!(said(history), [of("A", 3, 1, Operation::Put), of("A", 6, 0, Operation::Delete)]);
     let history = bucket.history("A").filter("C").await.expect("reading");
-    let history = said(history.collect().await.expect("read"));
+    let history = said(history.into_vec().await.expect("read"));
     assert_eq!(
         history,
         [
@@ -119,10 +119,10 @@ async fn a_history_is_what_is_kept_the_oldest_first() {
             of("A", 6, 0, Operation::Delete)
         ]
     );
-    let history = bucket.history(">").await.expect("reading").collect().await.expect("read");
+    let history = bucket.history(">").await.expect("reading").into_vec().await.expect("read");
     assert_eq!(history.len(), 4);
     assert_eq!(history.iter().map(Change::revision).collect::<Vec<_>>(), [3, 4, 5, 6]);
-    let history = bucket.history("never").await.expect("reading").collect().await.expect("read");
+    let history = bucket.history("never").await.expect("reading").into_vec().await.expect("read");
     assert_eq!(history, []);
     super::nothing_is_left(&bucket).await;
 }
@@ -133,7 +133,7 @@ async fn a_history_of_headers_has_the_sizes() {
     bucket.put("a", "twelve bytes").await.expect("written");
     bucket.delete("a").await.expect("deleted");
     let history = bucket.history("a").headers_only().await.expect("reading");
-    let history = history.collect().await.expect("read");
+    let history = history.into_vec().await.expect("read");
     assert_eq!(history[0].value(), Some(&Size(12)));
     assert_eq!(history[1].operation(), Operation::Delete);
 }

@@ -30,7 +30,7 @@ async fn a_mirror_is_read_here_and_written_to_at_its_origin() {
     copy.delete("a").await.expect("deleted");
     assert_eq!(lines(&mut watch, 1).await, ["delete a 4"]);
     let opened = stage.js.key_value("copy").await.expect("opened");
-    let keys = opened.keys().await.expect("listing").collect().await.expect("listed");
+    let keys = opened.keys().await.expect("listing").into_vec().await.expect("listed");
     assert_eq!(keys, ["b"]);
     let status = opened.status().await.expect("there");
     assert_eq!(status.config().mirror.as_ref().map(|it| it.name.as_str()), Some("origin"));

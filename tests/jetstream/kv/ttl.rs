@@ -133,11 +133,14 @@ async fn marks_of_deleted_keys_are_taken_away_when_they_are_old() {
     assert_eq!(bucket.status().await.expect("there").values(), 8);
     // They are young: their history goes, and they stay.
     assert_eq!(bucket.purge_deletes().await.expect("purged"), 4);
-    let history = bucket.history("a").await.expect("reading").collect().await.expect("read");
+    let history = bucket.history("a").await.expect("reading").into_vec().await.expect("read");
     let history: Vec<_> = history.iter().map(Change::operation).collect();
     assert_eq!(history, [Operation::Delete]);
     assert_eq!(bucket.purge_deletes().older_than(Duration::ZERO).await.expect("purged"), 2);
     assert_eq!(bucket.last_change("a").await.expect("read"), None);
-    assert_eq!(bucket.history("c").await.expect("reading").collect().await.expect("read").len(), 2);
+    assert_eq!(
+        bucket.history("c").await.expect("reading").into_vec().await.expect("read").len(),
+        2
+    );
     super::nothing_is_left(&bucket).await;
 }

@@ -233,11 +233,11 @@ async fn all_keys_that_a_filter_chooses_are_deleted() {
         bucket.put(key, "y").await.expect("written");
     }
     assert_eq!(bucket.delete_all("a.*").await.expect("deleted"), 2);
-    let keys = async || bucket.keys().await.expect("listing").collect().await.expect("listed");
+    let keys = async || bucket.keys().await.expect("listing").into_vec().await.expect("listed");
     assert_eq!(keys().await, ["a", "a.b.c"]);
     assert_eq!(bucket.purge_all(">").await.expect("purged"), 2);
     assert_eq!(keys().await, [""; 0]);
-    let history = bucket.history("a").await.expect("reading").collect().await.expect("read");
+    let history = bucket.history("a").await.expect("reading").into_vec().await.expect("read");
     let history: Vec<_> = history.iter().map(Change::operation).collect();
     assert_eq!(history, [Operation::Purge]);
 }
