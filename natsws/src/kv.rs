@@ -126,7 +126,8 @@ impl JetStream {
     }
 
     /// Changes a bucket that exists. What its stream was told besides what a [`BucketConfig`] can
-    /// say stays as it is.
+    /// say stays as it is, but for what a bucket needs: it allows rollups, and remembers ids for no
+    /// longer than it keeps values.
     ///
     /// # Errors
     /// [`KeyValueError`], [`BucketNotFound`](KeyValueError::BucketNotFound) among them.

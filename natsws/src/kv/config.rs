@@ -225,18 +225,24 @@ impl BucketConfig {
 
     /// The stream that is this bucket.
     pub(super) fn stream(&self) -> Result<StreamConfig, KeyValueError> {
-        self.over(StreamConfig::new(stream_of(&self.name)).allow_direct(true))
+        let mut stream = StreamConfig::new(stream_of(&self.name)).allow_direct(true);
+        stream.duplicate_window = Some(REMEMBERED);
+        stream.discard = Discard::New;
+        stream.deny_delete = true;
+        self.over(stream)
     }
 
-    /// This bucket over a stream that exists, whose other options stay as they are.
+    /// This bucket over a stream that exists, whose other options stay as they are where they can.
     pub(super) fn over(&self, mut stream: StreamConfig) -> Result<StreamConfig, KeyValueError> {
         check_bucket(&self.name)?;
         self.check_history()?;
         stream.description.clone_from(&self.description);
         stream.max_messages_per_subject = Some(self.history);
         stream.max_age = self.ttl.filter(|ttl| !ttl.is_zero());
-        stream.duplicate_window =
-            Some(stream.max_age.map_or(REMEMBERED, |ttl| ttl.min(REMEMBERED)));
+        // The server refuses a window that is longer.
+        if let Some((window, ttl)) = stream.duplicate_window.as_mut().zip(stream.max_age) {
+            *window = ttl.min(*window);
+        }
         stream.max_bytes = self.max_bytes;
         stream.max_message_size = self.max_value_size;
         stream.storage = self.storage.clone();
@@ -247,9 +253,7 @@ impl BucketConfig {
         stream.metadata.retain(|key, _| key.starts_with("_nats"));
         stream.metadata.extend(self.metadata.clone());
         stream.compression = if self.compression { Compression::S2 } else { Compression::None };
-        stream.discard = Discard::New;
         stream.allow_rollup = true;
-        stream.deny_delete = true;
         stream.allow_direct = self.allow_direct.unwrap_or(stream.allow_direct);
         stream.allow_message_ttl |= self.limit_marker_ttl.is_some();
         stream.subject_delete_marker_ttl = self.limit_marker_ttl;

@@ -8,7 +8,7 @@ use natsws::kv::{BucketConfig, KeyValueError};
 use natsws_tests::{eventually, within};
 
 use super::{bucket, lines};
-use crate::stage::Stage;
+use crate::stage::{SECOND, Stage};
 
 #[tokio::test]
 async fn a_bucket_is_a_stream_as_other_clients_make_it() {
@@ -137,6 +137,28 @@ async fn an_update_keeps_what_a_bucket_does_not_speak_of() {
     stage.js.update_key_value(BucketConfig::new("b").history(5)).await.expect("updated");
     let after = bucket.status().await.expect("there").stream_info().config.clone();
     assert_eq!(after, before.max_messages_per_subject(5));
+}
+
+#[tokio::test]
+async fn an_update_keeps_how_a_stream_that_others_made_takes_and_forgets_messages() {
+    let stage = Stage::new().await;
+    let stream = StreamConfig::new("KV_b")
+        .subjects(["$KV.b.>"])
+        .max_messages_per_subject(1)
+        .allow_rollup(true)
+        .duplicate_window(Duration::from_secs(90))
+        .discard(Discard::Old);
+    stage.js.create_stream(stream).await.expect("made");
+    let update = async |config| {
+        let bucket = stage.js.update_key_value(config).await.expect("updated");
+        bucket.status().await.expect("there").stream_info().config.clone()
+    };
+    let after = update(BucketConfig::new("b").history(5)).await;
+    assert_eq!((after.max_messages_per_subject, after.deny_delete), (Some(5), false));
+    assert_eq!((after.duplicate_window, after.discard), (Some(90 * SECOND), Discard::Old));
+    // What lives shorter is not remembered for longer.
+    let after = update(BucketConfig::new("b").ttl(60 * SECOND)).await;
+    assert_eq!((after.duplicate_window, after.max_age), (Some(60 * SECOND), Some(60 * SECOND)));
 }
 
 #[tokio::test]
