@@ -20,6 +20,9 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 /// After this time without anybody who answers it is asked whether the bucket is there.
 const UNANSWERED: Duration = Duration::from_secs(1);
 
+/// How long is waited before it is sent anew. A publish does not begin what ends sooner either.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// How often a deletion is met that was not there before, until that is told.
 const ATTEMPTS: usize = 8;
 
@@ -164,17 +167,22 @@ impl<'a> Write<'a> {
         }
     }
 
-    /// Sends it until the bucket has it. `NoStream` after no time says that there is no bucket.
+    /// Sends it until the bucket has it, in parts between which it is asked whether the bucket is
+    /// there. `NoStream` after no time says that it is not.
     async fn bring(&self, expected: Option<u64>) -> Result<u64, PublishError> {
         let js = &self.place.js;
         let end = runtime::after(runtime::now(), self.terms.deadline);
-        let mut slice = self.terms.deadline.min(UNANSWERED);
+        let left = || end.saturating_duration_since(runtime::now());
+        let mut maybe_stored = false;
+        let mut attempt = 0;
         loop {
+            // Each part is longer than the one before.
+            let part = UNANSWERED.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX));
             let mut publish = js
                 .publish_bytes(&self.subject, &self.payload)
                 .message_id(&self.id)
                 .headers(&self.terms.headers)
-                .deadline(slice);
+                .deadline(left().min(part));
             if let Some(revision) = expected {
                 publish = publish.expect_last_subject_sequence(revision);
             }
@@ -182,20 +190,19 @@ impl<'a> Write<'a> {
                 Ok(ack) => return Ok(ack.sequence),
                 Err(fault) => fault,
             };
-            match &fault {
-                PublishError::NoStream { .. } => {
-                    if self.is_gone().await {
-                        let subject = self.subject.clone();
-                        return Err(PublishError::NoStream { subject, after: Duration::ZERO });
-                    }
-                }
-                PublishError::TimedOut { .. } => {}
-                _ => return Err(fault),
+            if matches!(fault, PublishError::NoStream { .. }) && self.is_gone().await {
+                let subject = self.subject.clone();
+                return Err(PublishError::NoStream { subject, after: Duration::ZERO });
             }
-            slice = end.saturating_duration_since(runtime::now());
-            if slice.is_zero() {
-                return Err(self.over(fault));
+            let passes = fault.passing(js.connection().server_info().jetstream).is_some();
+            if !passes || left() <= PAUSE {
+                let fault = self.over(fault);
+                let after = self.terms.deadline;
+                return Err(if maybe_stored { fault.after_unknown(after) } else { fault });
             }
+            maybe_stored |= fault.may_be_stored();
+            runtime::sleep(PAUSE).await;
+            attempt += 1;
         }
     }
 

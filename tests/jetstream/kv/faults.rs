@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use natsws::bytes::Bytes;
 use natsws::codec::Raw;
-use natsws::jetstream::JetStreamError;
+use natsws::jetstream::{JetStreamError, PublishError};
 use natsws::kv::{Bucket, BucketConfig, Change, KeyValueError, Watched};
-use natsws::{Client, ConnectOptions};
-use natsws_tests::{Proxy, Server, Transport, within};
+use natsws::{Client, ConnectOptions, State};
+use natsws_tests::{Peer, Proxy, Scripted, Server, Transport, eventually, info, within};
 
 use super::{bucket, told};
 
@@ -213,4 +213,91 @@ async fn of_eight_creators_one_wins_and_again_after_a_deletion() {
             bucket.purge("lock").await.expect("purged");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_written_while_the_server_is_away_is_written_when_it_is_back() {
+    let mut server = Server::builder().jetstream().fixed_ports().start();
+    let client = options().connect(server.nats_url()).await.expect("connected");
+    let bucket = client.jetstream().create_key_value(BucketConfig::new("b")).await.expect("made");
+    server.kill();
+    eventually("the loss", async || {
+        (client.connection().state() != State::Connected).then_some(())
+    })
+    .await;
+    let mut put = bucket.put("a", "1").into_future();
+    let mut delete = bucket.delete("b").into_future();
+    // Longer than it takes to ask whether the bucket is there.
+    let away = async { tokio::join!(&mut put, &mut delete) };
+    let away = tokio::time::timeout(Duration::from_millis(1500), away).await;
+    away.expect_err("they go on while it is away");
+    server.restart();
+    let (put, delete) = within("both", async { tokio::join!(put, delete) }).await;
+    let mut revisions = [put.expect("written"), delete.expect("deleted")];
+    revisions.sort_unstable();
+    assert_eq!(revisions, [1, 2]);
+    assert_eq!(bucket.get("a").await.expect("read").expect("there").value, "1");
+}
+
+/// A bucket whose server is up to the test.
+async fn scripted() -> (Peer, Bucket<Bytes, Raw>) {
+    let scripted = Scripted::start();
+    let connecting = tokio::spawn(Client::connect(scripted.url()));
+    let mut peer = scripted.accept().await;
+    peer.handshake(&info()).await;
+    let client = connecting.await.expect("no panic").expect("it connects");
+    let bucket = client.jetstream().key_value("b").unasked().expect("a good name");
+    (peer, bucket)
+}
+
+/// Waits until something is written to key `a`, and returns where the answer goes.
+async fn written(peer: &mut Peer) -> String {
+    let line = peer.skip_to_line("HPUB $KV.b.a ").await;
+    line.split(' ').nth(2).expect("a reply subject").to_owned()
+}
+
+async fn answer(peer: &mut Peer, sid: &str, reply: &str, body: &str) {
+    peer.send(format!("MSG {reply} {sid} {}\r\n{body}\r\n", body.len())).await;
+}
+
+const SEALED: &str = r#"{"error":{"code":400,"err_code":10109,"description":"sealed"}}"#;
+const AWAY: &str = r#"{"error":{"code":503,"err_code":10008,"description":"unavailable"}}"#;
+
+#[tokio::test]
+async fn a_write_that_had_no_answer_once_may_be_stored_whatever_is_answered_later() {
+    let (mut peer, bucket) = scripted().await;
+    let put = tokio::spawn(async move { bucket.put("a", "1").await });
+    let sub = peer.skip_to_line("SUB ").await;
+    let sid = sub.rsplit(' ').next().expect("a number");
+    written(&mut peer).await;
+    let reply = written(&mut peer).await;
+    answer(&mut peer, sid, &reply, SEALED).await;
+    let put = within("the put", put).await.expect("no panic");
+    match put.expect_err("the bucket is sealed") {
+        KeyValueError::Write { key, source } => {
+            assert_eq!(key, "a");
+            assert!(source.may_be_stored(), "{source:?}");
+            let PublishError::TimedOut { after, last: Some(last) } = source else {
+                panic!("{source:?}");
+            };
+            assert_eq!((after, last.err_code()), (Duration::from_secs(30), Some(10109)));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_write_goes_on_while_what_is_answered_passes() {
+    let (mut peer, bucket) = scripted().await;
+    let put = tokio::spawn(async move { bucket.put("a", "1").await });
+    let sub = peer.skip_to_line("SUB ").await;
+    let sid = sub.rsplit(' ').next().expect("a number");
+    // One more than there is time for before it is asked whether the bucket is there.
+    for _ in 0..6 {
+        let reply = written(&mut peer).await;
+        answer(&mut peer, sid, &reply, AWAY).await;
+    }
+    let reply = written(&mut peer).await;
+    answer(&mut peer, sid, &reply, r#"{"stream":"KV_b","seq":7}"#).await;
+    assert_eq!(within("the put", put).await.expect("no panic").expect("written"), 7);
 }

@@ -142,7 +142,7 @@ impl PublishError {
     }
 
     /// The error of a message that an earlier attempt may have stored.
-    pub(super) fn after_unknown(self, after: Duration) -> Self {
+    pub(crate) fn after_unknown(self, after: Duration) -> Self {
         match self {
             // The stream looks for the id before it looks at what is expected of the last message:
             // it does not have this one.
