@@ -11,9 +11,11 @@ use super::error::KeyValueError;
 use super::key::KeyError;
 use super::place::Place;
 use crate::jetstream::{
-    ConsumerInfo, DeliverPolicy, Delivery, JetStreamError, OrderedMessages, ReadOrdered, Untyped,
+    ConsumeError, ConsumerInfo, DeliverPolicy, Delivery, JetStreamError, OrderedMessages,
+    ReadOrdered, Untyped,
 };
 use crate::runtime::{self, BoxFuture, Sleep};
+use crate::subscription::SubscriptionError;
 
 /// How long nothing may come, while more is expected, until the server is asked whether it will.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -149,6 +151,17 @@ impl Changes {
         }
     }
 
+    /// Counts a message that was delivered.
+    fn came(&mut self, is_last: bool) {
+        self.look();
+        self.brought += 1;
+        self.left = self.left.saturating_sub(1);
+        self.asking = None;
+        if self.left == 0 || is_last {
+            self.all_came();
+        }
+    }
+
     fn all_came(&mut self) {
         self.asking = None;
         if self.mark == Mark::Open {
@@ -173,16 +186,13 @@ impl Changes {
             let polled = Pin::new(&mut self.messages).poll_next(cx);
             match polled {
                 Poll::Ready(Some(Ok(delivery))) => {
-                    self.look();
-                    self.brought += 1;
-                    self.left = self.left.saturating_sub(1);
-                    self.asking = None;
-                    if self.left == 0 || delivery.pending() == 0 {
-                        self.all_came();
-                    }
+                    self.came(delivery.pending() == 0);
                     return Poll::Ready(Some(Ok(Arrival::Change(delivery))));
                 }
                 Poll::Ready(Some(Err(error))) => {
+                    if is_unreadable(&error) {
+                        self.came(false);
+                    }
                     let error = KeyValueError::of_reader(error, &self.place.bucket);
                     return Poll::Ready(Some(Err(error)));
                 }
@@ -244,4 +254,14 @@ impl Changes {
             payload: delivery.payload(),
         })
     }
+}
+
+/// Whether a message was delivered that cannot be read: it was one of those that were to come.
+fn is_unreadable(error: &ConsumeError) -> bool {
+    matches!(
+        error,
+        ConsumeError::Subscription(
+            SubscriptionError::MalformedHeaders { .. } | SubscriptionError::SubjectNotUtf8 { .. }
+        )
+    )
 }

@@ -7,6 +7,8 @@ use natsws::jetstream::{JetStreamError, PublishError};
 use natsws::kv::{Bucket, BucketConfig, Change, KeyValueError, Watched};
 use natsws::{Client, ConnectOptions, State};
 use natsws_tests::{Peer, Proxy, Scripted, Server, Transport, eventually, info, within};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::{bucket, told};
 
@@ -300,4 +302,41 @@ async fn a_write_goes_on_while_what_is_answered_passes() {
     let reply = written(&mut peer).await;
     answer(&mut peer, sid, &reply, r#"{"stream":"KV_b","seq":7}"#).await;
     assert_eq!(within("the put", put).await.expect("no panic").expect("written"), 7);
+}
+
+#[tokio::test]
+async fn keys_and_history_end_where_a_message_among_them_cannot_be_read() {
+    let (stage, bucket) = bucket(BucketConfig::new("b")).await;
+    bucket.put("a", "1").await.expect("written");
+    let mut raw = TcpStream::connect(stage.server.addr(Transport::Tcp)).await.expect("connected");
+    let block = "NATS/1.0\r\nno colon\r\n\r\n";
+    let len = block.len();
+    let bad = format!("CONNECT {{\"headers\":true}}\r\nHPUB $KV.b.bad {len} {len}\r\n{block}\r\n");
+    raw.write_all(bad.as_bytes()).await.expect("sent");
+    raw.write_all(b"PING\r\n").await.expect("sent");
+    let mut said = String::new();
+    while !said.contains("PONG") {
+        let mut bytes = [0; 4096];
+        let count = within("the answer", raw.read(&mut bytes)).await.expect("read");
+        assert_ne!(count, 0, "{said}");
+        said.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    eventually("the message", async || {
+        let status = bucket.status().await.expect("there");
+        (status.last_revision() == 2).then_some(())
+    })
+    .await;
+
+    let mut keys = bucket.keys().await.expect("listing");
+    let mut listed = Vec::new();
+    while let Some(key) = within("a key, or the end", keys.next()).await {
+        listed.push(key.map_err(|error| assert!(matches!(error, KeyValueError::Read(_)))));
+    }
+    assert_eq!(listed, [Ok("a".to_owned()), Err(())]);
+    let mut history = bucket.history(">").await.expect("reading");
+    let mut kept = Vec::new();
+    while let Some(change) = within("a change, or the end", history.next()).await {
+        kept.push(change.map(|change| change.revision()).map_err(drop));
+    }
+    assert_eq!(kept, [Ok(1), Err(())]);
 }
