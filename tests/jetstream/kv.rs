@@ -5,6 +5,7 @@ mod buckets;
 mod faults;
 mod keys;
 mod reads;
+mod relay;
 mod topology;
 mod ttl;
 mod watches;

@@ -31,8 +31,9 @@ pub struct PurgeDeletes<'a> {
 #[derive(Serialize)]
 struct Purge<'a> {
     filter: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    keep: Option<u64>,
+    /// The first that stays. The server takes 0 and 1 for no limit at all.
+    #[serde(rename = "seq")]
+    end: u64,
 }
 
 #[derive(Deserialize)]
@@ -64,13 +65,17 @@ impl<'a> PurgeDeletes<'a> {
         while let Some(change) = changes.next().await {
             if let Change::Deleted(deletion) = change? {
                 let is_old = limit.is_some_and(|limit| deletion.created <= limit);
-                marks.push((place.read_subject(&deletion.key)?, is_old));
+                // What is written to the key meanwhile stays, as its mark does while it is young.
+                let end = deletion.revision.saturating_add(u64::from(is_old));
+                if end > 1 {
+                    marks.push((place.read_subject(&deletion.key)?, end));
+                }
             }
         }
         let operation = format!("STREAM.PURGE.{}", place.stream);
         let mut purged = 0;
-        for (subject, is_old) in &marks {
-            let purge = Purge { filter: subject, keep: (!is_old).then_some(1) };
+        for (subject, end) in &marks {
+            let purge = Purge { filter: subject, end: *end };
             let done = place.js.call::<Purged>(&operation, Some(&purge)).await;
             purged += done.map_err(|error| KeyValueError::of_bucket(error, &place.bucket))?.purged;
         }

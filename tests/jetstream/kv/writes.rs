@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use natsws::CodecError;
 use natsws::bytes::Bytes;
 use natsws::codec::Text;
@@ -5,6 +7,7 @@ use natsws::jetstream::PublishError;
 use natsws::kv::{Bucket, BucketConfig, Change, KeyFault, KeyValueError, Operation};
 use serde::Serialize;
 
+use super::relay::{behind, relay};
 use super::{Settings, bucket};
 
 #[tokio::test]
@@ -240,4 +243,48 @@ async fn all_keys_that_a_filter_chooses_are_deleted() {
     let history = bucket.history("a").await.expect("reading").into_vec().await.expect("read");
     let history: Vec<_> = history.iter().map(Change::operation).collect();
     assert_eq!(history, [Operation::Purge]);
+}
+
+#[tokio::test]
+async fn what_is_written_while_marks_are_purged_stays() {
+    for (age, left) in [
+        (Duration::ZERO, &["put a 4"][..]),
+        // The mark is too young, and only what is before it goes.
+        (Duration::from_secs(600), &["delete a 3", "put a 4"]),
+    ] {
+        let (stage, bucket) = bucket(BucketConfig::new("b").history(5)).await;
+        bucket.put("a", "1").await.expect("written");
+        bucket.put("a", "2").await.expect("written");
+        bucket.delete("a").await.expect("deleted");
+        let relayed = behind(&stage);
+        let purge = relayed.purge_deletes().older_than(age);
+        let purged = relay(&stage, purge, async |request| {
+            if request.subject() == "relay.STREAM.PURGE.KV_b" {
+                bucket.put("a", "fresh").await.expect("written");
+            }
+            false
+        });
+        assert_eq!(purged.await.expect("purged"), 4 - left.len() as u64);
+        assert_eq!(bucket.get("a").await.expect("read").expect("there").value, "fresh");
+        let history = bucket.history("a").await.expect("reading").into_vec().await.expect("read");
+        let history: Vec<_> = history
+            .iter()
+            .map(|change| match change.operation() {
+                Operation::Put => format!("put {} {}", change.key(), change.revision()),
+                _ => format!("delete {} {}", change.key(), change.revision()),
+            })
+            .collect();
+        assert_eq!(history, left);
+    }
+}
+
+#[tokio::test]
+async fn a_young_mark_that_is_the_first_of_all_is_left() {
+    let (_stage, bucket) = bucket(BucketConfig::new("b")).await;
+    assert_eq!(bucket.delete("a").await.expect("deleted"), 1);
+    assert_eq!(bucket.purge_deletes().await.expect("purged"), 0);
+    let last = bucket.last_change("a").await.expect("read").expect("a deletion");
+    assert_eq!((last.operation(), last.revision()), (Operation::Delete, 1));
+    assert_eq!(bucket.purge_deletes().older_than(Duration::ZERO).await.expect("purged"), 1);
+    assert_eq!(bucket.last_change("a").await.expect("read"), None);
 }
