@@ -135,7 +135,8 @@ impl<T, C> Bucket<T, C> {
     /// somebody else was quicker it begins anew with what they wrote, up to 32 times.
     ///
     /// `change` is given the value, `None` where the key has none, and may be called more than once.
-    /// Where it gives `None` nothing is written, and that is what this gives too.
+    /// Where it gives `None` for what the bucket's leader has, nothing is written, and that is what
+    /// this gives too.
     ///
     /// ```no_run
     /// # use natsws::kv::Bucket;
@@ -209,7 +210,8 @@ impl<T, C> Bucket<T, C> {
     }
 
     /// Takes away the marks that deleted keys have left, where they are old enough that everybody
-    /// has heard of them, and the history before them. Says how many messages that were.
+    /// has heard of them, and the history before them. What is written to these keys meanwhile stays.
+    /// Says how many messages that were.
     ///
     /// # Errors
     /// [`KeyValueError`]; some of them may be gone then.

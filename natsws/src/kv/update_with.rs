@@ -72,20 +72,38 @@ where
         };
         // Where this is old, the write finds it out.
         let mut found = read(place.direct).await?;
-        for attempt in 1..=attempts {
-            let Some(value) = self.changed(found.as_ref())? else { return Ok(None) };
-            let expected = found.map_or(0, |stored| stored.sequence);
+        let mut is_direct = place.direct;
+        let mut attempt = 1;
+        loop {
+            let value = match self.changed(found.as_ref()) {
+                Ok(Some(value)) => value,
+                decided if is_direct => {
+                    // Nothing is written that could find it out.
+                    is_direct = false;
+                    let now = read(false).await?;
+                    if revision(now.as_ref()) == revision(found.as_ref()) {
+                        return decided.map(|_| None);
+                    }
+                    found = now;
+                    continue;
+                }
+                decided => return decided.map(|_| None),
+            };
             let terms = Terms { deadline, ..Terms::new() };
             let write = Write::new(place, key, value, terms)?;
-            match write.once(Some(expected)).await {
+            match write.once(Some(revision(found.as_ref()))).await {
                 Ok(revision) => return Ok(Some(revision)),
                 Err(Fault::Other(error)) => return Err(error),
                 Err(Fault::Conflict(_)) => {}
             }
+            if attempt >= attempts {
+                return Err(KeyValueError::Contended { key: key.to_owned(), attempts });
+            }
             runtime::sleep(pause(attempt)).await;
             found = read(false).await?;
+            is_direct = false;
+            attempt += 1;
         }
-        Err(KeyValueError::Contended { key: key.to_owned(), attempts })
     }
 
     /// What follows from what is there. The values are the user's, and need not be `Send`, so none
@@ -97,6 +115,11 @@ where
         let next = (self.change)(current).map(|value| Outgoing::new::<T, C>(&value)).transpose();
         next.map_err(|source| KeyValueError::Encode { key: key.to_owned(), source })
     }
+}
+
+/// What a key is at; 0 where it has never been written.
+fn revision(found: Option<&Stored>) -> u64 {
+    found.map_or(0, |stored| stored.sequence)
 }
 
 /// Any time up to a limit that doubles, so that those who met do not meet again.

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use natsws::CodecError;
 use natsws::bytes::Bytes;
 use natsws::codec::Text;
 use natsws::jetstream::PublishError;
 use natsws::kv::{Bucket, BucketConfig, Change, KeyFault, KeyValueError, Operation};
+use natsws::{CodecError, Msg};
 use serde::Serialize;
 
 use super::relay::{behind, relay};
@@ -287,4 +287,44 @@ async fn a_young_mark_that_is_the_first_of_all_is_left() {
     assert_eq!((last.operation(), last.revision()), (Operation::Delete, 1));
     assert_eq!(bucket.purge_deletes().older_than(Duration::ZERO).await.expect("purged"), 1);
     assert_eq!(bucket.last_change("a").await.expect("read"), None);
+}
+
+#[tokio::test]
+async fn a_change_is_not_declined_because_of_what_was_true_before() {
+    let (stage, bucket) = bucket(BucketConfig::new("b")).await;
+    let counts: Bucket<u64> = bucket.typed();
+    counts.put("visits", &9).await.expect("written");
+    counts.put("visits", &1).await.expect("written");
+    let relayed: Bucket<u64> = behind(&stage).typed();
+    let direct = "relay.DIRECT.GET.KV_b.$KV.b.visits";
+    let old = async |request: &Msg| {
+        if request.subject() != direct {
+            return false;
+        }
+        let answer = request
+            .respond("9")
+            .header("Nats-Stream", "KV_b")
+            .header("Nats-Subject", "$KV.b.visits")
+            .header("Nats-Sequence", "1")
+            .header("Nats-Time-Stamp", "2026-01-02T03:04:05Z");
+        answer.await.expect("sent");
+        true
+    };
+    let mut seen = Vec::new();
+    let below = |count: Option<u64>| {
+        seen.push(count);
+        count.filter(|count| *count < 5).map(|count| count + 1)
+    };
+    let written = relay(&stage, relayed.update_with("visits", below), old).await;
+    assert_eq!(written.expect("written"), Some(3));
+    assert_eq!(seen, [Some(9), Some(1)]);
+
+    // The leader has nothing newer to say, so it is asked once.
+    let mut asked = 0;
+    let never = |_| {
+        asked += 1;
+        None
+    };
+    assert_eq!(counts.update_with("visits", never).await.expect("declined"), None);
+    assert_eq!(asked, 1);
 }
