@@ -64,7 +64,7 @@ mod value;
 mod watch;
 mod write;
 
-pub use bucket::Bucket;
+pub use bucket::{Bucket, RawBucket};
 pub use config::BucketConfig;
 pub use delete::{DeleteKey, PurgeKey};
 pub use entry::{Change, Deletion, Entry, HeadersOnly, Marker, Operation, Size};
@@ -81,9 +81,6 @@ pub use update_with::UpdateWith;
 pub use value::Stores;
 pub use watch::{Watch, WatchKeys, Watched};
 
-use bytes::Bytes;
-
-use crate::codec::Raw;
 use crate::jetstream::JetStream;
 
 impl JetStream {
@@ -118,10 +115,7 @@ impl JetStream {
     ///
     /// # Cancel safety
     /// Dropped early, it may be made.
-    pub async fn create_key_value(
-        &self,
-        config: BucketConfig,
-    ) -> Result<Bucket<Bytes, Raw>, KeyValueError> {
+    pub async fn create_key_value(&self, config: BucketConfig) -> Result<RawBucket, KeyValueError> {
         open::create(self, &config).await
     }
 
@@ -134,10 +128,7 @@ impl JetStream {
     ///
     /// # Cancel safety
     /// Dropped early, it may be changed.
-    pub async fn update_key_value(
-        &self,
-        config: BucketConfig,
-    ) -> Result<Bucket<Bytes, Raw>, KeyValueError> {
+    pub async fn update_key_value(&self, config: BucketConfig) -> Result<RawBucket, KeyValueError> {
         open::update(self, &config).await
     }
 
@@ -152,7 +143,7 @@ impl JetStream {
     pub async fn create_or_update_key_value(
         &self,
         config: BucketConfig,
-    ) -> Result<Bucket<Bytes, Raw>, KeyValueError> {
+    ) -> Result<RawBucket, KeyValueError> {
         match open::update(self, &config).await {
             Err(KeyValueError::BucketNotFound { .. }) => open::create(self, &config).await,
             other => other,

@@ -13,7 +13,7 @@ mod writes;
 
 use natsws::bytes::Bytes;
 use natsws::codec::{Decoder, Raw};
-use natsws::kv::{Bucket, BucketConfig, Operation, Watch, Watched};
+use natsws::kv::{BucketConfig, Operation, RawBucket, Watch, Watched};
 use natsws_tests::{eventually, within};
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ impl Settings {
 }
 
 /// A server with one bucket in it.
-async fn bucket(config: BucketConfig) -> (Stage, Bucket<Bytes, Raw>) {
+async fn bucket(config: BucketConfig) -> (Stage, RawBucket) {
     let stage = Stage::new().await;
     let bucket = stage.js.create_key_value(config).await.expect("the bucket is made");
     (stage, bucket)
@@ -73,7 +73,7 @@ async fn lines(watch: &mut Watch<Bytes, Raw>, count: usize) -> Vec<String> {
 }
 
 /// Waits until the bucket's stream has no consumers: nothing is left of its readers.
-async fn nothing_is_left(bucket: &Bucket<Bytes, Raw>) {
+async fn nothing_is_left(bucket: &RawBucket) {
     eventually("the end of all consumers", async || {
         let status = bucket.status().await.expect("it is there");
         (status.stream_info().state.consumers == 0).then_some(())

@@ -4,6 +4,8 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::delete::{DeleteKey, PurgeKey};
 use super::error::KeyValueError;
 use super::get::{GetEntry, LastChange};
@@ -16,12 +18,13 @@ use super::sweep::{self, PurgeDeletes};
 use super::update_with::UpdateWith;
 use super::value::{Outgoing, Stores};
 use super::watch::WatchKeys;
-use crate::codec::{Codec, Decoder, Encoder, Json};
+use crate::codec::{Codec, Decoder, Encoder, Json, Raw};
 use crate::jetstream::JetStream;
 
 /// A bucket of keys and their values: of type `T`, written by the codec `C`. It is cheap to clone.
 ///
-/// A bucket is opened or created as one of bytes, and [`typed`](Self::typed) says what they are.
+/// A bucket is opened or created as [one of bytes](RawBucket), and [`typed`](Self::typed) says what
+/// they are.
 ///
 /// ```no_run
 /// use natsws::kv::Bucket;
@@ -43,6 +46,19 @@ pub struct Bucket<T, C = Json> {
     place: Arc<Place>,
     value: PhantomData<fn() -> (T, C)>,
 }
+
+/// A bucket of bytes, as it is opened or created.
+///
+/// ```no_run
+/// use natsws::kv::RawBucket;
+///
+/// # async fn example(client: natsws::Client) -> Result<(), natsws::Error> {
+/// let pictures: RawBucket = client.jetstream().key_value("pictures").await?;
+/// pictures.put("eu.7", b"\x89PNG").await?;
+/// # Ok(())
+/// # }
+/// ```
+pub type RawBucket = Bucket<Bytes, Raw>;
 
 impl<T, C> Bucket<T, C> {
     pub(super) fn new(place: Place) -> Self {

@@ -3,17 +3,15 @@
 use std::fmt;
 use std::future::IntoFuture;
 
-use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, RawBucket};
 use super::config::BucketConfig;
 use super::error::KeyValueError;
 use super::key::check_bucket;
 use super::place::{Place, bucket_of, stream_of};
 use super::status::BucketStatus;
-use crate::codec::Raw;
 use crate::jetstream::{JetStream, JetStreamError, StreamInfo, wire};
 use crate::runtime::BoxFuture;
 
@@ -39,12 +37,12 @@ impl<'a> OpenKeyValue<'a> {
     ///
     /// # Errors
     /// [`KeyValueError::Name`].
-    pub fn unasked(self) -> Result<Bucket<Bytes, Raw>, KeyValueError> {
+    pub fn unasked(self) -> Result<RawBucket, KeyValueError> {
         check_bucket(self.bucket)?;
         Ok(Bucket::new(Place::unseen(self.js, self.bucket)))
     }
 
-    async fn ask(self) -> Result<Bucket<Bytes, Raw>, KeyValueError> {
+    async fn ask(self) -> Result<RawBucket, KeyValueError> {
         let info = info(self.js, self.bucket).await?;
         if info.config.max_messages_per_subject.is_none() {
             return Err(KeyValueError::NotABucket { bucket: self.bucket.to_owned() });
@@ -54,7 +52,7 @@ impl<'a> OpenKeyValue<'a> {
 }
 
 impl<'a> IntoFuture for OpenKeyValue<'a> {
-    type Output = Result<Bucket<Bytes, Raw>, KeyValueError>;
+    type Output = Result<RawBucket, KeyValueError>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -77,7 +75,7 @@ async fn info(js: &JetStream, bucket: &str) -> Result<StreamInfo, KeyValueError>
 pub(super) async fn create(
     js: &JetStream,
     config: &BucketConfig,
-) -> Result<Bucket<Bytes, Raw>, KeyValueError> {
+) -> Result<RawBucket, KeyValueError> {
     let stream = config.stream()?;
     check_level(js, config).await?;
     let made = js.create_stream(stream).await;
@@ -88,7 +86,7 @@ pub(super) async fn create(
 pub(super) async fn update(
     js: &JetStream,
     config: &BucketConfig,
-) -> Result<Bucket<Bytes, Raw>, KeyValueError> {
+) -> Result<RawBucket, KeyValueError> {
     let stream = config.over(info(js, &config.name).await?.config)?;
     check_level(js, config).await?;
     let made = js.update_stream(stream).await;

@@ -2,9 +2,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use natsws::bytes::Bytes;
-use natsws::codec::Raw;
 use natsws::jetstream::{JetStreamError, PublishError};
-use natsws::kv::{Bucket, BucketConfig, Change, KeyValueError, Watched};
+use natsws::kv::{Bucket, BucketConfig, Change, KeyValueError, RawBucket, Watched};
 use natsws::{Client, ConnectOptions, State};
 use natsws_tests::{Peer, Proxy, Scripted, Server, Transport, eventually, info, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,7 +32,7 @@ impl Seen {
     }
 }
 
-async fn fresh(bucket: &Bucket<Bytes, Raw>) -> BTreeMap<String, Bytes> {
+async fn fresh(bucket: &RawBucket) -> BTreeMap<String, Bytes> {
     let mut map = BTreeMap::new();
     let mut watch = bucket.watch_all().ignore_deletes().await.expect("watching");
     loop {
@@ -55,7 +54,7 @@ fn options() -> ConnectOptions {
 }
 
 /// Writes until it is told to stop, whatever happens; everything it gives up on is a failure.
-async fn write(bucket: Bucket<Bytes, Raw>, mut stop: tokio::sync::oneshot::Receiver<()>) -> u64 {
+async fn write(bucket: RawBucket, mut stop: tokio::sync::oneshot::Receiver<()>) -> u64 {
     let mut written = 0;
     while stop.try_recv().is_err() {
         let key = format!("k.{}", written % 50);
@@ -242,7 +241,7 @@ async fn what_is_written_while_the_server_is_away_is_written_when_it_is_back() {
 }
 
 /// A bucket whose server is up to the test.
-async fn scripted() -> (Peer, Bucket<Bytes, Raw>) {
+async fn scripted() -> (Peer, RawBucket) {
     let scripted = Scripted::start();
     let connecting = tokio::spawn(Client::connect(scripted.url()));
     let mut peer = scripted.accept().await;

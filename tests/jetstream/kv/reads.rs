@@ -2,9 +2,9 @@ use std::time::{Duration, SystemTime};
 
 use natsws::CodecError;
 use natsws::bytes::Bytes;
-use natsws::codec::{Raw, Text};
+use natsws::codec::Text;
 use natsws::jetstream::StreamConfig;
-use natsws::kv::{Bucket, BucketConfig, Change, KeyValueError, Operation, Size};
+use natsws::kv::{Bucket, BucketConfig, Change, KeyValueError, Operation, RawBucket, Size};
 
 use super::{Settings, bucket};
 
@@ -147,5 +147,5 @@ async fn a_stream_that_is_no_bucket_is_not_opened_as_one() {
         Err(KeyValueError::NotABucket { bucket }) => assert_eq!(bucket, "other"),
         other => panic!("{other:?}"),
     }
-    let _: Bucket<Bytes, Raw> = stage.js.key_value("b").await.expect("opened");
+    let _: RawBucket = stage.js.key_value("b").await.expect("opened");
 }

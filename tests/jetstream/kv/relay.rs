@@ -1,15 +1,13 @@
 //! A JetStream that is reached through the test, which sees what is asked of it.
 
 use natsws::Msg;
-use natsws::bytes::Bytes;
-use natsws::codec::Raw;
-use natsws::kv::Bucket;
+use natsws::kv::RawBucket;
 use natsws_tests::within;
 
 use crate::stage::Stage;
 
 /// Bucket `b`, behind the relay.
-pub(super) fn behind(stage: &Stage) -> Bucket<Bytes, Raw> {
+pub(super) fn behind(stage: &Stage) -> RawBucket {
     let js = stage.js.clone().with_prefix("relay").expect("a good prefix");
     js.key_value("b").unasked().expect("a good name")
 }
