@@ -9,7 +9,9 @@ use crate::drain::{DrainError, FlushError};
 use crate::event::CloseError;
 use crate::header::HeaderError;
 #[cfg(feature = "jetstream")]
-use crate::jetstream::{self, AckError, ConsumeError, JetStreamError, NameError};
+use crate::jetstream::{
+    self, AckError, ApiError, ConfigError, ConsumeError, FinishError, JetStreamError, NameError,
+};
 #[cfg(feature = "kv")]
 use crate::kv::{KeyError, KeyValueError};
 #[cfg(feature = "object-store")]
@@ -66,6 +68,15 @@ pub enum Error {
     /// A message is not known to be in a stream.
     #[cfg(feature = "jetstream")]
     Store(#[from] jetstream::PublishError),
+    /// Not all messages of a publisher are known to be in their streams.
+    #[cfg(feature = "jetstream")]
+    Finish(#[from] FinishError),
+    /// A server refused a request of the JetStream API.
+    #[cfg(feature = "jetstream")]
+    Api(#[from] ApiError),
+    /// A configuration contradicts itself.
+    #[cfg(feature = "jetstream")]
+    Config(#[from] ConfigError),
     /// A consumer had something to say between its messages.
     #[cfg(feature = "jetstream")]
     Consume(#[from] ConsumeError),
@@ -91,5 +102,30 @@ pub enum Error {
 impl<E: StdError + Send + Sync + 'static> From<RequestError<E>> for Error {
     fn from(error: RequestError<E>) -> Self {
         Self::Request(Box::new(error))
+    }
+}
+
+#[cfg(all(test, feature = "jetstream"))]
+mod tests {
+    use super::*;
+
+    /// What a function of an application does with an error that it passes on.
+    fn passed_on<E>(error: E) -> String
+    where
+        Error: From<E>,
+    {
+        Error::from(error).to_string()
+    }
+
+    #[test]
+    fn what_a_publisher_a_configuration_and_a_refusal_say_is_passed_on_as_it_is() {
+        let published = jetstream::Published { stored: 2, duplicates: 0, failed: 1 };
+        let finish = FinishError { published, failures: Vec::new() };
+        assert_eq!(passed_on(finish), "1 of 3 messages are not known to be stored");
+        let config = ConfigError::Excludes { option: "a", other: "b" };
+        assert_eq!(passed_on(config), "`a` and `b` exclude each other: leave one of them out");
+        let refused = ApiError { code: 404, err_code: 10059, description: "no stream".to_owned() };
+        let expected = refused.to_string();
+        assert_eq!(passed_on(refused), expected);
     }
 }
