@@ -26,6 +26,8 @@ use tokio::sync::{oneshot, watch};
 
 #[cfg(feature = "jetstream")]
 pub(crate) use outbox::LARGE_PAYLOAD;
+#[cfg(feature = "jetstream")]
+pub(crate) use outbox::On;
 pub(crate) use outbox::{Body, Misfits, Refused, Ticket};
 pub(crate) use shared::Shared;
 #[cfg(feature = "jetstream")]

@@ -1,8 +1,8 @@
 //! What waits to be sent: one buffer that publishers append to and the driver takes whole.
 //!
 //! It is kept in the order in which things were said, since a PING must not overtake what it is to
-//! confirm. On a lost connection messages stay, requests were told so and go, and control operations
-//! go because the session writes them anew.
+//! confirm. On a lost connection messages stay, requests were told so and go, what is sent again in any case
+//! goes, and control operations go because the session writes them anew.
 
 mod changes;
 mod line;
@@ -34,6 +34,17 @@ const LENT: u8 = 128;
 pub(crate) struct Accepted {
     /// There is a whole batch by it, which whoever published may send.
     pub(crate) fills_batch: bool,
+}
+
+/// The one connection over which a message may go.
+#[cfg_attr(not(feature = "jetstream"), expect(dead_code, reason = "only streams need it"))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct On {
+    /// Which, as [`Outbox::connection`] says.
+    pub(crate) connection: u64,
+    /// Whoever publishes it sends it again over the next connection, in its order. Kept here as
+    /// well, it would get there before what was written and lost.
+    pub(crate) is_repeated: bool,
 }
 
 /// Why a message was not accepted.
@@ -88,8 +99,11 @@ struct Inner {
     limits: OutboxLimits,
     max_payload: usize,
     headers: bool,
-    /// Messages accepted ever, requests not counted: those have an outcome of their own.
+    /// Messages accepted ever, requests and what is sent again not counted: those have an outcome of
+    /// their own.
     accepted: u64,
+    /// How many connections were lost so far, by which the present one is told from others.
+    connection: u64,
     out_msgs: u64,
     out_bytes: u64,
     /// How many batches publishers sent themselves since the driver had its turn.
@@ -109,6 +123,7 @@ impl Outbox {
                 max_payload: LARGEST_PAYLOAD,
                 headers: true,
                 accepted: 0,
+                connection: 0,
                 out_msgs: 0,
                 out_bytes: 0,
                 lent: 0,
@@ -124,8 +139,35 @@ impl Outbox {
 
     /// Appends a message, or has it wait in line where the buffer is over its high-water mark or
     /// others wait. Without a waker it is refused then.
+    #[inline]
     pub(crate) fn poll_publish(
         &self,
+        head: &PublishHead<'_>,
+        body: Body<'_>,
+        ticket: &mut Ticket,
+        waker: Option<&Waker>,
+    ) -> Poll<Result<Accepted, Refused>> {
+        self.poll_message(None, head, body, ticket, waker)
+    }
+
+    /// [`poll_publish`](Self::poll_publish) for one connection: over another one, or none, the
+    /// message is refused as [`Refused::Disconnected`].
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn poll_publish_on(
+        &self,
+        on: On,
+        head: &PublishHead<'_>,
+        body: Body<'_>,
+        ticket: &mut Ticket,
+        waker: Option<&Waker>,
+    ) -> Poll<Result<Accepted, Refused>> {
+        self.poll_message(Some(on), head, body, ticket, waker)
+    }
+
+    #[inline(always)]
+    fn poll_message(
+        &self,
+        on: Option<On>,
         head: &PublishHead<'_>,
         body: Body<'_>,
         ticket: &mut Ticket,
@@ -138,6 +180,9 @@ impl Outbox {
             Ok(size) => size,
             Err(refused) => return Poll::Ready(Err(refused)),
         };
+        if on.is_some_and(|on| !inner.is_up(on.connection)) {
+            return Poll::Ready(Err(Refused::Disconnected));
+        }
         match inner.gate {
             Gate::Connected if inner.has_to_wait(ticket) => {
                 let Some(waker) = waker else { return Poll::Ready(Err(Refused::WouldBlock)) };
@@ -153,15 +198,16 @@ impl Outbox {
             }
             _ => {}
         }
-        inner.accepted += 1;
+        let headers = headers_len > 0;
+        let kind = if on.is_some_and(|on| on.is_repeated) {
+            Kind::Repeated { size, headers }
+        } else {
+            inner.accepted += 1;
+            Kind::Message { size, headers }
+        };
         inner.count(size);
         let was_batch = inner.waiting.is_batch();
-        inner.waiting.push(
-            head,
-            headers_len,
-            body,
-            Kind::Message { size, headers: headers_len > 0 },
-        );
+        inner.waiting.push(head, headers_len, body, kind);
         let fills_batch = !was_batch && inner.waiting.is_batch() && inner.lent < LENT;
         wake(inner);
         Poll::Ready(Ok(Accepted { fills_batch }))
@@ -249,6 +295,12 @@ impl Outbox {
         let mut inner = self.lock();
         inner.waiting.push_control(control);
         wake(inner);
+    }
+
+    /// Which connection the present one is, or was.
+    #[cfg(feature = "jetstream")]
+    pub(crate) fn connection(&self) -> u64 {
+        self.lock().connection
     }
 
     /// Messages accepted since the connection was first made.
@@ -375,6 +427,12 @@ impl Inner {
             }
             _ => Err(Refused::PayloadTooLarge { len, max: self.max_payload }),
         }
+    }
+
+    /// Whether this connection is the present one, and is up.
+    #[inline]
+    fn is_up(&self, connection: u64) -> bool {
+        self.gate != Gate::Disconnected && self.connection == connection
     }
 
     /// Whether a message has to wait for what was said before to be sent.

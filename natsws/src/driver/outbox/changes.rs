@@ -26,16 +26,18 @@ pub(crate) struct Misfits {
 
 impl Outbox {
     /// The connection is lost: control operations go, messages stay, and so do requests where they
-    /// are to.
+    /// are to. What is sent again goes, unless nothing more is accepted.
     pub(crate) fn disconnected(&self) -> Left {
         let mut inner = self.lock();
         if inner.gate != Gate::Closed {
             inner.gate = Gate::Disconnected;
         }
+        inner.connection += 1;
         let mut requests = Vec::new();
-        let keep_requests = inner.limits.keep_requests;
+        let (keep_requests, draining) = (inner.limits.keep_requests, inner.draining);
         let kept = inner.waiting.retain(|kind| match kind {
             Kind::Message { .. } => true,
+            Kind::Repeated { .. } => draining,
             Kind::Request { .. } if keep_requests => true,
             Kind::Request { token, .. } => {
                 requests.push(token);
@@ -59,7 +61,7 @@ impl Outbox {
         let mut inner = self.lock();
         inner.gate = Gate::Connected;
         let misfits = inner.use_server(info, |kind| match kind {
-            Kind::Message { .. } => true,
+            Kind::Message { .. } | Kind::Repeated { .. } => true,
             Kind::Request { token, .. } => is_waiting(token),
             Kind::Control => false,
         });
@@ -79,7 +81,7 @@ impl Outbox {
         let mut inner = self.lock();
         let misfits = inner.use_server(info, |kind| match kind {
             Kind::Request { token, .. } => is_waiting(token),
-            Kind::Message { .. } | Kind::Control => true,
+            Kind::Message { .. } | Kind::Repeated { .. } | Kind::Control => true,
         });
         inner.waiting.put_first(control);
         // Those in line are called when the driver looks, as it does next.
@@ -129,6 +131,8 @@ impl Inner {
             }
             match kind {
                 Kind::Message { size, headers } if !fits(size, headers) => misfits.messages += 1,
+                // Whoever sends it again hears of it then.
+                Kind::Repeated { size, headers } if !fits(size, headers) => {}
                 Kind::Request { token, size, headers } if !fits(size, headers) => {
                     misfits.requests.push(token);
                 }

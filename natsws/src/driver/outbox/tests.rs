@@ -253,3 +253,72 @@ fn what_is_offered_is_left_out_where_it_would_wait() {
     outbox.offer("o");
     assert_eq!(outbox.accepted(), 2);
 }
+
+#[cfg(feature = "jetstream")]
+mod one_connection {
+    use super::*;
+
+    fn publish_on(outbox: &Outbox, connection: u64, is_repeated: bool) -> Result<(), Refused> {
+        let none = Headers::new();
+        let head = PublishHead { subject: "s", reply: None, headers: &none, typed: None };
+        let (on, body) = (On { connection, is_repeated }, Body::Borrowed(b"1"));
+        match outbox.poll_publish_on(on, &head, body, &mut Ticket::default(), None) {
+            Poll::Ready(accepted) => accepted.map(|_| ()),
+            Poll::Pending => panic!("without a waker nothing waits"),
+        }
+    }
+
+    #[test]
+    fn what_is_sent_again_does_not_outlive_its_connection() {
+        let outbox = connected(&info());
+        let first = outbox.connection();
+        assert_eq!(publish_on(&outbox, first, true), Ok(()));
+        assert!(publish(&outbox, b"2").is_ready());
+        assert_eq!(publish_on(&outbox, first, true), Ok(()));
+        // They have an outcome of their own, as requests have.
+        assert_eq!((outbox.accepted(), outbox.unsent(), outbox.sent()), (1, 1, (3, 3)));
+        assert_eq!(outbox.disconnected(), Left { requests: vec![], kept: 1, accepted: 1 });
+        assert_eq!(publish_on(&outbox, first, true), Err(Refused::Disconnected));
+        let next = outbox.connection();
+        assert_eq!(publish_on(&outbox, next, true), Err(Refused::Disconnected));
+        outbox.connected(&info(), Vec::new(), |_| true);
+        // Whoever has not heard of the new connection may have older ones to send first.
+        assert_eq!(publish_on(&outbox, first, true), Err(Refused::Disconnected));
+        assert_eq!(taken(&outbox), "PUB a 1\r\n2\r\n");
+        assert_eq!(publish_on(&outbox, next, true), Ok(()));
+        assert_eq!(taken(&outbox), "PUB s 1\r\n1\r\n");
+    }
+
+    #[test]
+    fn what_nobody_sends_again_is_kept_for_the_next_connection() {
+        let outbox = connected(&info());
+        assert_eq!(publish_on(&outbox, outbox.connection(), false), Ok(()));
+        assert_eq!(outbox.disconnected(), Left { requests: vec![], kept: 1, accepted: 1 });
+        outbox.connected(&info(), Vec::new(), |_| true);
+        assert_eq!(taken(&outbox), "PUB s 1\r\n1\r\n");
+        assert_eq!(publish_on(&outbox, outbox.connection(), true), Ok(()));
+        // It would be refused the next time.
+        outbox.stop_accepting();
+        outbox.disconnected();
+        outbox.connected(&info(), Vec::new(), |_| true);
+        assert_eq!(taken(&outbox), "PUB s 1\r\n1\r\n");
+    }
+
+    #[test]
+    fn what_is_sent_again_moves_along_unless_the_server_does_not_take_it() {
+        let outbox = connected(&info());
+        assert_eq!(publish_on(&outbox, outbox.connection(), true), Ok(()));
+        assert_eq!(outbox.moved(&info(), Vec::new(), |_| true), Misfits::default());
+        assert_eq!(taken(&outbox), "PUB s 1\r\n1\r\n");
+        assert!(publish(&outbox, b"2").is_ready());
+        let none = Headers::new();
+        let head = PublishHead { subject: "s", reply: None, headers: &none, typed: None };
+        let (on, body) = (On { connection: outbox.connection(), is_repeated: true }, b"12345");
+        let body = Body::Borrowed(body);
+        let told = outbox.poll_publish_on(on, &head, body, &mut Ticket::default(), None);
+        assert!(matches!(told, Poll::Ready(Ok(_))));
+        let smaller = ServerInfo { max_payload: 4, ..info() };
+        assert_eq!(outbox.moved(&smaller, Vec::new(), |_| true), Misfits::default());
+        assert_eq!(taken(&outbox), "PUB a 1\r\n2\r\n");
+    }
+}

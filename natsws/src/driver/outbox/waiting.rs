@@ -21,8 +21,20 @@ pub(crate) const LARGE_PAYLOAD: usize = 16 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     Control,
-    Message { size: u32, headers: bool },
-    Request { token: u64, size: u32, headers: bool },
+    Message {
+        size: u32,
+        headers: bool,
+    },
+    /// A message that is sent again over the next connection.
+    Repeated {
+        size: u32,
+        headers: bool,
+    },
+    Request {
+        token: u64,
+        size: u32,
+        headers: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -135,7 +147,7 @@ impl Waiting {
         }
     }
 
-    /// How many messages wait, requests not counted.
+    /// How many messages wait, requests and what is sent again not counted.
     pub(super) fn messages(&self) -> u64 {
         let messages = self.entries.iter().filter(|e| matches!(e.kind, Kind::Message { .. }));
         messages.count() as u64
