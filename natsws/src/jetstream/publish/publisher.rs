@@ -2,17 +2,15 @@
 
 mod keeper;
 mod outcome;
+mod taking;
 mod window;
 
 use std::fmt::{self, Write};
-use std::future::{Future, IntoFuture, poll_fn};
-use std::pin::Pin;
+use std::future::{IntoFuture, poll_fn};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
-
-use tokio::sync::oneshot;
 
 use super::super::context::JetStream;
 use super::PublishToStream;
@@ -20,16 +18,17 @@ use super::ack::PublishAck;
 use super::content::{Buffers, Content, Raw, Typed};
 use super::error::PublishError;
 use super::message::{DEADLINE, Id, MESSAGE_ID};
-use crate::driver::{Refused, Ticket};
+use crate::driver::{On, Refused, Ticket};
 use crate::payload::Payload;
 use crate::protocol::encode::{PublishHead, Reply};
 use crate::publish::PublishError as Refusal;
 use crate::runtime::{self, BoxFuture};
 use crate::subscription::SubscribeError;
-use crate::typed::{EncodeMessage, Outgoing};
+use crate::typed::EncodeMessage;
 use keeper::Keeper;
 pub use outcome::{Failure, FinishError, Published, Receipt};
-use window::{Handed, Receiver, Terms, Window};
+pub use taking::{Taking, Through, WithReceipt};
+use window::{Handed, Parcel, Terms, Window};
 
 /// Messages without an acknowledgement, unless it is said.
 const MESSAGES: usize = 1000;
@@ -72,11 +71,11 @@ impl Core {
     /// Gives a message to the connection, without waiting.
     fn hand(
         &self,
-        message: &Outgoing,
-        token: u64,
+        parcel: Parcel<'_>,
         waits: Option<(&mut Ticket, &Waker)>,
         fills_batch: &mut bool,
     ) -> Handed {
+        let Parcel { message, token, has_id, connection } = parcel;
         let head = PublishHead {
             subject: &message.subject,
             reply: Some(Reply::Inbox { prefix: &self.inbox, token }),
@@ -89,7 +88,8 @@ impl Core {
             None => (&mut none, None),
         };
         let outbox = &self.js.connection().shared().outbox;
-        match outbox.poll_publish(&head, message.body(), ticket, waker) {
+        let on = On { connection, is_repeated: has_id };
+        match outbox.poll_publish_on(on, &head, message.body(), ticket, waker) {
             Poll::Pending => Handed::NotNow,
             Poll::Ready(Ok(accepted)) => {
                 *fills_batch |= accepted.fills_batch;
@@ -203,16 +203,17 @@ impl<'a> IntoFuture for StartPublisher<'a> {
             // What comes is bounded by the window.
             let answers = connection.subscribe(format!("{inbox}*")).pending_messages(usize::MAX);
             let answers = answers.pending_bytes(usize::MAX).await?;
+            let on = connection.shared().outbox.connection();
             let core = Arc::new(Core {
                 js: js.clone(),
-                window: Mutex::new(Window::new(terms)),
+                window: Mutex::new(Window::new(terms, on)),
                 inbox,
                 on_outcome,
                 receipts: AtomicBool::new(false),
                 failures: Mutex::new(Vec::new()),
                 left: AtomicBool::new(false),
             });
-            runtime::spawn(Keeper::new(Arc::clone(&core), answers));
+            runtime::spawn(Keeper::new(Arc::clone(&core), answers, on));
             let ids = format!("{}.", connection.new_message_id());
             Ok(Publisher { core, ids, next: 1, buffers: Buffers::default(), lines: String::new() })
         })
@@ -240,7 +241,7 @@ impl fmt::Debug for StartPublisher<'_> {
 /// # Order
 /// Messages are stored in the order in which they were published as long as the stream takes each
 /// of them the first time, and when a connection was lost as well: what it left open is sent again
-/// in its order. One that the stream did not take at first, as while a cluster elects a leader, may
+/// in its order, before anything newer. What has no id is not, and may be stored before it. One that the stream did not take at first, as while a cluster elects a leader, may
 /// be stored behind later ones. Where that must not be, publish with
 /// [`JetStream::publish`], one after the other.
 ///
@@ -372,120 +373,5 @@ impl fmt::Debug for Publisher {
             .field("published", &self.published())
             .field("pending", &self.pending())
             .finish_non_exhaustive()
-    }
-}
-
-/// A message that is published by a [`Publisher`].
-#[derive(Debug)]
-pub struct Through<'p>(&'p mut Publisher);
-
-/// A message that is published by a [`Publisher`], with a [`Receipt`].
-#[derive(Debug)]
-pub struct WithReceipt<'p>(&'p mut Publisher);
-
-impl<'p, C> PublishToStream<C, Through<'p>> {
-    /// Sends no id: the message is not sent again where it may have been stored.
-    pub fn without_message_id(mut self) -> Self {
-        self.headers.remove(MESSAGE_ID);
-        self.id = Id::None;
-        self
-    }
-
-    /// Gives a [`Receipt`] when there is room for the message: the future of its outcome.
-    pub fn receipt(self) -> PublishToStream<C, WithReceipt<'p>> {
-        let Self { content, by: Through(publisher), headers, id, fault } = self;
-        PublishToStream { content, by: WithReceipt(publisher), headers, id, fault }
-    }
-}
-
-impl<'p, C: Content> IntoFuture for PublishToStream<C, Through<'p>> {
-    type Output = Result<u64, PublishError>;
-    type IntoFuture = Taking<'p>;
-
-    fn into_future(self) -> Taking<'p> {
-        let Self { content, by: Through(publisher), headers, id, fault } = self;
-        let message = PublishToStream { content, by: (), headers, id, fault };
-        Taking::new(publisher, message, None)
-    }
-}
-
-impl<'p, C: Content> IntoFuture for PublishToStream<C, WithReceipt<'p>> {
-    type Output = Result<Receipt, PublishError>;
-    type IntoFuture = BoxFuture<'p, Self::Output>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        let Self { content, by: WithReceipt(publisher), headers, id, fault } = self;
-        publisher.core.receipts.store(true, Ordering::SeqCst);
-        let (receiver, told) = oneshot::channel();
-        let message = PublishToStream { content, by: (), headers, id, fault };
-        let taking = Taking::new(publisher, message, Some(receiver));
-        Box::pin(async move { Ok(Receipt { number: taking.await?, told }) })
-    }
-}
-
-/// The future of a message that a [`Publisher`] is to take.
-///
-/// # Cancel safety
-/// A message is taken whole or not at all: dropped before it is ready, nothing is published.
-#[derive(Debug)]
-#[must_use = "nothing is published until this is awaited"]
-pub struct Taking<'p> {
-    publisher: &'p mut Publisher,
-    fault: Option<Refusal>,
-    has_id: bool,
-    receiver: Option<Receiver>,
-    is_over: bool,
-}
-
-impl<'p> Taking<'p> {
-    fn new<C: Content>(
-        publisher: &'p mut Publisher,
-        mut message: PublishToStream<C, ()>,
-        receiver: Option<Receiver>,
-    ) -> Self {
-        let fault = publisher.write(&mut message).err();
-        let has_id = message.id != Id::None;
-        Self { publisher, fault, has_id, receiver, is_over: false }
-    }
-}
-
-impl Future for Taking<'_> {
-    type Output = Result<u64, PublishError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        // Polled again, it must not publish again.
-        if this.is_over {
-            return Poll::Ready(Err(PublishError::NotSent(Refusal::Closed)));
-        }
-        if let Some(fault) = this.fault.take() {
-            this.is_over = true;
-            return Poll::Ready(Err(PublishError::NotSent(fault)));
-        }
-        let Publisher { core, buffers, .. } = &mut *this.publisher;
-        let mut window = core.window();
-        if !window.has_room(cx.waker()) {
-            return Poll::Pending;
-        }
-        this.is_over = true;
-        if window.is_closed() {
-            return Poll::Ready(Err(PublishError::NotSent(Refusal::Closed)));
-        }
-        let (receiver, now) = (this.receiver.take(), runtime::now());
-        let mut fills_batch = false;
-        let taken = window.accept(&mut buffers.0, this.has_id, receiver, now, |message, token| {
-            core.hand(message, token, None, &mut fills_batch)
-        });
-        drop(window);
-        if fills_batch {
-            core.js.connection().shared().lend_a_hand();
-        }
-        Poll::Ready(match taken {
-            Ok(number) => {
-                this.publisher.next = number + 1;
-                Ok(number)
-            }
-            Err(refusal) => Err(PublishError::NotSent(refusal)),
-        })
     }
 }

@@ -1,7 +1,6 @@
 //! The one task of a publisher: it takes the acknowledgements, and sees to what has none.
 
 use std::future::Future;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -34,6 +33,7 @@ pub(super) struct Keeper {
     state: State,
     changed: BoxFuture<'static, (StateWatch, Option<State>)>,
     reconnects: u64,
+    connection: u64,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,
     came: Vec<(u64, Answer)>,
     outcomes: Vec<Outcome>,
@@ -42,7 +42,8 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(core: Arc<Core>, answers: Subscription) -> Self {
+    /// `on` is the connection that the window begins with.
+    pub(super) fn new(core: Arc<Core>, answers: Subscription, on: u64) -> Self {
         let connection = core.js.connection();
         let reconnects = connection.shared().reconnects();
         let watch = connection.status();
@@ -55,6 +56,7 @@ impl Keeper {
             state,
             changed,
             reconnects,
+            connection: on,
             timer: None,
             came: Vec::new(),
             outcomes: Vec::new(),
@@ -107,11 +109,13 @@ impl Keeper {
         }
     }
 
-    /// Tells who wants to know.
-    fn tell(&mut self) {
+    /// Tells who wants to know; gives back how many outcomes there were.
+    fn tell(&mut self) -> usize {
+        let told = self.outcomes.len();
         for outcome in self.outcomes.drain(..) {
             self.core.tell(outcome);
         }
+        told
     }
 }
 
@@ -131,7 +135,10 @@ impl Future for Keeper {
         let over = this.take_answers(cx);
         this.look_at_state(cx);
         let reconnects = shared.reconnects();
-        let is_new = mem::replace(&mut this.reconnects, reconnects) != reconnects;
+        let connection = shared.outbox.connection();
+        // One that was moved is lost for nobody, but answers may be.
+        let is_new = (this.reconnects, this.connection) != (reconnects, connection);
+        (this.reconnects, this.connection) = (reconnects, connection);
         let has_jetstream = !this.came.is_empty() && core.js.connection().server_info().jetstream;
 
         let now = runtime::now();
@@ -142,7 +149,7 @@ impl Future for Keeper {
         }
         window.set_up(matches!(this.state, State::Connected | State::Draining));
         if is_new {
-            window.reconnected();
+            window.left_behind(connection);
         }
         if window.check_at().is_some_and(|at| at <= now) {
             window.check(now, &mut this.outcomes);
@@ -152,18 +159,26 @@ impl Future for Keeper {
         }
         let mut fills_batch = false;
         let ticket = &mut this.ticket;
-        window.send(now, &mut this.outcomes, |message, token| {
-            core.hand(message, token, Some((ticket, cx.waker())), &mut fills_batch)
+        window.send(now, &mut this.outcomes, |parcel| {
+            core.hand(parcel, Some((ticket, cx.waker())), &mut fills_batch)
         });
         let check_at = window.check_at();
-        let is_done = window.left && window.is_settled();
-        let waiter = window.take_waiter();
+        let mut is_done = window.left && window.is_settled();
+        let mut waiter = window.take_waiter();
         drop(window);
 
         if fills_batch {
             shared.lend_a_hand();
         }
-        this.tell();
+        if !this.outcomes.is_empty() {
+            // Room there is already, and what is told may take its time.
+            waiter.take().into_iter().for_each(std::task::Waker::wake);
+            let told = this.tell();
+            let mut window = core.window();
+            window.told(told);
+            is_done = window.left && window.is_settled();
+            waiter = window.take_waiter();
+        }
         waiter.into_iter().for_each(std::task::Waker::wake);
         if is_done {
             return Poll::Ready(());

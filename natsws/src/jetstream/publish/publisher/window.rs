@@ -1,10 +1,10 @@
 //! What a publisher has sent and has no acknowledgement of: a state machine without input or output.
 
+mod slot;
+
 use std::collections::VecDeque;
 use std::task::Waker;
 use std::time::Duration;
-
-use tokio::sync::oneshot;
 
 use super::super::super::api::pause;
 use super::super::ack::PublishAck;
@@ -14,80 +14,17 @@ use crate::publish::PublishError as Refusal;
 use crate::request::RequestError;
 use crate::runtime::{self, Instant};
 use crate::typed::Outgoing;
+pub(super) use slot::{Answer, Handed, Parcel, Receiver, Terms};
+use slot::{Slot, Stage, split_token};
 
 /// How many messages have their buffers kept for others.
 const SPARE: usize = 4096;
-
-/// What holds for all messages of a publisher.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
-    /// How many messages may be in the window, and how many bytes.
-    pub(super) messages: usize,
-    pub(super) bytes: usize,
-    /// How long the answer to one attempt is waited for.
-    pub(super) timeout: Duration,
-    /// How long a message is tried to be brought to its stream.
-    pub(super) deadline: Duration,
-}
-
-/// Whoever waits for the outcome of one message.
-pub(super) type Receiver = oneshot::Sender<Result<PublishAck, PublishError>>;
-
-/// What became of handing a message to the connection.
-#[derive(Debug)]
-pub(super) enum Handed {
-    Sent,
-    /// There is no room, or no connection.
-    NotNow,
-    Refused(Refusal),
-}
-
-/// What came for a message.
-#[derive(Debug)]
-pub(super) enum Answer {
-    /// The acknowledgement itself is there only where somebody wants it.
-    Stored {
-        duplicate: bool,
-        ack: Option<PublishAck>,
-    },
-    NoResponders,
-    Failed(PublishError),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// It is to be sent.
-    Waiting,
-    Sent {
-        at: Instant,
-    },
-    /// It is to be sent again, and not before this.
-    Paused {
-        until: Instant,
-    },
-    Settled,
-}
-
-#[derive(Debug)]
-struct Slot {
-    message: Outgoing,
-    stage: Stage,
-    since: Instant,
-    has_id: bool,
-    /// Which attempt the answer must be to, unless it is the one that all is well.
-    attempt: u16,
-    /// An earlier attempt had no answer.
-    maybe_stored: bool,
-    /// Why the last attempt failed that had one.
-    fault: Option<Box<PublishError>>,
-    receiver: Option<Receiver>,
-}
 
 /// What somebody waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     Room,
-    /// All that was published has its outcome.
+    /// All that was published has its outcome, which is told.
     Empty,
 }
 
@@ -108,6 +45,10 @@ pub(super) struct Window {
     /// The connection is closed, and nothing more is taken.
     is_closed: bool,
     pub(super) published: Published,
+    /// Outcomes that somebody may want to know and that are not told yet.
+    untold: usize,
+    /// Which connection what is sent goes over.
+    connection: u64,
     spare: Vec<Outgoing>,
     /// When somebody has to look after what is late.
     check_at: Option<Instant>,
@@ -117,15 +58,9 @@ pub(super) struct Window {
     pub(super) left: bool,
 }
 
-/// Numbers have 48 bits of a token, attempts the others.
-const NUMBER_BITS: u32 = 48;
-
-fn token_of(number: u64, attempt: u16) -> u64 {
-    (u64::from(attempt) << NUMBER_BITS) | (number & ((1 << NUMBER_BITS) - 1))
-}
-
 impl Window {
-    pub(super) fn new(terms: Terms) -> Self {
+    /// `connection` is the present one.
+    pub(super) fn new(terms: Terms, connection: u64) -> Self {
         Self {
             terms,
             slots: VecDeque::new(),
@@ -136,6 +71,8 @@ impl Window {
             is_up: true,
             is_closed: false,
             published: Published::default(),
+            untold: 0,
+            connection,
             spare: Vec::new(),
             check_at: None,
             waiter: None,
@@ -160,7 +97,8 @@ impl Window {
         false
     }
 
-    /// Whether every message has its outcome; whoever asks is woken otherwise when all have.
+    /// Whether every message has its outcome, and all are told; whoever asks is woken otherwise when
+    /// that is so.
     pub(super) fn is_empty(&mut self, waker: &Waker) -> bool {
         let is_empty = self.has(Wanted::Empty);
         if !is_empty {
@@ -169,14 +107,20 @@ impl Window {
         is_empty
     }
 
-    /// Whether every message has its outcome.
+    /// Whether every message has its outcome, and all are told.
     pub(super) fn is_settled(&self) -> bool {
-        self.slots.is_empty()
+        self.slots.is_empty() && self.untold == 0
+    }
+
+    /// So many outcomes are told. They are told without the lock of the window, so somebody could
+    /// look meanwhile and find all messages settled, but not the failure of the last one.
+    pub(super) fn told(&mut self, outcomes: usize) {
+        self.untold = self.untold.saturating_sub(outcomes);
     }
 
     fn has(&self, wanted: Wanted) -> bool {
         match wanted {
-            Wanted::Empty => self.slots.is_empty(),
+            Wanted::Empty => self.is_settled(),
             Wanted::Room => {
                 let Terms { messages, bytes, .. } = self.terms;
                 let (messages, bytes) = if self.blocked {
@@ -197,7 +141,7 @@ impl Window {
         has_id: bool,
         receiver: Option<Receiver>,
         now: Instant,
-        hand: impl FnOnce(&Outgoing, u64) -> Handed,
+        hand: impl FnOnce(Parcel<'_>) -> Handed,
     ) -> Result<u64, Refusal> {
         let spare = self.spare.pop().unwrap_or_default();
         let message = std::mem::replace(message, spare);
@@ -213,7 +157,7 @@ impl Window {
             receiver,
         };
         if self.is_up && self.waiting == 0 {
-            match hand(&slot.message, token_of(number, 0)) {
+            match hand(slot.parcel(number, self.connection)) {
                 Handed::Sent => slot.stage = Stage::Sent { at: now },
                 Handed::NotNow => {}
                 Handed::Refused(refusal) => {
@@ -271,9 +215,10 @@ impl Window {
         self.is_up = is_up;
     }
 
-    /// The connection is another one: what may have been lost with the last is sent again, in its
-    /// order. What has no id may have been stored, and the answer may still come.
-    pub(super) fn reconnected(&mut self) {
+    /// The last connection was lost or left: what may have been lost with it is sent again over the
+    /// next one, in its order. What has no id may have been stored, and the answer may still come.
+    pub(super) fn left_behind(&mut self, connection: u64) {
+        self.connection = connection;
         for slot in &mut self.slots {
             if matches!(slot.stage, Stage::Sent { .. }) && slot.has_id {
                 slot.maybe_stored = true;
@@ -289,7 +234,7 @@ impl Window {
         &mut self,
         now: Instant,
         outcomes: &mut Vec<Outcome>,
-        mut hand: impl FnMut(&Outgoing, u64) -> Handed,
+        mut hand: impl FnMut(Parcel<'_>) -> Handed,
     ) {
         if self.waiting == 0 || !self.is_up {
             return;
@@ -300,7 +245,7 @@ impl Window {
                 continue;
             }
             let number = self.first + index as u64;
-            match hand(&slot.message, token_of(number, slot.attempt)) {
+            match hand(slot.parcel(number, self.connection)) {
                 Handed::Sent => {
                     slot.stage = Stage::Sent { at: now };
                     self.waiting -= 1;
@@ -327,8 +272,7 @@ impl Window {
         now: Instant,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let number = token & ((1 << NUMBER_BITS) - 1);
-        let attempt = token >> NUMBER_BITS;
+        let (number, attempt) = split_token(token);
         let Some(index) = number.checked_sub(self.first).and_then(|at| usize::try_from(at).ok())
         else {
             return;
@@ -463,6 +407,7 @@ impl Window {
                 if let Some(mut ack) = ack {
                     ack.duplicate = duplicate;
                     let receiver = slot.receiver.take();
+                    self.untold += 1;
                     outcomes.push(Outcome { number, subject: None, result: Ok(ack), receiver });
                 }
             }
@@ -475,6 +420,7 @@ impl Window {
                 };
                 let subject = Some(std::mem::take(&mut message.subject));
                 let receiver = slot.receiver.take();
+                self.untold += 1;
                 outcomes.push(Outcome { number, subject, result: Err(fault), receiver });
             }
         }
@@ -496,3 +442,6 @@ impl Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
