@@ -54,6 +54,7 @@ mod delivery;
 mod error;
 pub(crate) mod name;
 pub(crate) mod publish;
+pub mod publishing;
 mod stream;
 mod version;
 pub(crate) mod wire;

@@ -15,12 +15,15 @@ use crate::typed::EncodeMessage;
 pub use ack::PublishAck;
 #[cfg(feature = "object-store")]
 pub(crate) use ack::read_ack;
-pub use batch::{Batch, BatchAck};
-use content::{Raw, Typed};
+pub use batch::{Adding, Batch, BatchAck, Committing};
+pub use content::{Content, Raw, Typed};
 pub use error::PublishError;
-use message::{Alone, Id};
-pub use message::{PublishToStream, Rollup};
-pub use publisher::{Failure, FinishError, Published, Publisher, Receipt, StartPublisher, Taking};
+use message::Id;
+pub use message::{Alone, PublishToStream, Rollup};
+pub use publisher::{
+    Failure, FinishError, Published, Publisher, Receipt, StartPublisher, Taking, Through,
+    WithReceipt,
+};
 pub use schedule::Schedule;
 
 impl JetStream {

@@ -6,7 +6,7 @@ use crate::payload::{Payload, Repr};
 use crate::publish::PublishError as Refusal;
 use crate::typed::{EncodeMessage, Outgoing};
 
-/// What can be written as a message.
+/// What can be written as a message: a [typed one](Typed), or [bytes](Raw). Only this crate has any.
 pub trait Content {
     /// Writes it into buffers.
     #[doc(hidden)]

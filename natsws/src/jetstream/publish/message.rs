@@ -28,6 +28,9 @@ pub(super) const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// Unless told otherwise it carries an id (`Nats-Msg-Id`) that is made for it, so that the stream
 /// stores it once however often it is sent: the stream knows the ids of its `duplicate_window`, two
 /// minutes unless it says otherwise.
+///
+/// `C` is the message's content, and `D` what it is published with; the module
+/// [`publishing`](super::super::publishing) has both.
 #[must_use = "nothing is published until this is awaited"]
 pub struct PublishToStream<C, D> {
     pub(super) content: C,
