@@ -18,7 +18,7 @@ pub(crate) async fn publish(js: &JetStream, args: &JsPublish) -> Done {
     if !has_no_stream(&*error) {
         return Err(error);
     }
-    // Or there is no JetStream at all.
+    // Or the account has no JetStream, which a server says only where it is asked.
     let asked = js.account_info().await;
     Err(asked.err().filter(JetStreamError::is_not_enabled).map_or(error, Into::into))
 }

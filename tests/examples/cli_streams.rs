@@ -209,8 +209,6 @@ fn a_server_without_jetstream_is_told_from_what_is_not_there() {
         &["stream", "add", "A", "--subjects", "a"],
         &["consumer", "ls", "A"],
         &["consumer", "next", "A", "c"],
-        &["js-pub", "a", "x"],
-        &["js-pub", "a", "x", "--count", "2"],
         &["kv", "ls"],
         &["kv", "put", "b", "k", "v"],
         &["object", "ls", "b"],
@@ -223,4 +221,10 @@ fn a_server_without_jetstream_is_told_from_what_is_not_there() {
             "{args:?}"
         );
     }
+    let no_subject = "no stream has subject \"a\", and the server has no JetStream: \
+        switch it on, or connect to one that has it\n";
+    assert_eq!(fails(&url, &["js-pub", "a", "x"]), format!("error: {no_subject}"));
+    // The first may have failed before the second was published.
+    let told = fails(&url, &["js-pub", "a", "x", "--count", "2"]);
+    assert!(told.ends_with(no_subject), "{told}");
 }

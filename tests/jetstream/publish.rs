@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use natsws::jetstream::{ApiError, PublishError, Rollup, StreamConfig, Untyped};
 use natsws::{Client, Headers, RequestError};
-use natsws_tests::{Proxy, Transport, eventually, within};
+use natsws_tests::{Proxy, Server, Transport, eventually, within};
 
 use crate::stage::{OrderCreated, Stage};
 
@@ -261,4 +261,23 @@ async fn a_subject_without_a_stream_is_tried_until_the_deadline() {
     assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
     let (stored, _) = tokio::join!(async { stage.js.publish(&order).await }, orders(&stage));
     assert_eq!(stored.expect("stored").sequence, 1);
+}
+
+#[tokio::test]
+async fn a_server_without_jetstream_is_named_at_once() {
+    let server = Server::start();
+    let client = Client::connect(server.nats_url()).await.expect("it connects");
+    let js = client.jetstream();
+    let order = OrderCreated::new("eu", 1);
+    match within("the error", js.publish(&order).into_future()).await {
+        Err(PublishError::NotEnabled { subject }) => assert_eq!(subject, "orders.eu.created"),
+        other => panic!("{other:?}"),
+    }
+    let mut batch = js.batch();
+    let added = batch.add_bytes("orders.a", "1").into_future();
+    let refused = within("the error", added).await;
+    assert!(matches!(refused, Err(PublishError::NotEnabled { .. })), "{refused:?}");
+    let committed = js.batch().commit_bytes("orders.a", "1").into_future();
+    let refused = within("the error", committed).await;
+    assert!(matches!(refused, Err(PublishError::NotEnabled { .. })), "{refused:?}");
 }

@@ -213,3 +213,17 @@ async fn a_publisher_needs_no_stream_until_its_deadline() {
         other => panic!("{other:?}"),
     }
 }
+
+#[tokio::test]
+async fn a_publisher_names_a_server_without_jetstream_at_once() {
+    let server = Server::start();
+    let client = Client::connect(server.nats_url()).await.expect("it connects");
+    let mut publisher = client.jetstream().publisher().await.expect("begun");
+    publisher.publish(&OrderCreated::new("eu", 1)).await.expect("taken");
+    let error = within("the end", publisher.finish()).await.expect_err("it failed");
+    assert_eq!((error.published.failed, error.failures.len()), (1, 1));
+    match &error.failures[0].error {
+        PublishError::NotEnabled { subject } => assert_eq!(subject, "orders.eu.created"),
+        other => panic!("{other:?}"),
+    }
+}

@@ -194,7 +194,7 @@ impl<'a> Write<'a> {
                 let subject = self.subject.clone();
                 return Err(PublishError::NoStream { subject, after: Duration::ZERO });
             }
-            let passes = fault.passing(js.connection().server_info().jetstream).is_some();
+            let passes = fault.passing().is_some();
             if !passes || left() <= PAUSE {
                 let fault = self.over(fault);
                 let after = self.terms.deadline;

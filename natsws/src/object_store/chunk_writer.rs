@@ -218,7 +218,7 @@ impl<'a> ChunkWriter<'a> {
                 }
             }
             // It has an id.
-            Err(error) if error.passing(true).is_some() => return self.again().await,
+            Err(error) if error.passing().is_some() => return self.again().await,
             Err(error) => return Err(self.refused(error)),
         }
         while let Some(sequence) = self.on_their_way.front().and_then(|chunk| chunk.sequence) {

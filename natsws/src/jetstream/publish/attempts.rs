@@ -48,7 +48,7 @@ pub(super) async fn bring<T: Stored>(
             }
             Err(fault) => fault,
         };
-        let passing = fault.passing(js.connection().server_info().jetstream);
+        let passing = fault.passing();
         let pause = pause(attempt);
         let goes_on = match passing {
             Some(Passing::NotStored) => true,
@@ -91,7 +91,8 @@ pub(super) async fn send<T>(
     match request.headers(&message.headers).timeout(timeout).await {
         Ok(reply) => read(reply.payload()),
         Err(RequestError::NoResponders) => {
-            Err(PublishError::NoStream { subject: message.subject.clone(), after: timeout })
+            let has_jetstream = js.connection().server_info().jetstream;
+            Err(PublishError::unanswered(&message.subject, has_jetstream, timeout))
         }
         Err(RequestError::TimedOut { after }) => Err(PublishError::TimedOut { after, last: None }),
         Err(RequestError::PayloadTooLarge { len, max }) => {

@@ -27,6 +27,16 @@ pub enum PublishError {
         /// How long it was tried.
         after: Duration,
     },
+    /// No stream has the subject, and the server says that it has no JetStream. The message is not
+    /// stored.
+    #[error(
+        "no stream has subject {subject}, and the server has no JetStream: switch it on, or connect to one that has it",
+        subject = Shown(subject)
+    )]
+    NotEnabled {
+        /// The subject.
+        subject: String,
+    },
     /// The stream's last message is not the one that was expected. The message is not stored.
     #[error("the stream is not where it was expected to be")]
     WrongLast(#[source] ApiError),
@@ -124,11 +134,17 @@ impl PublishError {
         }
     }
 
+    /// The error of a message that nobody answered for; `has_jetstream` is whether the server says
+    /// that it has one.
+    pub(super) fn unanswered(subject: &str, has_jetstream: bool, after: Duration) -> Self {
+        let subject = subject.to_owned();
+        if has_jetstream { Self::NoStream { subject, after } } else { Self::NotEnabled { subject } }
+    }
+
     /// Whether another attempt may bring the message, where it has an id or was not stored.
-    /// `has_jetstream` is whether the server says that it has one.
-    pub(crate) fn passing(&self, has_jetstream: bool) -> Option<Passing> {
+    pub(crate) fn passing(&self) -> Option<Passing> {
         match self {
-            Self::NoStream { .. } => has_jetstream.then_some(Passing::NotStored),
+            Self::NoStream { .. } => Some(Passing::NotStored),
             Self::Rejected(error) => passing(error),
             Self::TimedOut { .. }
             | Self::Request(RequestError::Disconnected { maybe_delivered: true }) => {
@@ -199,12 +215,18 @@ mod tests {
             (503, 10023, "insufficient resources", None),
         ] {
             let error = refused(code, err_code, description);
-            assert_eq!(error.passing(true), passing, "{description}");
+            assert_eq!(error.passing(), passing, "{description}");
             assert_eq!(error.may_be_stored(), passing == Some(Passing::Unknown), "{description}");
         }
-        let no_stream = || PublishError::NoStream { subject: "s".into(), after: Duration::ZERO };
-        assert_eq!(no_stream().passing(true), Some(Passing::NotStored));
-        assert_eq!(no_stream().passing(false), None);
+        let after = Duration::from_secs(30);
+        let no_stream = PublishError::unanswered("a.b", true, after);
+        assert_eq!(no_stream.passing(), Some(Passing::NotStored));
+        let not_enabled = PublishError::unanswered("a.b", false, after);
+        assert_eq!((not_enabled.passing(), not_enabled.may_be_stored()), (None, false));
+        assert_eq!(
+            not_enabled.to_string(),
+            "no stream has subject \"a.b\", and the server has no JetStream: switch it on, or connect to one that has it"
+        );
     }
 
     #[test]

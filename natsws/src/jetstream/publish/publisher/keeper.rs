@@ -139,13 +139,12 @@ impl Future for Keeper {
         // One that was moved is lost for nobody, but answers may be.
         let is_new = (this.reconnects, this.connection) != (reconnects, connection);
         (this.reconnects, this.connection) = (reconnects, connection);
-        let has_jetstream = !this.came.is_empty() && core.js.connection().server_info().jetstream;
 
         let now = runtime::now();
         let mut window = core.window();
         window.set_keeper(cx.waker());
         for (token, answer) in this.came.drain(..) {
-            window.answer(token, answer, has_jetstream, now, &mut this.outcomes);
+            window.answer(token, answer, now, &mut this.outcomes);
         }
         window.set_up(matches!(this.state, State::Connected | State::Draining));
         if is_new {
@@ -198,7 +197,8 @@ impl Core {
     fn read(&self, msg: &Msg) -> Option<(u64, Answer)> {
         let token = token::read(msg.subject().as_bytes().get(self.inbox.len()..)?)?;
         if msg.delivery().is_no_responders() {
-            return Some((token, Answer::NoResponders));
+            let has_jetstream = self.js.connection().server_info().jetstream;
+            return Some((token, Answer::NoResponders { has_jetstream }));
         }
         if !self.wants_acks() {
             if let Some(duplicate) = glance(msg.payload()) {

@@ -268,7 +268,6 @@ impl Window {
         &mut self,
         token: u64,
         answer: Answer,
-        has_jetstream: bool,
         now: Instant,
         outcomes: &mut Vec<Outcome>,
     ) {
@@ -290,13 +289,13 @@ impl Window {
             // The answer to an earlier attempt says nothing of the one that is under way.
             _ if u64::from(slot.attempt) != attempt => return,
             _ if !matches!(slot.stage, Stage::Sent { .. }) => return,
-            Answer::NoResponders => PublishError::NoStream {
-                subject: slot.message.subject.clone(),
-                after: self.terms.deadline,
-            },
+            Answer::NoResponders { has_jetstream } => {
+                let Terms { deadline, .. } = self.terms;
+                PublishError::unanswered(&slot.message.subject, has_jetstream, deadline)
+            }
             Answer::Failed(fault) => fault,
         };
-        self.failed(index, fault, has_jetstream, now, outcomes);
+        self.failed(index, fault, now, outcomes);
         self.trim();
     }
 
@@ -305,11 +304,10 @@ impl Window {
         &mut self,
         index: usize,
         fault: PublishError,
-        has_jetstream: bool,
         now: Instant,
         outcomes: &mut Vec<Outcome>,
     ) {
-        let passing = fault.passing(has_jetstream);
+        let passing = fault.passing();
         let Some(slot) = self.slots.get_mut(index) else { return };
         let goes_on = match passing {
             Some(Passing::NotStored) => true,
@@ -349,7 +347,7 @@ impl Window {
             match slot.stage {
                 Stage::Sent { at } if runtime::after(at, timeout) <= now => {
                     let fault = PublishError::TimedOut { after: timeout, last: None };
-                    self.failed(index, fault, true, now, outcomes);
+                    self.failed(index, fault, now, outcomes);
                 }
                 Stage::Paused { until } if until <= now => {
                     slot.stage = Stage::Waiting;

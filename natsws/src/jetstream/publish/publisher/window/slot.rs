@@ -53,7 +53,10 @@ pub(in super::super) enum Answer {
         duplicate: bool,
         ack: Option<PublishAck>,
     },
-    NoResponders,
+    /// Nobody has the subject, and whether the server says that it has JetStream.
+    NoResponders {
+        has_jetstream: bool,
+    },
     Failed(PublishError),
 }
 

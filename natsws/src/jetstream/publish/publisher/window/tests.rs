@@ -50,7 +50,7 @@ fn a_window_is_empty_when_the_last_failure_is_told_and_not_before() {
     assert!(!window.is_empty(&waker));
     let mut outcomes = Vec::new();
     let fault = PublishError::NoAck("no".into());
-    window.answer(1, Answer::Failed(fault), true, runtime::now(), &mut outcomes);
+    window.answer(1, Answer::Failed(fault), runtime::now(), &mut outcomes);
     assert_eq!((outcomes.len(), window.published.failed), (1, 1));
     // The keeper has it, and whoever finishes now would not.
     assert!(window.take_waiter().is_none());
@@ -67,7 +67,7 @@ fn what_nobody_wants_to_know_more_of_is_not_waited_for() {
     publish(&mut window, Handed::Sent);
     let mut outcomes = Vec::new();
     let stored = Answer::Stored { duplicate: false, ack: None };
-    window.answer(1, stored, true, runtime::now(), &mut outcomes);
+    window.answer(1, stored, runtime::now(), &mut outcomes);
     assert!(outcomes.is_empty() && window.is_settled());
 }
 
@@ -83,4 +83,19 @@ fn what_a_lost_connection_left_open_goes_before_what_is_new() {
     let next = CONNECTION + 1;
     assert_eq!(sent(&mut window), [(1, next), (2, next), (3, next), (4, next)]);
     assert_eq!(publish(&mut window, Handed::Sent), Some(next));
+}
+
+#[test]
+fn a_message_that_nobody_answers_for_is_sent_again_only_where_there_is_jetstream() {
+    let (mut window, mut outcomes) = (window(), Vec::new());
+    publish(&mut window, Handed::Sent);
+    publish(&mut window, Handed::Sent);
+    let now = runtime::now();
+    window.answer(1, Answer::NoResponders { has_jetstream: true }, now, &mut outcomes);
+    assert!(outcomes.is_empty());
+    window.answer(2, Answer::NoResponders { has_jetstream: false }, now, &mut outcomes);
+    assert_eq!(outcomes.len(), 1);
+    let told = &outcomes[0];
+    assert_eq!(told.number, 2);
+    assert!(matches!(told.result, Err(PublishError::NotEnabled { .. })), "{told:?}");
 }
