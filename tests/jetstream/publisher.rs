@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use natsws::jetstream::{Discard, PublishError, StreamConfig};
+use natsws::jetstream::{Discard, PublishError, StreamConfig, Untyped};
 use natsws::{Client, ConnectOptions};
 use natsws_tests::{Proxy, Server, Transport, within};
 
@@ -108,6 +108,37 @@ async fn what_a_lost_connection_left_open_is_sent_again_and_stored_once() {
     for id in 0..3000 {
         let order = within("an order", stored.next()).await.expect("one").expect("decoded");
         assert_eq!((order.id, order.sequence()), (id, id + 1));
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_written_yet_does_not_overtake_what_was_lost() {
+    let stage = Stage::new().await;
+    let stream = orders(&stage).await;
+    let proxy = Proxy::to(stage.server.addr(Transport::Tcp));
+    let options = ConnectOptions::new().reconnect_delay(|_| Duration::from_millis(20));
+    let client = options.connect(proxy.url("nats")).await.expect("it connects");
+    let js = client.jetstream();
+    let mut publisher = js.publisher().window_bytes(64 << 20).await.expect("begun");
+    // More than the system takes: some is written and lost, some waits to be written.
+    proxy.stall();
+    let payload = vec![b'x'; 40_000];
+    for number in 1..=400_u64 {
+        let publish = publisher.publish_bytes("orders.a", &payload);
+        publish.header("Number", number.to_string()).await.expect("taken");
+    }
+    natsws_tests::eventually("what waits", async || {
+        (client.connection().stats().out_msgs > 60).then_some(())
+    })
+    .await;
+    proxy.cut();
+    proxy.resume();
+    let done = within("the end", publisher.finish()).await.expect("all stored");
+    assert_eq!((done.stored, done.duplicates), (400, 0));
+    let mut stored = stream.ordered::<Untyped>().await.expect("reading");
+    for number in 1..=400_u64 {
+        let message = within("a message", stored.next()).await.expect("one").expect("read");
+        assert_eq!(message.headers().get("Number"), Some(number.to_string().as_str()));
     }
 }
 
