@@ -37,7 +37,6 @@ pub(crate) struct Accepted {
 }
 
 /// The one connection over which a message may go.
-#[cfg_attr(not(feature = "jetstream"), expect(dead_code, reason = "only streams need it"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct On {
     /// Which, as [`Outbox::connection`] says.
