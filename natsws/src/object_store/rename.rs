@@ -47,12 +47,12 @@ impl Rename {
         let (tell, told) = oneshot::channel();
         runtime::spawn(async move {
             // Nobody is there to hear it where it was dropped.
-            drop(tell.send(self.to_the_end().await));
+            drop(tell.send(self.finish().await));
         });
         told.await.unwrap_or(Err(ObjectError::Closed))
     }
 
-    async fn to_the_end(mut self) -> Result<Option<ObjectInfo>, ObjectError> {
+    async fn finish(mut self) -> Result<Option<ObjectInfo>, ObjectError> {
         let store = &self.store;
         let (before, after) = (self.before.write()?, Bytes::from(self.after.write()?));
         let (to, at) = (self.after.name.clone(), self.at);
