@@ -504,7 +504,7 @@ async fn an_answer_that_the_handler_gives_itself_holds() {
             incoming.delivery().expect("a consumer's").term("never").await.expect("sent");
             Err::<(), _>(ServiceError::new(500, "it is settled already"))
         },
-        |work| work.confirm_acks(),
+        Work::confirm_acks,
     );
     let serving = serve(stage.client.clone(), router).start();
     let service = within("the service", serving).await.expect("it is served");
@@ -522,7 +522,7 @@ async fn a_consumer_that_is_made_again_is_worked_through_where_that_is_wanted() 
     let stream = orders(&stage).await;
     let consumer = workers(&stream).await;
     let (handler, mut calls) = Handler::open();
-    let service = serve_work(&stage, handler, &consumer, |work| work.wait_if_gone()).await;
+    let service = serve_work(&stage, handler, &consumer, Work::wait_if_gone).await;
     eventually("the pull", async || consumer.info().await.ok().filter(|info| info.waiting == 1))
         .await;
     consumer.delete().await.expect("deleted");
