@@ -36,7 +36,6 @@ mod name;
 mod object;
 mod orphans;
 mod put;
-mod raw;
 mod reader;
 mod rename;
 mod source;
@@ -142,10 +141,13 @@ impl JetStream {
     /// # Cancel safety
     /// Dropped early, nothing is lost.
     pub async fn object_store_names(&self) -> Result<Vec<String>, ObjectError> {
-        let streams = raw::stream_names(self, &name::all_chunks("*")).await;
-        let streams = streams.map_err(ObjectError::JetStream)?;
-        let bucket = |stream: String| stream.strip_prefix(name::STREAM_PREFIX).map(str::to_owned);
-        Ok(streams.into_iter().filter_map(bucket).collect())
+        let mut streams = self.stream_names_of(name::all_chunks("*"));
+        let mut buckets = Vec::new();
+        while let Some(stream) = streams.next().await {
+            let stream = stream.map_err(ObjectError::JetStream)?;
+            buckets.extend(stream.strip_prefix(name::STREAM_PREFIX).map(str::to_owned));
+        }
+        Ok(buckets)
     }
 
     /// What all object stores are told to be, and what is in them, sorted by their names.

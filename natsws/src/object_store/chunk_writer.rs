@@ -11,11 +11,10 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
 use super::error::ObjectError;
-use super::raw;
 use crate::connection::Events;
 use crate::event::{Event, State};
 use crate::jetstream::publish::read_ack;
-use crate::jetstream::{JetStream, JetStreamError, PublishError};
+use crate::jetstream::{self, JetStreamError, PublishError};
 use crate::msg::Msg;
 use crate::publish::PublishError as Refusal;
 use crate::runtime::{self, Instant};
@@ -28,10 +27,9 @@ const MOST_CHUNKS: usize = 256;
 /// Publishes chunks in order. What was sent is kept until the stream has it and all before it, so
 /// that it can be sent again after a connection was lost.
 pub(super) struct ChunkWriter<'a> {
-    js: &'a JetStream,
     bucket: &'a str,
     name: &'a str,
-    stream: String,
+    stream: jetstream::Stream,
     subject: String,
     /// What the ids of the messages start with.
     id: String,
@@ -72,18 +70,16 @@ enum Heard {
 
 impl<'a> ChunkWriter<'a> {
     pub(super) async fn new(
-        js: &'a JetStream,
         bucket: &'a str,
         name: &'a str,
         put: &super::orphans::Put,
     ) -> Result<Self, ObjectError> {
-        let connection = js.connection();
+        let connection = put.stream.jetstream().connection();
         let inbox = connection.new_inbox();
         let events = connection.events();
         let subscribe = connection.subscribe(format!("{inbox}.*")).unconfirmed();
         let acks = subscribe.await.map_err(|_| ObjectError::Closed)?;
         Ok(Self {
-            js,
             bucket,
             name,
             stream: put.stream.clone(),
@@ -131,7 +127,7 @@ impl<'a> ChunkWriter<'a> {
                 Either::Right((heard, _)) => heard?,
             };
             // Nobody waits for it yet: a new connection says so as well.
-            let is_down = self.js.connection().state() == State::Disconnected;
+            let is_down = self.stream.jetstream().connection().state() == State::Disconnected;
             if !(is_down && matches!(heard, Heard::Lost)) {
                 self.settle(heard).await?;
             }
@@ -152,7 +148,8 @@ impl<'a> ChunkWriter<'a> {
         self.next += 1;
         let reply = format!("{}.{}", self.inbox, chunk.number);
         let sent = self
-            .js
+            .stream
+            .jetstream()
             .connection()
             .publish(&self.subject, &chunk.bytes)
             .reply(&reply)
@@ -242,7 +239,7 @@ impl<'a> ChunkWriter<'a> {
 
     /// What is heard next. Dropped early and called again, it waits no longer.
     async fn heard_in_time(&mut self) -> Result<Heard, ObjectError> {
-        let limit = self.js.timeout();
+        let limit = self.stream.jetstream().timeout();
         loop {
             let left = limit.saturating_sub(runtime::now() - self.silent_since);
             if let Some(heard) = runtime::timeout(left, self.heard()).await {
@@ -250,7 +247,7 @@ impl<'a> ChunkWriter<'a> {
                 return heard;
             }
             // Where it takes long to send what is on its way, nothing can have been answered yet.
-            if self.has_arrived || self.js.connection().ping().await.is_err() {
+            if self.has_arrived || self.stream.jetstream().connection().ping().await.is_err() {
                 self.has_heard();
                 return Ok(Heard::Lost);
             }
@@ -290,25 +287,21 @@ impl<'a> ChunkWriter<'a> {
     async fn again(&mut self) -> Result<(), ObjectError> {
         self.was_again = true;
         // A stream that is gone is told from one that has no leader.
-        if let Err(error @ JetStreamError::StreamNotFound { .. }) =
-            self.js.stream_info(&self.stream).await
-        {
+        if let Err(error @ JetStreamError::StreamNotFound { .. }) = self.stream.info().await {
             return Err(ObjectError::of_call(error, self.bucket));
         }
         while let Some(chunk) = self.on_their_way.front() {
             let (id, bytes) = (self.id_of(chunk), chunk.bytes.clone());
-            let stored = raw::publish(self.js, &self.subject, &id, &[], bytes).await;
+            let js = self.stream.jetstream();
+            let stored = js.publish_bytes(&self.subject, bytes).message_id(id).await;
             let ack = stored.map_err(|error| self.refused(error))?;
             if ack.sequence > self.last {
                 self.settled(ack.sequence);
                 continue;
             }
-            let deleted = raw::delete_message(self.js, &self.stream, ack.sequence).await;
-            match deleted {
-                Ok(()) => {}
-                Err(error) if raw::is_no_message(&error) => {}
-                Err(error) => return Err(ObjectError::of_call(error, self.bucket)),
-            }
+            // It is stored again, so nothing need be erased that would not be there anyway.
+            let deleted = self.stream.delete_message(ack.sequence).without_erasing().await;
+            deleted.map_err(|error| ObjectError::of_call(error, self.bucket))?;
             if let Some(chunk) = self.on_their_way.front_mut() {
                 chunk.round += 1;
             }

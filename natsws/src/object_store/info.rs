@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::error::ObjectError;
-use super::raw::Stored;
-use crate::jetstream::wire;
+use crate::jetstream::{StoredMessage, wire};
 use crate::runtime;
 
 /// The values of each header of an object.
@@ -187,8 +186,8 @@ impl ObjectInfo {
         self.unknown.get(field)
     }
 
-    pub(super) fn read(stored: &Stored) -> Result<Self, ObjectError> {
-        Self::parse(&stored.payload, stored.sequence, stored.time)
+    pub(super) fn read(stored: &StoredMessage) -> Result<Self, ObjectError> {
+        Self::parse(stored.payload(), stored.sequence(), stored.time())
     }
 
     pub(super) fn parse(

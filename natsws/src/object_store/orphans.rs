@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::info::ObjectInfo;
-use super::raw;
-use crate::jetstream::{JetStream, JetStreamError, PublishError};
+use crate::jetstream::{JetStreamError, PublishError, Stream, Untyped};
 use crate::runtime;
 
 /// A put whose chunks are nobody's yet. Dropped, they are taken out in the background.
@@ -22,8 +20,7 @@ pub(super) struct Orphans {
 /// Which chunks they are, and what would say that they are an object's all the same.
 #[derive(Debug, Clone)]
 pub(super) struct Put {
-    pub(super) js: JetStream,
-    pub(super) stream: String,
+    pub(super) stream: Stream,
     /// What the chunks are stored under.
     pub(super) id: String,
     pub(super) chunks: String,
@@ -61,25 +58,26 @@ impl Orphans {
 impl Put {
     /// Nobody is there any more to be told of errors: what is left goes with the store's `ttl`.
     async fn take_out(self) {
-        let (js, stream) = (&self.js, self.stream.as_str());
+        let stream = &self.stream;
         // To a stream that is gone nothing can be published, and for long that would be tried.
-        if let Err(JetStreamError::StreamNotFound { .. }) = js.stream_info(stream).await {
+        if let Err(JetStreamError::StreamNotFound { .. }) = stream.info().await {
             return;
         }
         // Behind this everything that was sent before is stored, or never will be.
         let id = format!("{}.end", self.id);
-        let end = raw::publish(js, &self.chunks, &id, &[], Bytes::new()).await;
-        let Ok(stored) = raw::last_message(js, stream, &self.info).await else { return };
+        let end = stream.jetstream().publish_bytes(&self.chunks, "").message_id(id).await;
+        let info = stream.last_message::<Untyped>(&self.info).from_leader();
+        let Ok(stored) = info.await else { return };
         let info = stored.and_then(|stored| ObjectInfo::read(&stored).ok());
         let is_object = info.is_some_and(|info| info.id == self.id);
         match end {
             // What was said last did arrive.
             Ok(end) if is_object => {
-                drop(raw::delete_message(js, stream, end.sequence).await);
+                drop(stream.delete_message(end.sequence).without_erasing().await);
             }
             // Where the stream refuses more, as when it is full, it has seen all the same.
             Ok(_) | Err(PublishError::Rejected(_)) if !is_object => {
-                drop(raw::purge(js, stream, &self.chunks).await);
+                drop(stream.purge().filter(&self.chunks).await);
             }
             // What makes it an object may still be on its way, and would be one without chunks.
             Ok(_) | Err(_) => {}

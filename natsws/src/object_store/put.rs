@@ -102,8 +102,7 @@ impl<'a> PutObject<'a> {
         let chunk_size = chunk_size.max(1);
         self.info.set_chunk_size(chunk_size);
         let put = orphans::Put {
-            js: store.jetstream().clone(),
-            stream: store.stream().to_owned(),
+            stream: store.handle().clone(),
             id: self.info.id.clone(),
             chunks: name::chunks(bucket, &self.info.id),
             info: subject.clone(),
@@ -128,8 +127,7 @@ impl<'a> PutObject<'a> {
 
     async fn write(&mut self, put: &orphans::Put, chunk_size: usize) -> Result<(), ObjectError> {
         let name = self.info.name.clone();
-        let mut writer =
-            ChunkWriter::new(self.store.jetstream(), self.store.bucket(), &name, put).await?;
+        let mut writer = ChunkWriter::new(self.store.bucket(), &name, put).await?;
         let mut hasher = Hasher::default();
         let mut told = 0;
         loop {

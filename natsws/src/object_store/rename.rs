@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 
 use super::error::ObjectError;
 use super::info::ObjectInfo;
+use super::name;
 use super::store::ObjectStore;
-use super::{name, raw};
 use crate::runtime;
 
 /// What is kept under the old name.
@@ -66,7 +66,8 @@ impl Rename {
         };
         match store.store_info(&self.to, &after, self.at, &self.after.name).await {
             Ok(revision) => {
-                drop(raw::purge_to(store.jetstream(), store.stream(), &self.from, marked).await);
+                let purge = store.handle().purge().filter(&self.from);
+                drop(purge.before_sequence(marked.saturating_add(1)).await);
                 self.after.set_stored(revision);
                 Ok(Some(self.after))
             }

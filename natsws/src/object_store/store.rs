@@ -9,12 +9,12 @@ use tokio::io::AsyncRead;
 use super::error::ObjectError;
 use super::info::ObjectInfo;
 use super::list::ListObjects;
+use super::name;
 use super::object::Object;
 use super::put::PutObject;
 use super::source::Source;
 use super::watch::WatchObjects;
-use super::{name, raw};
-use crate::jetstream::{self, JetStream};
+use crate::jetstream::{self, JetStream, Rollup, Untyped};
 
 /// How often what is said of an object is tried to be replaced, while others do the same.
 pub(super) const MOST_ATTEMPTS: u32 = 32;
@@ -46,10 +46,6 @@ impl ObjectStore {
     /// The stream that it is.
     pub(super) fn handle(&self) -> &jetstream::Stream {
         &self.stream
-    }
-
-    pub(super) fn stream(&self) -> &str {
-        self.stream.name()
     }
 
     /// Puts an object: ready when all of it is stored. What had the name before is replaced.
@@ -278,7 +274,7 @@ impl ObjectStore {
     }
 
     pub(super) async fn last_info(&self, subject: &str) -> Result<Option<ObjectInfo>, ObjectError> {
-        let stored = raw::last_message(self.jetstream(), self.stream(), subject).await;
+        let stored = self.stream.last_message::<Untyped>(subject).from_leader().await;
         let stored = stored.map_err(|error| ObjectError::of_call(error, &self.bucket))?;
         let info = |stored| Ok(ObjectInfo::read(stored)?.in_store(&self.bucket));
         stored.as_ref().map(info).transpose()
@@ -327,12 +323,9 @@ impl ObjectStore {
         last: u64,
         name: &str,
     ) -> Result<u64, ObjectError> {
-        let last = last.to_string();
-        let headers =
-            [("Nats-Rollup", "sub"), ("Nats-Expected-Last-Subject-Sequence", last.as_str())];
-        let id = self.new_id();
-        let stored = raw::publish(self.jetstream(), subject, &id, &headers, payload.clone()).await;
-        match stored {
+        let publish = self.jetstream().publish_bytes(subject, payload).message_id(self.new_id());
+        let stored = publish.rollup(Rollup::Subject).expect_last_subject_sequence(last);
+        match stored.await {
             Ok(ack) => Ok(ack.sequence),
             Err(error) => Err(ObjectError::of_publish(error, &self.bucket, name)),
         }
@@ -354,7 +347,7 @@ impl ObjectStore {
         };
         if before.link().is_none() {
             let chunks = name::chunks(&self.bucket, &before.id);
-            drop(raw::purge(self.jetstream(), self.stream(), &chunks).await);
+            drop(self.stream.purge().filter(chunks).await);
         }
     }
 }
