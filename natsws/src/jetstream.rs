@@ -88,6 +88,8 @@ pub use stream::{
     StoredMessage, StoredMessages, Stream, StreamAlternate, StreamConfig, StreamInfo, StreamState,
     SubjectTransform,
 };
+#[cfg(feature = "kv")]
+pub(crate) use stream::{Query, Stored, read_stored};
 
 use crate::client::Client;
 

@@ -30,9 +30,15 @@ pub use info::{
 };
 pub use list::List;
 pub use message::GetMessage;
+#[cfg(feature = "kv")]
+pub(crate) use message::read_stored;
 pub use position::Position;
 pub use purge::Purge;
+#[cfg(feature = "kv")]
+pub(crate) use query::Query;
 pub use read::{ReadLast, ReadStored};
+#[cfg(feature = "kv")]
+pub(crate) use stored::Stored;
 pub use stored::StoredMessage;
 
 use super::api::{self, Done, NOTHING};

@@ -7,8 +7,9 @@ use std::marker::PhantomData;
 use super::entry::{Change, Entry, Record};
 use super::error::KeyValueError;
 use super::place::Place;
-use super::stored::{self, Stored, Terms, Wanted};
+use super::stored::{self, Terms};
 use crate::codec::Decoder;
+use crate::jetstream::{Query, Stored};
 use crate::runtime::BoxFuture;
 
 /// A key that is about to be read: `.await` it, or say more first.
@@ -65,15 +66,15 @@ impl<T, C: for<'m> Decoder<'m, T>> LastChange<'_, T, C> {
     async fn read(self) -> Result<Option<Change<T>>, KeyValueError> {
         let place = self.place;
         let subject = place.read_subject(self.key)?;
-        let wanted = match self.revision {
+        let query = match self.revision {
             // Numbers begin at 1, and a server takes 0 for no question at all.
             Some(0) => return Ok(None),
-            Some(revision) => Wanted::Sequence(revision),
-            None => Wanted::Last(&subject),
+            Some(revision) => Query::of_sequence(revision),
+            None => Query::last_of(&subject),
         };
         let terms =
             Terms { direct: place.direct && !self.from_leader, patience: place.js.timeout() };
-        let found = stored::read(&place.js, &place.stream, wanted, terms).await;
+        let found = stored::read(place, &query, terms).await;
         let found = found.map_err(|error| KeyValueError::of_bucket(error, &place.bucket))?;
         let found = found.filter(|stored| stored.subject == subject);
         found.map(|stored| decode::<T, C>(self.key, &stored)).transpose()

@@ -9,10 +9,11 @@ use super::entry::Change;
 use super::error::KeyValueError;
 use super::get::decode;
 use super::place::Place;
-use super::stored::{self, Stored, Wanted};
+use super::stored;
 use super::value::Outgoing;
 use super::write::{DEADLINE, Fault, Terms, Write};
 use crate::codec::Codec;
+use crate::jetstream::{Query, Stored};
 use crate::runtime::{self, BoxFuture};
 
 /// How often another change may be met.
@@ -63,11 +64,10 @@ where
     async fn run(mut self) -> Result<Option<u64>, KeyValueError> {
         let (place, key) = (self.place, self.key);
         let (attempts, deadline) = (self.attempts, self.deadline);
-        let subject = place.read_subject(key)?;
-        let wanted = Wanted::Last(&subject);
+        let query = Query::last_of(place.read_subject(key)?);
         let read = async |direct| {
             let terms = stored::Terms { direct, patience: deadline };
-            let found = stored::read(&place.js, &place.stream, wanted, terms).await;
+            let found = stored::read(place, &query, terms).await;
             found.map_err(|error| KeyValueError::of_bucket(error, &place.bucket))
         };
         // Where this is old, the write finds it out.

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use super::entry::{Operation, what_happened};
 use super::error::KeyValueError;
 use super::place::Place;
-use super::stored::{self, Stored, Wanted};
+use super::stored;
 use super::value::Outgoing;
 use crate::header::{HeaderError, Headers};
-use crate::jetstream::{JetStreamError, PublishError};
+use crate::jetstream::{JetStreamError, PublishError, Query, Stored};
 use crate::publish;
 use crate::runtime;
 
@@ -156,7 +156,7 @@ impl<'a> Write<'a> {
         let place = self.place;
         let subject = place.read_subject(self.key).map_err(|error| Fault::Other(error.into()))?;
         let terms = stored::Terms { direct: false, patience: self.terms.deadline };
-        let found = stored::read(&place.js, &place.stream, Wanted::Last(&subject), terms).await;
+        let found = stored::read(place, &Query::last_of(subject), terms).await;
         let found =
             found.map_err(|error| Fault::Other(KeyValueError::of_bucket(error, &place.bucket)))?;
         match found {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream as FuturesStream;
 
 use super::query::Query;
-use super::stored::{Direct, StoredMessage};
+use super::stored::{Direct, Stored, StoredMessage};
 use crate::jetstream::api::{self, pause};
 use crate::jetstream::context::JetStream;
 use crate::jetstream::deliverable::{Deliverable, Untyped};
@@ -166,7 +166,8 @@ impl<T: Deliverable> StoredMessages<T> {
         if last.is_some_and(|last| direct.previous() != Some(last)) {
             return self.lost(RequestError::Lagged { dropped: 1 }, last);
         }
-        let message = direct.message().map_err(|source| self.not_understood(source))?;
+        let message = direct.stored().and_then(Stored::message);
+        let message = message.map_err(|source| self.not_understood(source))?;
         let Some(pending) = direct.pending() else {
             return Err(BATCHES.missing("an older version"));
         };

@@ -7,8 +7,9 @@ use std::marker::PhantomData;
 use super::Stream;
 use super::position::Position;
 use super::query::Query;
-use super::stored::{Direct, FromLeader, StoredMessage};
+use super::stored::{Direct, FromLeader, Stored, StoredMessage};
 use crate::jetstream::api;
+use crate::jetstream::context::JetStream;
 use crate::jetstream::deliverable::Deliverable;
 use crate::jetstream::error::{ApiError, JetStreamError};
 use crate::jetstream::version::Feature;
@@ -55,7 +56,7 @@ impl Stream {
     /// # Cancel safety
     /// Dropped early, nothing is lost.
     pub fn message<T: Deliverable>(&self, sequence: u64) -> GetMessage<'_, T> {
-        GetMessage::new(self, Query { sequence: Some(sequence), ..Query::default() })
+        GetMessage::new(self, Query::of_sequence(sequence))
     }
 
     /// Reads the last message of a subject, which may have wildcards: `None` where there is none.
@@ -75,7 +76,7 @@ impl Stream {
     /// # Cancel safety
     /// Dropped early, nothing is lost.
     pub fn last_message<T: Deliverable>(&self, subject: impl Into<String>) -> GetMessage<'_, T> {
-        GetMessage::new(self, Query { last_of: Some(subject.into()), ..Query::default() })
+        GetMessage::new(self, Query::last_of(subject))
     }
 
     /// Reads the first message of a subject, which may have wildcards, at this number or time or
@@ -127,63 +128,83 @@ impl<'a, T: Deliverable> GetMessage<'a, T> {
         if self.query.start_time.is_some() {
             self.stream.jetstream().need(FROM_TIME)?;
         }
-        let found = if self.direct {
-            match self.stream.ask_any(&self.query).await {
-                // It was allowed when the stream was looked up.
-                Err(JetStreamError::DirectNotAllowed { .. }) => {
-                    self.stream.ask_leader(&self.query).await
-                }
-                other => other,
-            }
-        } else {
-            self.stream.ask_leader(&self.query).await
+        let (js, stream) = (self.stream.jetstream(), self.stream.name());
+        let Some(stored) = read_stored(js, stream, &self.query, self.direct).await? else {
+            return Ok(None);
         };
-        found?.map(StoredMessage::typed).transpose()
+        let operation = || format!("STREAM.MSG.GET.{stream}");
+        let message = stored.message();
+        let message = message
+            .map_err(|source| JetStreamError::Response { operation: operation(), source })?;
+        message.typed().map(Some)
     }
 }
 
-impl Stream {
-    async fn ask_leader(&self, query: &Query) -> Result<Option<StoredMessage>, JetStreamError> {
-        let operation = format!("STREAM.MSG.GET.{}", self.name());
-        let answer = match self.jetstream().call::<FromLeader>(&operation, Some(query)).await {
-            Ok(answer) => answer,
-            Err(JetStreamError::Api(error)) if error.err_code == ApiError::NO_MESSAGE_FOUND => {
-                return Ok(None);
-            }
-            Err(error) => return Err(api::of_stream(error, self.name())),
-        };
-        let message = answer.message();
-        message.map(Some).map_err(|source| JetStreamError::Response { operation, source })
+/// Reads one message: `None` where there is none. With `direct` any server that keeps the stream is
+/// asked, and its leader where the stream does not allow that.
+pub(crate) async fn read_stored(
+    js: &JetStream,
+    stream: &str,
+    query: &Query,
+    direct: bool,
+) -> Result<Option<Stored>, JetStreamError> {
+    if direct {
+        match ask_any(js, stream, query).await {
+            // It was allowed when the stream was looked up.
+            Err(JetStreamError::DirectNotAllowed { .. }) => {}
+            other => return other,
+        }
     }
+    ask_leader(js, stream, query).await
+}
 
-    async fn ask_any(&self, query: &Query) -> Result<Option<StoredMessage>, JetStreamError> {
-        let js = self.jetstream();
-        let mut operation = format!("DIRECT.GET.{}", self.name());
-        let body = match &query.last_of {
-            // The subject stands in the request's subject, so that permissions can be by subject.
-            Some(subject) if check_subject(subject).is_ok() => {
-                operation = format!("{operation}.{subject}");
-                Vec::new()
-            }
-            _ => api::body(&operation, Some(query))?,
+async fn ask_leader(
+    js: &JetStream,
+    stream: &str,
+    query: &Query,
+) -> Result<Option<Stored>, JetStreamError> {
+    let operation = format!("STREAM.MSG.GET.{stream}");
+    let answer = match js.call::<FromLeader>(&operation, Some(query)).await {
+        Ok(answer) => answer,
+        Err(JetStreamError::Api(error)) if error.err_code == ApiError::NO_MESSAGE_FOUND => {
+            return Ok(None);
+        }
+        Err(error) => return Err(api::of_stream(error, stream)),
+    };
+    let stored = answer.stored();
+    stored.map(Some).map_err(|source| JetStreamError::Response { operation, source })
+}
+
+async fn ask_any(
+    js: &JetStream,
+    stream: &str,
+    query: &Query,
+) -> Result<Option<Stored>, JetStreamError> {
+    let mut operation = format!("DIRECT.GET.{stream}");
+    let body = match &query.last_of {
+        // The subject stands in the request's subject, so that permissions can be by subject.
+        Some(subject) if check_subject(subject).is_ok() => {
+            operation = format!("{operation}.{subject}");
+            Vec::new()
+        }
+        _ => api::body(&operation, Some(query))?,
+    };
+    let subject = format!("{}.{operation}", js.prefix());
+    let asked = js.connection().request(&subject, &body).timeout(js.timeout()).await;
+    let reply = asked.map_err(|error| match error {
+        RequestError::NoResponders => {
+            JetStreamError::DirectNotAllowed { stream: stream.to_owned() }
+        }
+        other => js.fault(&operation, other),
+    })?;
+    let Some(direct) = Direct::read(&reply) else {
+        return match reply.status() {
+            Some(status) if status.code() == 404 => Ok(None),
+            _ => Err(refusal(&operation, &reply)),
         };
-        let subject = format!("{}.{operation}", js.prefix());
-        let asked = js.connection().request(&subject, &body).timeout(js.timeout()).await;
-        let reply = asked.map_err(|error| match error {
-            RequestError::NoResponders => {
-                JetStreamError::DirectNotAllowed { stream: self.name().to_owned() }
-            }
-            other => js.fault(&operation, other),
-        })?;
-        let Some(direct) = Direct::read(&reply) else {
-            return match reply.status() {
-                Some(status) if status.code() == 404 => Ok(None),
-                _ => Err(refusal(&operation, &reply)),
-            };
-        };
-        let message = direct.message();
-        message.map(Some).map_err(|source| JetStreamError::Response { operation, source })
-    }
+    };
+    let stored = direct.stored();
+    stored.map(Some).map_err(|source| JetStreamError::Response { operation, source })
 }
 
 /// What a status says that is an answer to a direct request.

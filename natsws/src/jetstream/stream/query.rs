@@ -12,7 +12,7 @@ use crate::subject::check_filter;
 
 /// One message, or several where there is a batch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct Query {
+pub(crate) struct Query {
     #[serde(rename = "seq", skip_serializing_if = "Option::is_none")]
     pub(super) sequence: Option<u64>,
     #[serde(with = "wire::some_rfc3339", skip_serializing_if = "Option::is_none")]
@@ -34,6 +34,16 @@ pub(super) struct Query {
 }
 
 impl Query {
+    /// The message with this number.
+    pub(crate) fn of_sequence(sequence: u64) -> Self {
+        Self { sequence: Some(sequence), ..Self::default() }
+    }
+
+    /// The last message of a subject.
+    pub(crate) fn last_of(subject: impl Into<String>) -> Self {
+        Self { last_of: Some(subject.into()), ..Self::default() }
+    }
+
     /// Begins at a place: 0 is before the first message.
     pub(super) fn start(&mut self, at: Position) {
         self.sequence = at.sequence().map(|sequence| sequence.max(1));

@@ -91,18 +91,6 @@ impl<T> StoredMessage<T> {
 }
 
 impl StoredMessage {
-    fn new(
-        subject: &str,
-        headers: &Headers,
-        payload: &[u8],
-        sequence: u64,
-        time: SystemTime,
-    ) -> Result<Self, Fault> {
-        let head = PublishHead { subject, reply: None, headers, typed: None };
-        let msg = Msg::from_head(&head, payload)?;
-        Ok(Self { value: Untyped, msg, sequence, time })
-    }
-
     /// Reads it as a value.
     pub(super) fn typed<T: Deliverable>(self) -> Result<StoredMessage<T>, JetStreamError> {
         match T::read(&self.msg) {
@@ -137,14 +125,33 @@ impl<T> fmt::Debug for StoredMessage<T> {
 /// Why an answer is not understood.
 pub(super) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
+/// The parts of a message as a stream has it, with its headers as they were published.
+#[derive(Clone)]
+pub(crate) struct Stored {
+    pub(crate) subject: String,
+    pub(crate) sequence: u64,
+    pub(crate) time: SystemTime,
+    pub(crate) headers: Headers,
+    pub(crate) payload: Bytes,
+}
+
+impl Stored {
+    pub(super) fn message(self) -> Result<StoredMessage, Fault> {
+        let Self { subject, sequence, time, headers, payload } = self;
+        let head = PublishHead { subject: &subject, reply: None, headers: &headers, typed: None };
+        let msg = Msg::from_head(&head, &payload)?;
+        Ok(StoredMessage { value: Untyped, msg, sequence, time })
+    }
+}
+
 /// What the leader answers.
 #[derive(Deserialize)]
 pub(super) struct FromLeader {
-    message: Stored,
+    message: Encoded,
 }
 
 #[derive(Deserialize)]
-struct Stored {
+struct Encoded {
     subject: String,
     #[serde(rename = "seq", deserialize_with = "wire::count")]
     sequence: u64,
@@ -157,9 +164,9 @@ struct Stored {
 }
 
 impl FromLeader {
-    pub(super) fn message(self) -> Result<StoredMessage, Fault> {
-        let Stored { subject, sequence, headers, data, time } = self.message;
-        StoredMessage::new(&subject, &Headers::parse(&headers)?, &data, sequence, time)
+    pub(super) fn stored(self) -> Result<Stored, Fault> {
+        let Encoded { subject, sequence, headers, data, time } = self.message;
+        Ok(Stored { subject, sequence, time, headers: Headers::parse(&headers)?, payload: data })
     }
 }
 
@@ -201,7 +208,7 @@ impl<'a> Direct<'a> {
         self.number("Nats-Last-Sequence")
     }
 
-    pub(super) fn message(&self) -> Result<StoredMessage, Fault> {
+    pub(super) fn stored(&self) -> Result<Stored, Fault> {
         let sequence = self.number("Nats-Sequence").ok_or("it has no sequence number")?;
         let subject = self.header("Nats-Subject").ok_or("it has no subject")?;
         let time = self.header("Nats-Time-Stamp").and_then(parse_time);
@@ -210,7 +217,8 @@ impl<'a> Direct<'a> {
         for (name, value) in self.reply.headers().iter().take(self.own) {
             headers.append(name, value)?;
         }
-        StoredMessage::new(subject, &headers, self.reply.payload(), sequence, time)
+        let payload = self.reply.payload_bytes();
+        Ok(Stored { subject: subject.to_owned(), sequence, time, headers, payload })
     }
 }
 
@@ -250,7 +258,8 @@ mod tests {
         let republished =
             [("Nats-Stream", "FIRST"), ("Nats-Sequence", "3"), ("Trace", "a"), ("Trace", "b")];
         let reply = reply(&[&republished[..], &SERVERS].concat());
-        let message = Direct::read(&reply).expect("a message").message().expect("understood");
+        let message = Direct::read(&reply).expect("a message").stored().expect("understood");
+        let message = message.message().expect("valid");
         assert_eq!((message.subject(), message.sequence()), ("orders.eu", 7));
         assert_eq!(message.headers().iter().collect::<Vec<_>>(), republished);
         assert_eq!(message.payload(), b"hello");
@@ -272,7 +281,7 @@ mod tests {
             let mut headers = SERVERS.to_vec();
             headers.remove(missing);
             let reply = reply(&headers);
-            let error = Direct::read(&reply).expect("one").message().expect_err("not understood");
+            let error = Direct::read(&reply).expect("one").stored().err().expect("not understood");
             assert_eq!(error.to_string(), fault);
         }
     }
