@@ -17,7 +17,7 @@ use super::config::{DeliverPolicy, ReplayPolicy};
 use super::error::ConsumeError;
 use super::messages::read;
 use super::notice::{Board, Notice, Notices};
-use super::plan::{Made, Plan};
+use super::plan::Plan;
 use super::pull::Pulled;
 use super::source::Source;
 use super::status::Word;
@@ -162,9 +162,8 @@ impl<'a, T: Deliverable> ReadOrdered<'a, T> {
 
     async fn begin(self) -> Result<OrderedMessages<T>, ConsumeError> {
         let mut plan = Plan::new(self.js, self.stream, self.config)?;
-        let Made { source, pending } = plan.make().await?;
-        let (way, board) = (Way::Reading(source), Board::default());
-        let initial_pending = pending;
+        let way = Way::Reading(plan.make().await?);
+        let (board, initial_pending) = (Board::default(), plan.pending());
         let state = State { plan, way, board, expected: 1, attempt: 0, initial_pending };
         Ok(OrderedMessages { state: Box::new(state), value: PhantomData })
     }
@@ -202,7 +201,7 @@ impl<T> fmt::Debug for ReadOrdered<'_, T> {
 
 enum Way {
     Reading(Box<Source>),
-    Making(BoxFuture<'static, (Plan, Result<Made, ConsumeError>)>),
+    Making(BoxFuture<'static, (Plan, Result<Box<Source>, ConsumeError>)>),
     Over,
 }
 
@@ -389,9 +388,9 @@ impl State {
     }
 
     /// A consumer was made, or was not. Returns the error that is the end.
-    fn made(&mut self, made: Result<Made, ConsumeError>) -> Option<ConsumeError> {
+    fn made(&mut self, made: Result<Box<Source>, ConsumeError>) -> Option<ConsumeError> {
         let reason = match made {
-            Ok(Made { mut source, .. }) => {
+            Ok(mut source) => {
                 self.expected = 1;
                 *source.board() = std::mem::take(&mut self.board);
                 let consumer = self.plan.name();

@@ -45,13 +45,6 @@ pub(super) struct Plan {
     pending: u64,
 }
 
-/// A consumer that is read.
-pub(super) struct Made {
-    pub(super) source: Box<Source>,
-    /// How many messages it has to deliver.
-    pub(super) pending: u64,
-}
-
 impl Plan {
     pub(super) fn new(
         js: &JetStream,
@@ -81,7 +74,7 @@ impl Plan {
         format!("{}_{}", self.prefix, self.serial)
     }
 
-    #[cfg(feature = "kv")]
+    /// How many messages there were to deliver when the last consumer was made.
     pub(super) fn pending(&self) -> u64 {
         self.pending
     }
@@ -105,7 +98,7 @@ impl Plan {
     }
 
     /// Makes the next consumer, and reads it.
-    pub(super) async fn make(&mut self) -> Result<Made, ConsumeError> {
+    pub(super) async fn make(&mut self) -> Result<Box<Source>, ConsumeError> {
         self.look().await.map_err(|error| self.gone(error))?;
         self.serial += 1;
         let config = self.consumer();
@@ -121,7 +114,7 @@ impl Plan {
             Some(pushed) => Source::Push(pushed),
             None => Source::Pull(self.pull().await?),
         };
-        Ok(Made { source: Box::new(source), pending: info.pending })
+        Ok(Box::new(source))
     }
 
     /// Looks whether the stream is still the one that reading began with, and has all that was read.
