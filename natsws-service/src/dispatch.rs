@@ -1,7 +1,6 @@
 //! The dispatcher of an endpoint: owns its service and feeds it.
 
-use std::future::{Future, poll_fn, ready};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +10,6 @@ use futures_util::{FutureExt, Stream};
 use natsws::{Deadline, Msg, PublishError, ServiceError, Subscription};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tower_service::Service;
 
 use crate::answer::{answer, give_up, reply};
 use crate::attend::Attend;
@@ -19,10 +17,10 @@ use crate::error::BoxError;
 use crate::incoming::{Incoming, waited_too_long};
 use crate::limits::{Limits, WhenFull};
 use crate::place::Place;
-use crate::recover::{panicked, recover, unknown};
+use crate::recover::unknown;
 use crate::registry::Registry;
 use crate::response::Response;
-use crate::route::{Route, called};
+use crate::route::{Route, answered, poll_ready};
 use crate::running::Running;
 use crate::stats::Counts;
 use crate::waiting::Waiting;
@@ -186,15 +184,8 @@ impl Dispatcher {
             return self.refuse(&msg, &full);
         }
         let incoming = Incoming::new(msg, Arc::clone(&self.place));
-        // The key is the user's code. Without it nobody knows what the request must wait for.
-        let key = self.limits.key.as_ref();
-        let key = key.map(|key| catch_unwind(AssertUnwindSafe(|| key(&incoming)))).transpose();
-        let key = match key {
-            Ok(key) => key,
-            Err(panic) => {
-                let _: Response = panicked(&*panic);
-                return self.refuse(incoming.msg(), &unknown());
-            }
+        let Ok(key) = self.limits.key_of(&incoming) else {
+            return self.refuse(incoming.msg(), &unknown());
         };
         // Mostly nothing waits, and nothing need be put away.
         if key.is_none() && !is_late(&incoming) && self.waiting.len() == 0 && self.has_room() {
@@ -261,22 +252,14 @@ impl Dispatcher {
     fn start(&mut self, incoming: Incoming, key: Option<u64>, readiness: Result<(), BoxError>) {
         let (msg, deadline) = (incoming.msg().clone(), incoming.deadline());
         let (place, counts) = (Arc::clone(&self.place), Arc::clone(&self.counts));
-        let response = match readiness {
-            Ok(()) => called(&mut self.route, incoming, deadline),
-            Err(error) => Box::pin(ready(Ok(recover(&error)))),
-        };
+        let response = answered(&mut self.route, readiness, incoming, deadline);
         self.running
             .spawn(key, |running| Attend::new(msg, response, deadline, place, counts, running));
     }
 
-    /// Asks the service whether it is ready. A panic counts as an error.
+    /// Asks the service whether it is ready.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        let route = &mut self.route;
-        let ready = catch_unwind(AssertUnwindSafe(|| route.poll_ready(cx)));
-        let ready = ready.unwrap_or_else(|panic| {
-            let _: Response = panicked(&*panic);
-            Poll::Ready(Err("a layer panicked".into()))
-        });
+        let ready = poll_ready(&mut self.route, cx);
         self.asked = ready.is_pending();
         ready
     }

@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::incoming::Incoming;
+use crate::recover::panicked;
+use crate::response::Response;
 
 /// What becomes of a request that comes while as many run as may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +40,16 @@ pub(crate) struct Limits {
     pub(crate) waiting: usize,
     pub(crate) waiting_bytes: usize,
     pub(crate) key: Option<Key>,
+}
+
+impl Limits {
+    /// The key of a request, where there are keys. That is the user's code: where it panics nobody
+    /// knows what the request must wait for, and the answer says that the service failed.
+    pub(crate) fn key_of(&self, incoming: &Incoming) -> Result<Option<u64>, Response> {
+        let key = self.key.as_ref();
+        let key = key.map(|key| catch_unwind(AssertUnwindSafe(|| key(incoming)))).transpose();
+        key.map_err(|panic| panicked(&*panic))
+    }
 }
 
 impl Default for Limits {

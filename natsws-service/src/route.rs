@@ -13,7 +13,7 @@ use tower_service::Service;
 use crate::error::BoxError;
 use crate::handler::decode;
 use crate::incoming::Incoming;
-use crate::recover::panicked;
+use crate::recover::{panicked, recover};
 use crate::reply::failed;
 use crate::response::Response;
 
@@ -110,6 +110,28 @@ pub(crate) fn within<R>(deadline: Option<Deadline>, run: impl FnOnce() -> R) -> 
     match deadline {
         Some(deadline) => deadline.scope_sync(run),
         None => run(),
+    }
+}
+
+/// Asks a service whether it is ready. A panic counts as an error.
+pub(crate) fn poll_ready(route: &mut Route, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+    let ready = catch_unwind(AssertUnwindSafe(|| route.poll_ready(cx)));
+    ready.unwrap_or_else(|panic| {
+        let _: Response = panicked(&*panic);
+        Poll::Ready(Err("a layer panicked".into()))
+    })
+}
+
+/// Calls a service that has said whether it is ready. Where it cannot be, that is the answer.
+pub(crate) fn answered(
+    route: &mut Route,
+    readiness: Result<(), BoxError>,
+    incoming: Incoming,
+    deadline: Option<Deadline>,
+) -> ResponseFuture {
+    match readiness {
+        Ok(()) => called(route, incoming, deadline),
+        Err(error) => Box::pin(ready(Ok(recover(&error)))),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Feeds the service of some work with what its consumer delivers.
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::future::{poll_fn, ready};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -11,18 +10,14 @@ use natsws::State;
 use natsws::jetstream::{ConsumeError, Delivery, Messages};
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
-use tower_service::Service;
 
 use super::attend::{Attempt, attend, give_back};
 use super::retry::Rules;
 use crate::dispatch::{GIVING_UP, Phase};
-use crate::error::BoxError;
 use crate::incoming::Incoming;
 use crate::limits::Limits;
 use crate::place::Place;
-use crate::recover::{panicked, recover};
-use crate::response::Response;
-use crate::route::{ResponseFuture, Route, called};
+use crate::route::{ResponseFuture, Route, answered, poll_ready};
 use crate::running::Running;
 use crate::stats::Counts;
 use crate::waiting::Waiting;
@@ -228,26 +223,18 @@ impl Worker {
     fn take(&mut self, delivery: Delivery) {
         let size = delivery.msg().size();
         let held = self.hold(delivery);
-        let key = self.limits.key.as_ref();
-        let key = key.map(|key| catch_unwind(AssertUnwindSafe(|| key(&held.incoming)))).transpose();
-        match key {
+        match self.limits.key_of(&held.incoming) {
             Ok(key) => self.waiting.push(held, key, size),
-            // Without its key nobody knows what it must wait for.
-            Err(panic) => {
-                let response = panicked(&*panic);
-                self.attend(held, None, Box::pin(std::future::ready(Ok(response))));
-            }
+            Err(failed) => self.attend(held, None, Box::pin(ready(Ok(failed)))),
         }
     }
 
     fn begin(&mut self, cx: &mut Context<'_>) {
         while self.running.len() < self.limits.concurrency && self.waiting.next_ready().is_some() {
-            let Poll::Ready(readiness) = self.poll_ready(cx) else { return };
+            let Poll::Ready(readiness) = poll_ready(&mut self.route, cx) else { return };
             let Some(waiter) = self.waiting.pop() else { return };
-            let response = match readiness {
-                Ok(()) => called(&mut self.route, waiter.request.incoming.clone(), None),
-                Err(error) => Box::pin(std::future::ready(Ok(recover(&error)))),
-            };
+            let incoming = waiter.request.incoming.clone();
+            let response = answered(&mut self.route, readiness, incoming, None);
             self.attend(waiter.request, waiter.key, response);
         }
     }
@@ -259,16 +246,6 @@ impl Worker {
         let (rules, counts) = (Arc::clone(&self.rules), Arc::clone(&self.counts));
         let attempt = Attempt { incoming, response, rules, counts };
         self.running.spawn(key, |running| attend(attempt, delivery, running));
-    }
-
-    /// Asks the service whether it is ready. A panic counts as an error.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        let route = &mut self.route;
-        let ready = catch_unwind(AssertUnwindSafe(|| route.poll_ready(cx)));
-        ready.unwrap_or_else(|panic| {
-            let _: Response = panicked(&*panic);
-            Poll::Ready(Err("a layer panicked".into()))
-        })
     }
 
     fn could_not_receive(&self, error: &ConsumeError) {
