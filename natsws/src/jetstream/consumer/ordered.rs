@@ -21,6 +21,7 @@ use super::plan::Plan;
 use super::pull::Pulled;
 use super::source::Source;
 use super::status::Word;
+use crate::connect_error::Chain;
 use crate::jetstream::JetStreamError;
 use crate::request::RequestError;
 use crate::runtime::{self, BoxFuture};
@@ -408,7 +409,7 @@ impl State {
                 self.end();
                 return None;
             }
-            Err(error) => Notice::NotRecreated { reason: error_chain(&error) },
+            Err(error) => Notice::NotRecreated { reason: Chain(&error).to_string() },
         };
         self.board.tell(|| reason);
         self.again();
@@ -457,17 +458,6 @@ fn has_no_connection(error: &ConsumeError) -> bool {
         }
         _ => false,
     }
-}
-
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 impl Drop for State {
