@@ -272,6 +272,14 @@ impl JetStream {
         info.map_err(|error| api::of_consumer(error, stream, name))
     }
 
+    /// Has the server forget a consumer that nobody reads any more, without waiting for it.
+    pub(crate) fn forget_consumer(&self, stream: &str, name: &str) {
+        let subject = format!("{}.CONSUMER.DELETE.{stream}.{name}", self.prefix());
+        let inbox = self.connection().new_inbox();
+        // Where much waits to be sent, the server forgets it by itself, later.
+        drop(self.connection().publish(&subject, "").reply(&inbox).try_send());
+    }
+
     pub(crate) async fn delete_consumer(
         &self,
         stream: &str,

@@ -256,12 +256,8 @@ impl Reader {
     /// Has the server forget the consumer, without waiting for it.
     fn forget(&self) {
         let Way::Reading(reading) = &self.way else { return };
-        let js = self.plan.stream.jetstream();
-        let (stream, name) = (reading.consumer.stream(), reading.consumer.name());
-        let subject = format!("{}.CONSUMER.DELETE.{stream}.{name}", js.prefix());
-        let inbox = js.connection().new_inbox();
-        // Where much waits to be sent, the server forgets it by itself, later.
-        drop(js.connection().publish(&subject, "").reply(&inbox).try_send());
+        let consumer = &reading.consumer;
+        self.plan.stream.jetstream().forget_consumer(consumer.stream(), consumer.name());
     }
 }
 

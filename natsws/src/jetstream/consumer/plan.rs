@@ -219,11 +219,7 @@ impl Plan {
 
     /// Has the server forget the consumer, without waiting for it.
     pub(super) fn forget(&self) {
-        let subject =
-            format!("{}.CONSUMER.DELETE.{}.{}", self.js.prefix(), self.stream, self.name());
-        let inbox = self.js.connection().new_inbox();
-        // Where much waits to be sent, the server forgets it by itself, later.
-        drop(self.js.connection().publish(&subject, "").reply(&inbox).try_send());
+        self.js.forget_consumer(&self.stream, &self.name());
     }
 }
 
