@@ -168,6 +168,25 @@ async fn a_connection_that_is_lost_is_waited_for_with_the_confirmation() {
 }
 
 #[tokio::test]
+async fn a_confirmation_that_is_not_heard_is_asked_for_again() {
+    let stage = Stage::new().await;
+    stage.consumer().await;
+    stage.store(1).await;
+    let mut acks = acks(&stage).await;
+    let (proxy, client) = stage.proxied().await;
+    let consumer = client.jetstream().consumer("S", "C").await.expect("it is there");
+    let message = next(&consumer).await;
+    proxy.freeze_to_client();
+    let confirming = tokio::spawn(async move { message.ack_confirmed().await });
+    for _ in 0..2 {
+        let ack = within("the acknowledgement", acks.next()).await.expect("one").expect("good");
+        assert_eq!(ack.text().expect("it is text"), "+ACK");
+    }
+    proxy.resume();
+    within("the confirmation", confirming).await.expect("no panic").expect("confirmed");
+}
+
+#[tokio::test]
 async fn an_answer_without_a_connection_is_kept_for_the_next_one() {
     let stage = Stage::new().await;
     stage.consumer().await;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -38,6 +39,38 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// How long is waited before the next attempt: each time twice as long.
 pub(crate) fn pause(attempt: u32) -> Duration {
     FIRST_PAUSE.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX)).min(LONGEST_PAUSE)
+}
+
+/// Asks again after a silence, while the earlier answers are still waited for: who was asked may have
+/// gone. It is for what does no harm when it is done twice.
+pub(super) async fn until_heard<F>(
+    timeout: Duration,
+    mut ask: impl FnMut(Duration) -> Pin<Box<F>>,
+) -> Result<Msg, RequestError>
+where
+    F: Future<Output = Result<Msg, RequestError>>,
+{
+    let end = runtime::after(runtime::now(), timeout);
+    let mut asked = vec![ask(timeout)];
+    let mut silence = runtime::sleep(SILENCE);
+    poll_fn(|cx| {
+        for request in &mut asked {
+            if let Poll::Ready(answer) = request.as_mut().poll(cx) {
+                return Poll::Ready(answer);
+            }
+        }
+        while silence.as_mut().poll(cx).is_ready() {
+            silence = runtime::sleep(SILENCE);
+            let left = end.saturating_duration_since(runtime::now());
+            let mut request = ask(left);
+            if let Poll::Ready(answer) = request.as_mut().poll(cx) {
+                return Poll::Ready(answer);
+            }
+            asked.push(request);
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 impl JetStream {
@@ -112,7 +145,7 @@ impl JetStream {
     }
 
     /// One attempt. A cluster that has just lost its leader does not answer at all, so what may be
-    /// asked twice is asked again while the first answer is still waited for.
+    /// asked twice is asked again.
     async fn ask(
         &self,
         operation: &str,
@@ -126,28 +159,11 @@ impl JetStream {
             let request = self.connection().request(&subject, body).with_wildcards();
             Box::pin(request.headers(headers).timeout(timeout))
         };
-        let mut asked = vec![ask(timeout)];
-        let end = runtime::after(runtime::now(), timeout);
-        let again = MAY_BE_ASKED_TWICE.iter().any(|start| operation.starts_with(start));
-        let mut silence = runtime::sleep(SILENCE);
-        poll_fn(|cx| {
-            for request in &mut asked {
-                if let Poll::Ready(answer) = request.as_mut().poll(cx) {
-                    return Poll::Ready(answer);
-                }
-            }
-            while again && silence.as_mut().poll(cx).is_ready() {
-                silence = runtime::sleep(SILENCE);
-                let left = end.saturating_duration_since(runtime::now());
-                let mut request = ask(left);
-                if let Poll::Ready(answer) = request.as_mut().poll(cx) {
-                    return Poll::Ready(answer);
-                }
-                asked.push(request);
-            }
-            Poll::Pending
-        })
-        .await
+        if MAY_BE_ASKED_TWICE.iter().any(|start| operation.starts_with(start)) {
+            until_heard(timeout, ask).await
+        } else {
+            ask(timeout).await
+        }
     }
 
     /// What it means to the caller that a request has no reply.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use super::ack::{AckError, Answer, Kind, Origin};
-use super::api::pause;
+use super::api::{pause, until_heard};
 use super::deliverable::{Deliverable, Untyped};
 use crate::header::Headers;
 use crate::msg::Msg;
@@ -240,9 +240,10 @@ impl<T> Delivery<T> {
         let mut attempt = 0;
         loop {
             let left = end.saturating_duration_since(runtime::now());
-            let asked = origin.connection.request(reply, "+ACK").timeout(left);
-            let Err(error) = asked.await else { break };
-            // To say it twice does no harm. Without a leader nobody hears it for a while.
+            let ask = |left| Box::pin(origin.connection.request(reply, "+ACK").timeout(left));
+            // To say it twice does no harm, and the leader that was told may have gone with its answer.
+            let Err(error) = until_heard(left, ask).await else { break };
+            // Without a leader nobody hears it for a while.
             let may_pass = match error {
                 RequestError::Disconnected { .. } => true,
                 RequestError::NoResponders => origin.wants_answer,
