@@ -4,6 +4,8 @@ mod authenticator;
 mod credentials;
 #[cfg(feature = "nkeys")]
 mod creds;
+#[cfg(all(feature = "nkeys", not(browser)))]
+mod creds_file;
 #[cfg(feature = "nkeys")]
 mod nkey;
 
@@ -16,7 +18,9 @@ pub use authenticator::{Authenticator, Challenge};
 pub(crate) use authenticator::{DynAuthenticator, boxed};
 pub use credentials::Credentials;
 #[cfg(feature = "nkeys")]
-pub(crate) use creds::{CredsFile, CredsText};
+pub(crate) use creds::CredsText;
+#[cfg(all(feature = "nkeys", not(browser)))]
+pub(crate) use creds_file::CredsFile;
 #[cfg(feature = "nkeys")]
 pub(crate) use nkey::{Jwt, Nkey};
 

@@ -93,7 +93,7 @@ impl Near {
             let near = near.lock().unwrap_or_else(PoisonError::into_inner).take();
             near.unwrap_or_else(|| memory::pair().0)
         }));
-        Connection::connect_with(ServerAddr::local(), options).await
+        Connection::connect_with(ServerAddr::on_localhost(4222), options).await
     }
 }
 

@@ -10,7 +10,9 @@ use crate::options::OptionsFault;
 use crate::protocol::{ProtocolError, ServerError};
 use crate::server_addr::{AddrError, ServerAddr};
 use crate::subject::SubjectError;
-use crate::transport::{Phase, ProxyError, TransportError};
+#[cfg(not(browser))]
+use crate::transport::ProxyError;
+use crate::transport::{Phase, TransportError};
 
 /// Why connecting failed.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +27,11 @@ pub enum ConnectError {
     /// A port is given as an option, and servers as well.
     #[error("the option `port` is for the local server, and servers are named too")]
     PortAndServers,
+    /// No server is named, and in a browser there is none to fall back on.
+    #[error("no server is named: a browser needs an address, such as `wss://broker.example`")]
+    NoServerNamed,
     /// The proxy of the options cannot be understood.
+    #[cfg(not(browser))]
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     /// A header of the options cannot be added to the WebSocket handshake.
@@ -63,8 +69,9 @@ impl From<OptionsFault> for ConnectError {
     fn from(fault: OptionsFault) -> Self {
         match fault {
             OptionsFault::Address(error) => Self::Address(error),
+            #[cfg(not(browser))]
             OptionsFault::Proxy(error) => Self::Proxy(error),
-            #[cfg(feature = "websocket")]
+            #[cfg(native_websocket)]
             OptionsFault::UpgradeHeader(reason) => Self::UpgradeHeader { reason },
         }
     }

@@ -99,10 +99,10 @@ impl Connection {
         match options.port {
             Some(_) if !all.is_empty() => return Err(ConnectError::PortAndServers),
             Some(port) => all.push(ServerAddr::on_localhost(port)),
-            None if all.is_empty() => all.push(ServerAddr::local()),
+            None if all.is_empty() => all.extend(ServerAddr::local()),
             None => {}
         }
-        let first = all.first().cloned().unwrap_or_else(ServerAddr::local);
+        let Some(first) = all.first().cloned() else { return Err(ConnectError::NoServerNamed) };
         Self::start(first, options, all).await
     }
 

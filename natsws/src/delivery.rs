@@ -153,7 +153,7 @@ impl Delivery {
     }
 
     /// The same message as a copy of its own, which keeps no block alive.
-    #[cfg(feature = "embedded")]
+    #[cfg(embedded_broker)]
     pub(crate) fn compact(&self) -> Self {
         Self { bytes: Bytes::copy_from_slice(&self.bytes), at: self.at }
     }

@@ -36,7 +36,7 @@ pub(crate) use turn::Turn;
 use crate::connect_error::ConnectError;
 use crate::event::{CloseError, Disconnect, Event, State};
 use crate::protocol::ServerInfo;
-use crate::runtime::{self, BoxFuture, Instant, Sleep};
+use crate::runtime::{self, BoxFuture, Instant, Page, SendFuture, Sleep};
 use crate::server_addr::ServerAddr;
 use crate::session::Effects;
 use handshake::Established;
@@ -55,8 +55,9 @@ enum End {
 /// Moves bytes between the transport, the session and the outbox of one connection.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    stopped: BoxFuture<'static, ()>,
+    stopped: SendFuture<'static, ()>,
     orders: watch::Receiver<u64>,
+    page: Page,
     /// When the JWT expires that the server was given last, in seconds since 1970.
     expires_at: Option<u64>,
     has_ended: bool,
@@ -66,7 +67,7 @@ impl Driver {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let stopped = Box::pin(shared.stopped());
         let orders = shared.reconnect_orders();
-        Self { shared, stopped, orders, expires_at: None, has_ended: false }
+        Self { shared, stopped, orders, page: Page::new(), expires_at: None, has_ended: false }
     }
 
     /// Connects, reports how that went, and keeps the connection until it is closed.
@@ -79,13 +80,9 @@ impl Driver {
         if options.lazy {
             self.report(&mut first, Ok(()));
         }
-        let found = tokio::select! {
-            biased;
-            () = &mut self.stopped => Err(ConnectError::Closed),
-            found = reconnect::connect(&self.shared, persistence, None) => {
-                found.map_err(|attempts| ConnectError::NoServer { attempts })
-            }
-            never = watch_deadlines(&self.shared) => match never {},
+        let found = match self.find(persistence).await {
+            Some(found) => found.map_err(|attempts| ConnectError::NoServer { attempts }),
+            None => Err(ConnectError::Closed),
         };
         match found {
             Ok(Found { server, established }) => {
@@ -98,6 +95,26 @@ impl Driver {
                 }
                 self.closed();
                 self.report(&mut first, Err(error));
+            }
+        }
+    }
+
+    /// Looks for a server that answers, while there is a page to do so; `None` where it is stopped.
+    async fn find(&mut self, persistence: Persistence) -> Option<Result<Found, Failures>> {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut self.stopped => return None,
+                () = self.page.present() => {}
+                never = watch_deadlines(&shared) => match never {},
+            }
+            tokio::select! {
+                biased;
+                () = &mut self.stopped => return None,
+                () = hurry_on_waking(&mut self.page, &shared) => {}
+                found = reconnect::connect(&shared, persistence, None) => return Some(found),
+                never = watch_deadlines(&shared) => match never {},
             }
         }
     }
@@ -156,7 +173,7 @@ impl Driver {
         let expires_at = self.expires_at.unwrap_or_default();
         let mut lame_duck = shared.options.reconnect.move_on_lame_duck;
         let mut moving: Option<BoxFuture<'_, Option<Found>>> = None;
-        let stopped = &mut self.stopped;
+        let (stopped, page) = (&mut self.stopped, &mut self.page);
         let mut ordered = Box::pin(self.orders.changed());
         poll_fn(|cx| {
             if stopped.as_mut().poll(cx).is_ready() {
@@ -164,6 +181,15 @@ impl Driver {
             }
             if ordered.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(End::Lost(Disconnect::Requested));
+            }
+            while page.poll_woken(cx).is_ready() {
+                let (now, accepted) = (runtime::now(), shared.outbox.accepted());
+                shared.with_session(|session, effects| session.check(now, accepted, effects));
+            }
+            if page.poll_away(cx).is_ready() {
+                // What waits goes now or with the next connection.
+                let _: Poll<Disconnect> = link.poll(&shared, cx);
+                return Poll::Ready(End::Lost(Disconnect::PageHidden));
             }
             if let Poll::Ready(reason) = link.poll(&shared, cx) {
                 return Poll::Ready(End::Lost(reason));
@@ -235,12 +261,7 @@ impl Driver {
             return None;
         }
         let max_failures = shared.options.reconnect.max_attempts;
-        let found: Result<Found, Failures> = tokio::select! {
-            biased;
-            () = &mut self.stopped => return None,
-            found = reconnect::connect(&shared, Persistence::Persist { max_failures }, None) => found,
-            never = watch_deadlines(&shared) => match never {},
-        };
+        let found = self.find(Persistence::Persist { max_failures }).await?;
         // What was asked for meanwhile is what there is now.
         self.orders.mark_unchanged();
         match found {
@@ -335,11 +356,11 @@ impl Driver {
             Disconnect::Server(error) => Some(error),
             _ => None,
         };
-        // What the application asks for is no fault of the server's, and is done at once.
-        let requested = matches!(reason, Disconnect::Requested);
+        // What is meant is no fault of the server's, and the connection is made again at once.
+        let meant = matches!(reason, Disconnect::Requested | Disconnect::PageHidden);
         let mut servers = self.shared.servers();
-        servers.lost(&server, was_good || requested, error, &self.shared.waits());
-        if requested {
+        servers.lost(&server, was_good || meant, error, &self.shared.waits());
+        if meant {
             servers.hurry();
         }
         drop(servers);
@@ -372,6 +393,17 @@ impl Driver {
 /// Whether a time has come, where there is one.
 fn is_due(timer: &mut Option<Pin<Box<Sleep>>>, cx: &mut Context<'_>) -> bool {
     timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready())
+}
+
+/// Ends the waits between attempts whenever the page wakes; ready when it is put away.
+async fn hurry_on_waking(page: &mut Page, shared: &Shared) {
+    poll_fn(|cx| {
+        while page.poll_woken(cx).is_ready() {
+            shared.hurry();
+        }
+        page.poll_away(cx)
+    })
+    .await;
 }
 
 /// Ends what has waited too long, while there is no connection that would do so.

@@ -177,6 +177,10 @@ pub enum Disconnect {
     /// [`Connection::reconnect`](crate::Connection::reconnect) was called.
     #[error("the application asked for a new connection")]
     Requested,
+    /// The web page was put away: it was left, and is gone or kept for whoever comes back to it. The
+    /// connection is made again when the page is shown again.
+    #[error("the page was put away")]
+    PageHidden,
 }
 
 /// Why a connection is closed for good, where nobody asked for it.

@@ -1,17 +1,17 @@
 //! What holds for whatever comes from outside: one function for each fuzz target in `fuzz/`. The
 //! tests replay the inputs that are kept there.
 
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 mod frames;
 mod ops;
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 mod session;
 mod words;
 
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 pub use self::frames::ws_frames;
 pub use self::ops::nats_ops;
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 pub use self::session::pipeline;
 pub use self::words::subject_header_codec;
 

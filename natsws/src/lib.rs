@@ -87,7 +87,7 @@
 extern crate self as natsws;
 
 mod auth;
-#[cfg(feature = "bench-internals")]
+#[cfg(all(feature = "bench-internals", not(browser)))]
 #[doc(hidden)]
 pub mod bench;
 mod client;
@@ -98,7 +98,7 @@ mod deadline;
 mod delivery;
 mod drain;
 mod driver;
-#[cfg(feature = "embedded")]
+#[cfg(embedded_broker)]
 pub mod embedded;
 mod end_of_replies;
 mod error;
@@ -162,7 +162,9 @@ pub use status::Status;
 pub use subject::{MAX_SUBJECT_LEN, SubjectBuf, SubjectError, TokenFault, subject_matches};
 pub use subscription::{Stopper, Subscribe, SubscribeError, Subscription, SubscriptionError};
 pub use trace_context::{TRACEPARENT_HEADER, TRACESTATE_HEADER, TraceContext};
-pub use transport::{Phase, ProxyError, TransportError};
+#[cfg(not(browser))]
+pub use transport::ProxyError;
+pub use transport::{Phase, TransportError};
 pub use typed::{
     Call, CallFuture, Caller, DecodeError, DecodeMessage, DecodeOwned, EncodeMessage, Filter,
     FromTail, FromToken, Message, PublishMessage, PublishMessageFuture, ReceiveError, Received,

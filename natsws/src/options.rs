@@ -2,11 +2,13 @@
 
 mod limits;
 mod login;
+#[cfg(not(browser))]
+mod native;
 mod next_server;
 mod reconnect;
-#[cfg(feature = "tls")]
+#[cfg(native_tls)]
 mod tls;
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 mod upgrade;
 
 use std::fmt;
@@ -16,7 +18,9 @@ use crate::auth::Auth;
 use crate::protocol::decode::Limits;
 use crate::server_addr::{AddrError, IntoServers, ServerAddr};
 use crate::session::QueueLimits;
-use crate::transport::{ProxyError, ProxyRule, TransportOptions};
+#[cfg(not(browser))]
+use crate::transport::ProxyError;
+use crate::transport::TransportOptions;
 
 pub use limits::OnDisconnect;
 pub(crate) use limits::OutboxLimits;
@@ -85,9 +89,10 @@ pub struct ConnectOptions {
 #[derive(Debug, Clone)]
 pub(crate) enum OptionsFault {
     Address(AddrError),
+    #[cfg(not(browser))]
     Proxy(ProxyError),
     /// What is wrong with a header, in words.
-    #[cfg(feature = "websocket")]
+    #[cfg(native_websocket)]
     UpgradeHeader(String),
 }
 
@@ -135,13 +140,6 @@ impl ConnectOptions {
             Ok(servers) => self.servers.extend(servers),
             Err(error) => self.mistaken(OptionsFault::Address(error)),
         }
-        self
-    }
-
-    /// The port of the local server, `nats://localhost:PORT`, where no server is named. Default:
-    /// 4222. With servers it is an error, since each names its own.
-    pub fn port(mut self, port: u16) -> Self {
-        self.port = Some(port);
         self
     }
 
@@ -224,27 +222,6 @@ impl ConnectOptions {
     /// Default: 30 s.
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = timeout;
-        self
-    }
-
-    /// Reaches every server through this HTTP proxy, by a `CONNECT` tunnel:
-    /// `http://host:port`, or `http://user:password@host:port` for basic authentication. Default:
-    /// no proxy.
-    ///
-    /// A proxy that cannot be understood is reported when connecting.
-    pub fn proxy(mut self, proxy: &str) -> Self {
-        match proxy.parse() {
-            Ok(proxy) => self.transport.proxy = ProxyRule::Always(proxy),
-            Err(error) => self.mistaken(OptionsFault::Proxy(error)),
-        }
-        self
-    }
-
-    /// Reaches servers through the HTTP proxy that the environment names, read for each connection:
-    /// `HTTPS_PROXY` for `wss` and `tls`, `http_proxy` for `ws` and `nats`, `ALL_PROXY` for either,
-    /// but for the hosts in `NO_PROXY`. Default: the environment plays no part.
-    pub fn proxy_from_env(mut self) -> Self {
-        self.transport.proxy = ProxyRule::Environment;
         self
     }
 

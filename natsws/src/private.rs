@@ -8,6 +8,14 @@ use crate::request::RequestError;
 use crate::subject::{self, SubjectError};
 use crate::typed::{self, DecodeError, Request, Subject};
 
+/// The clock, timers and tasks of the platform.
+pub mod runtime {
+    pub use crate::runtime::{
+        Instant, Sleep, Task, Uncounted, after, now, since_1970, sleep, sleep_until, spawn_task,
+        timeout, uncounted,
+    };
+}
+
 /// The subject is one of no variant.
 pub fn no_variant<M: Subject>(message: Encoded<'_>) -> DecodeError {
     let subject = message.subject().to_owned();

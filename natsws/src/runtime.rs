@@ -1,21 +1,33 @@
-//! What differs between platforms, and nothing else: spawning, timers, the clock, `Send`.
+//! What differs between platforms, and nothing else: spawning, timers, the clock, `Send`, and the
+//! life of a web page.
 //!
 //! The clock and the timers of `std` and `tokio` compile for the browser and panic there, so every
-//! other file takes them from here. The browser's half is not built yet; it will stand beside
-//! `native`.
+//! other file takes them from here. Both halves offer the same.
 
+#[cfg(browser)]
+mod browser;
+#[cfg(not(browser))]
 mod native;
 
-pub(crate) use native::Instant;
-use native::uncounted;
-pub use native::{BoxFuture, MaybeSend, MaybeSync};
-pub(crate) use native::{Sleep, in_turn, now, since_1970, sleep_until, spawn};
+#[cfg(browser)]
+use browser as platform;
+#[cfg(not(browser))]
+use native as platform;
+
+pub use platform::{BoxFuture, MaybeSend, MaybeSync};
+pub use platform::{
+    Instant, Sleep, Task, Uncounted, now, since_1970, sleep_until, spawn_task, uncounted,
+};
+pub(crate) use platform::{Page, in_turn, spawn};
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
+
+/// A boxed future of this library, which can be sent to another thread wherever it is built for.
+pub(crate) type SendFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Runs the application's code; its panic, in making the future or in running it, is an error here.
 /// What a panic carries may be a secret, and is not kept.
@@ -35,18 +47,18 @@ pub(crate) async fn contained<F: Future>(make: impl FnOnce() -> F) -> Result<F::
 pub(crate) struct Panicked;
 
 /// So much later; where that is beyond what the clock can tell, in decades.
-pub(crate) fn after(start: Instant, duration: Duration) -> Instant {
+pub fn after(start: Instant, duration: Duration) -> Instant {
     const DECADES: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     start.checked_add(duration).unwrap_or_else(|| start + DECADES)
 }
 
 /// Waits for a duration.
-pub(crate) fn sleep(duration: Duration) -> Pin<Box<Sleep>> {
+pub fn sleep(duration: Duration) -> Pin<Box<Sleep>> {
     Box::pin(sleep_until(after(now(), duration)))
 }
 
 /// Runs a future for at most `limit`; `None` where it was not done by then.
-pub(crate) async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+pub async fn timeout<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     // A future that has always something to do must not use up the turn in which its time is over.
     let mut limit = uncounted(sleep(limit));

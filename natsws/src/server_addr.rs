@@ -123,9 +123,10 @@ pub enum AddrFault {
 }
 
 impl ServerAddr {
-    /// Where a client connects that was given no address: `nats://localhost:4222`.
-    pub(crate) fn local() -> Self {
-        Self::on_localhost(4222)
+    /// Where a client connects that was given no address: `nats://localhost:4222`. A browser is not
+    /// where the servers are, and has no such place.
+    pub(crate) fn local() -> Option<Self> {
+        (!cfg!(browser)).then(|| Self::on_localhost(4222))
     }
 
     /// `nats://localhost` with another port.
@@ -314,7 +315,8 @@ impl fmt::Debug for ServerAddr {
 /// What can be given as the servers to connect to: an address, several, or `()` for the local
 /// default `nats://localhost:4222`.
 ///
-/// A text may hold several addresses with commas between them; a list may mix schemes.
+/// A text may hold several addresses with commas between them; a list may mix schemes. In a browser
+/// there is no local default, and `()` is no address.
 pub trait IntoServers {
     /// The addresses, in order.
     ///
@@ -323,6 +325,7 @@ pub trait IntoServers {
     fn into_servers(self) -> Result<Vec<ServerAddr>, AddrError>;
 }
 
+#[cfg(not(browser))]
 impl IntoServers for () {
     fn into_servers(self) -> Result<Vec<ServerAddr>, AddrError> {
         Ok(Vec::new())

@@ -418,7 +418,21 @@ impl Session {
             // Nothing is read, so nothing says whether the server is there.
             self.keepalive.received(now);
         }
-        match self.keepalive.due(now) {
+        let due = self.keepalive.due(now);
+        self.keep_alive(due, accepted, effects)
+    }
+
+    /// Asks the server at once whether it is there: something may have ended the connection.
+    pub(crate) fn check(&mut self, now: Instant, accepted: u64, effects: &mut Effects) {
+        if self.connected {
+            let due = self.keepalive.check(now);
+            // A check begins with a question.
+            let _: Result<(), usize> = self.keep_alive(due, accepted, effects);
+        }
+    }
+
+    fn keep_alive(&mut self, due: Due, accepted: u64, effects: &mut Effects) -> Result<(), usize> {
+        match due {
             Due::Nothing => Ok(()),
             Due::Ping => {
                 effects.control.extend_from_slice(encode::PING);

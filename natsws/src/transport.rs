@@ -3,56 +3,60 @@
 //! A transport says nothing about where messages begin and end. For all of them the first thing
 //! read is the server's `INFO`.
 
-#[cfg(any(feature = "tcp", feature = "websocket"))]
+#[cfg(any(native_tcp, native_websocket))]
 mod blocks;
-#[cfg(any(feature = "tcp", feature = "websocket"))]
+#[cfg(all(browser, feature = "websocket"))]
+mod browser;
+#[cfg(any(native_tcp, native_websocket))]
 mod chunks;
 mod error;
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 mod headers;
-#[cfg_attr(not(feature = "embedded"), allow(dead_code, reason = "the broker's client side"))]
+#[cfg_attr(not(embedded_broker), allow(dead_code, reason = "the broker's client side"))]
 pub(crate) mod memory;
 mod options;
 mod phase;
+#[cfg(not(browser))]
 #[cfg_attr(
-    not(any(feature = "tcp", feature = "websocket")),
+    not(any(native_tcp, native_websocket)),
     allow(dead_code, reason = "there is nothing to reach through it")
 )]
 mod proxy;
-#[cfg(any(feature = "tcp", feature = "websocket"))]
+#[cfg(any(native_tcp, native_websocket))]
 mod socket;
-#[cfg(feature = "tcp")]
+#[cfg(native_tcp)]
 pub(crate) mod tcp;
-#[cfg(feature = "tls")]
+#[cfg(native_tls)]
 mod tls;
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 pub(crate) mod websocket;
 
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use crate::runtime::MaybeSend;
 use crate::server_addr::{Scheme, ServerAddr};
 
 pub use error::TransportError;
-#[cfg(feature = "tcp")]
+#[cfg(native_tcp)]
 use error::shown;
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 pub(crate) use headers::{HeaderProvider, ProviderFn, check_header};
-#[cfg(feature = "tls")]
+#[cfg(native_tls)]
 pub(crate) use options::Pem;
 pub(crate) use options::TransportOptions;
 pub use phase::Phase;
 pub(crate) use phase::Progress;
+#[cfg(not(browser))]
 pub use proxy::ProxyError;
+#[cfg(not(browser))]
 pub(crate) use proxy::ProxyRule;
 
 /// A connection to a server, as chunks of bytes both ways.
 pub(crate) trait Transport:
     Stream<Item = Result<Bytes, TransportError>>
     + Sink<Bytes, Error = TransportError>
-    + MaybeSend
+    + Send
     + Unpin
     + 'static
 {
@@ -72,7 +76,7 @@ pub(crate) type BoxTransport = Box<dyn Transport>;
 /// Connects to a server. What is read first is its `INFO`. `discovered` says that the application
 /// has not named the server itself.
 #[cfg_attr(
-    not(any(feature = "tcp", feature = "websocket")),
+    not(any(native_tcp, feature = "websocket")),
     expect(clippy::unused_async, reason = "there is nothing to dial with")
 )]
 pub(crate) async fn dial(
@@ -81,27 +85,31 @@ pub(crate) async fn dial(
     options: &TransportOptions,
     progress: &Progress,
 ) -> Result<BoxTransport, TransportError> {
-    #[cfg(feature = "embedded")]
+    #[cfg(embedded_broker)]
     if let Some(connect) = &options.in_memory {
         return Ok(Box::new(connect()));
     }
     match addr.scheme() {
         Scheme::Ws | Scheme::Wss => {
-            #[cfg(feature = "websocket")]
+            #[cfg(native_websocket)]
             return websocket::dial(addr, discovered, options, progress).await;
+            #[cfg(all(browser, feature = "websocket"))]
+            return browser::dial(addr, discovered, options, progress).await;
             #[cfg(not(feature = "websocket"))]
             return missing(addr, discovered, options, progress, "websocket");
         }
         Scheme::Nats | Scheme::Tls => {
-            #[cfg(feature = "tcp")]
+            #[cfg(native_tcp)]
             return tcp::dial(addr, options, progress).await;
-            #[cfg(not(feature = "tcp"))]
+            #[cfg(browser)]
+            return Err(TransportError::NoSockets { scheme: addr.scheme() });
+            #[cfg(not(any(native_tcp, browser)))]
             return missing(addr, discovered, options, progress, "tcp");
         }
     }
 }
 
-#[cfg(not(all(feature = "websocket", feature = "tcp")))]
+#[cfg(not(all(feature = "websocket", any(native_tcp, browser))))]
 fn missing(
     addr: &ServerAddr,
     _discovered: bool,

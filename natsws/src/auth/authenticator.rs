@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::{AuthError, Credentials};
-use crate::runtime::{self, BoxFuture, MaybeSend, MaybeSync};
+use crate::runtime::{self, BoxFuture, MaybeSend};
 use crate::server_addr::ServerAddr;
 
 /// What an [`Authenticator`] is asked.
@@ -58,7 +58,7 @@ pub struct Challenge {
 /// Its time counts as part of the attempt, which
 /// [`ConnectOptions::timeout`](crate::ConnectOptions::timeout) bounds. An error, or a panic, fails
 /// the attempt.
-pub trait Authenticator: MaybeSend + MaybeSync + 'static {
+pub trait Authenticator: Send + Sync + 'static {
     /// Makes the credentials for one connection.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ pub trait Authenticator: MaybeSend + MaybeSync + 'static {
 
 impl<F, Fut, E> Authenticator for F
 where
-    F: Fn(Challenge) -> Fut + MaybeSend + MaybeSync + 'static,
+    F: Fn(Challenge) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Credentials, E>> + MaybeSend,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
@@ -85,7 +85,7 @@ where
 }
 
 /// An [`Authenticator`] whose type is not known, and whose panics are errors.
-pub(crate) trait DynAuthenticator: MaybeSend + MaybeSync {
+pub(crate) trait DynAuthenticator: Send + Sync {
     fn credentials(&self, challenge: Challenge) -> BoxFuture<'_, Result<Credentials, AuthError>>;
 }
 

@@ -1,21 +1,14 @@
 //! Creds files: a user's JWT and NKEY seed in one text.
 
 use std::error::Error;
-use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
 use super::nkey::sign;
 use super::{AuthError, Authenticator, Challenge, Credentials};
 
-/// The largest file that is read. Real ones have about 1 KiB.
-const LARGEST: u64 = 1024 * 1024;
-
 /// Logs in with the text of a creds file.
 pub(crate) struct CredsText(pub(crate) Zeroizing<String>);
-
-/// Logs in with a creds file, which is read anew for each connection.
-pub(crate) struct CredsFile(pub(crate) PathBuf);
 
 impl Authenticator for CredsText {
     async fn authenticate(
@@ -26,29 +19,7 @@ impl Authenticator for CredsText {
     }
 }
 
-impl Authenticator for CredsFile {
-    async fn authenticate(
-        &self,
-        challenge: Challenge,
-    ) -> Result<Credentials, Box<dyn Error + Send + Sync>> {
-        let used = self.read().and_then(|text| Ok(log_in(&text, &challenge)?));
-        let path = || self.0.display().to_string();
-        Ok(used.map_err(|source| AuthError::CredsFile { path: path(), source })?)
-    }
-}
-
-impl CredsFile {
-    /// Reads the file. It is small, so this does not hold up the task for long.
-    fn read(&self) -> Result<Zeroizing<String>, Box<dyn Error + Send + Sync>> {
-        let size = std::fs::metadata(&self.0)?.len();
-        if size > LARGEST {
-            return Err(format!("it has {size} bytes, which no credentials file has").into());
-        }
-        Ok(Zeroizing::new(std::fs::read_to_string(&self.0)?))
-    }
-}
-
-fn log_in(text: &str, challenge: &Challenge) -> Result<Credentials, AuthError> {
+pub(super) fn log_in(text: &str, challenge: &Challenge) -> Result<Credentials, AuthError> {
     let (jwt, seed) = parse(text)?;
     sign(Credentials::new().jwt(jwt), seed, challenge)
 }

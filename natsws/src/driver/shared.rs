@@ -210,8 +210,13 @@ impl Shared {
 
     /// Asks for a new connection, at once.
     pub(crate) fn reconnect(&self) {
-        self.servers().hurry();
         self.reconnect.send_modify(|orders| *orders = orders.wrapping_add(1));
+        self.hurry();
+    }
+
+    /// Every server may be tried at once.
+    pub(super) fn hurry(&self) {
+        self.servers().hurry();
         self.nudge();
     }
 

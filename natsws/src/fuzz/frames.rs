@@ -126,7 +126,7 @@ pub fn ws_frames(data: &[u8]) {
         assert!(rest.any(|sent| sent == byte), "{:?} is not what was sent", whole.0);
     }
     compare(data, &whole.0, &whole.1);
-    #[cfg(feature = "deflate")]
+    #[cfg(native_deflate)]
     {
         let frames = |cut| Frames(WebSocket::opened(Peer::new(data, cut)).compressed()).read();
         let (whole, cut) = (frames(Cut::Whole), frames(Cut::Derived));

@@ -27,13 +27,13 @@ fn every_input_of_the_subject_header_codec_corpus_holds() {
     replay("subject_header_codec", super::subject_header_codec);
 }
 
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 #[test]
 fn every_input_of_the_ws_frames_corpus_holds() {
     replay("ws_frames", super::ws_frames);
 }
 
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 #[test]
 fn every_input_of_the_pipeline_corpus_holds() {
     replay("pipeline", super::pipeline);

@@ -18,7 +18,7 @@ pub use self::kind::{AdvisoryAction, AdvisoryClient, AdvisoryKind, BatchAbandone
 use super::context::JetStream;
 use super::wire;
 use crate::msg::Msg;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 use crate::subscription::{SubscribeError, Subscription, SubscriptionError};
 
 /// Where advisories and metrics are published.
@@ -116,7 +116,7 @@ impl JetStream {
 
 impl<'a> IntoFuture for ListenToAdvisories<'a> {
     type Output = Result<Advisories, SubscribeError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         let subscribing = self.js.connection().subscribe(ADVISORIES).and(METRICS);

@@ -14,7 +14,7 @@ use crate::jetstream::{
     ConsumeError, ConsumerInfo, DeliverPolicy, Delivery, JetStreamError, OrderedMessages,
     ReadOrdered, Untyped,
 };
-use crate::runtime::{self, BoxFuture, Sleep};
+use crate::runtime::{self, SendFuture, Sleep};
 use crate::subscription::SubscriptionError;
 
 /// How long nothing may come, while more is expected, until the server is asked whether it will.
@@ -92,7 +92,7 @@ enum Mark {
 /// Asking the server whether more will come.
 enum Asking {
     Later(Pin<Box<Sleep>>),
-    Asked(BoxFuture<'static, Result<ConsumerInfo, JetStreamError>>),
+    Asked(SendFuture<'static, Result<ConsumerInfo, JetStreamError>>),
 }
 
 impl Changes {

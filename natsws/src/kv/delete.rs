@@ -9,7 +9,7 @@ use super::error::KeyValueError;
 use super::place::Place;
 use super::value::Outgoing;
 use super::write::{Terms, Write};
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// A key that is about to be deleted: `.await` it, or say more first. It gives the revision of the
 /// deletion.
@@ -100,7 +100,7 @@ impl<'a> PurgeKey<'a> {
 
 impl<'a> IntoFuture for DeleteKey<'a> {
     type Output = Result<u64, KeyValueError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.0.write())
@@ -109,7 +109,7 @@ impl<'a> IntoFuture for DeleteKey<'a> {
 
 impl<'a> IntoFuture for PurgeKey<'a> {
     type Output = Result<u64, KeyValueError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.0.write())

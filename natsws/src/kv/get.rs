@@ -10,7 +10,7 @@ use super::place::Place;
 use super::stored::{self, Terms};
 use crate::codec::Decoder;
 use crate::jetstream::{Query, Stored};
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// A key that is about to be read: `.await` it, or say more first.
 ///
@@ -99,7 +99,7 @@ where
 
 impl<'a, T: 'a, C: for<'m> Decoder<'m, T> + 'a> IntoFuture for GetEntry<'a, T, C> {
     type Output = Result<Option<Entry<T>>, KeyValueError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move { Ok(self.0.read().await?.and_then(Change::into_entry)) })
@@ -108,7 +108,7 @@ impl<'a, T: 'a, C: for<'m> Decoder<'m, T> + 'a> IntoFuture for GetEntry<'a, T, C
 
 impl<'a, T: 'a, C: for<'m> Decoder<'m, T> + 'a> IntoFuture for LastChange<'a, T, C> {
     type Output = Result<Option<Change<T>>, KeyValueError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.read())

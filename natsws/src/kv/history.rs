@@ -14,7 +14,7 @@ use super::entry::{Change, HeadersOnly, Record, Size};
 use super::error::KeyValueError;
 use super::place::Place;
 use crate::codec::Decoder;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// Reading what a bucket keeps, which is about to begin: `.await` it, or say more first.
 ///
@@ -59,7 +59,7 @@ impl<'a, T, C> ReadHistory<'a, T, C> {
 
 impl<'a, T: 'a, C: 'a> IntoFuture for ReadHistory<'a, T, C> {
     type Output = Result<History<T, C>, KeyValueError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.begin())
@@ -182,7 +182,7 @@ impl<'a> ListKeys<'a> {
 
 impl<'a> IntoFuture for ListKeys<'a> {
     type Output = Result<Keys, KeyValueError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

@@ -13,7 +13,7 @@ use super::key::check_bucket;
 use super::place::{Place, bucket_of, stream_of};
 use super::status::BucketStatus;
 use crate::jetstream::{JetStream, JetStreamError, StreamInfo, wire};
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// The level of the API that knows how long single messages live (ADR-44).
 const LEVEL_OF_TTL: u32 = 1;
@@ -53,7 +53,7 @@ impl<'a> OpenKeyValue<'a> {
 
 impl<'a> IntoFuture for OpenKeyValue<'a> {
     type Output = Result<RawBucket, KeyValueError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.ask())

@@ -9,7 +9,7 @@ use super::place::Place;
 use super::value::Outgoing;
 use super::write::{Terms, Write};
 use crate::codec::CodecError;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// A value that is about to be written: `.await` it, or say more first. It gives the revision.
 ///
@@ -89,7 +89,7 @@ impl<'a> PutValue<'a> {
 
 impl<'a> IntoFuture for PutValue<'a> {
     type Output = Result<u64, KeyValueError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.write())

@@ -13,7 +13,7 @@ use super::error::KeyValueError;
 use super::history::{History, ListKeys};
 use super::place::Place;
 use crate::jetstream::wire;
-use crate::runtime::{self, BoxFuture};
+use crate::runtime::{self, SendFuture};
 
 /// Younger marks than this stay where they are.
 const OLDER_THAN: Duration = Duration::from_secs(30 * 60);
@@ -85,7 +85,7 @@ impl<'a> PurgeDeletes<'a> {
 
 impl<'a> IntoFuture for PurgeDeletes<'a> {
     type Output = Result<u64, KeyValueError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())

@@ -14,7 +14,7 @@ use super::value::Outgoing;
 use super::write::{DEADLINE, Fault, Terms, Write};
 use crate::codec::Codec;
 use crate::jetstream::{Query, Stored};
-use crate::runtime::{self, BoxFuture};
+use crate::runtime::{self, SendFuture};
 
 /// How often another change may be met.
 const ATTEMPTS: u32 = 32;
@@ -135,7 +135,7 @@ where
     F: FnMut(Option<T>) -> Option<T> + Send + 'a,
 {
     type Output = Result<Option<u64>, KeyValueError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())

@@ -13,7 +13,7 @@ use super::entry::{Change, Deletion, Entry, HeadersOnly, Record, Size};
 use super::error::KeyValueError;
 use super::place::Place;
 use crate::codec::Decoder;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// A watch that is about to begin: `.await` it, or say more first.
 ///
@@ -79,7 +79,7 @@ impl<'a, T, C> WatchKeys<'a, T, C> {
 
 impl<'a, T: 'a, C: 'a> IntoFuture for WatchKeys<'a, T, C> {
     type Output = Result<Watch<T, C>, KeyValueError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.begin())

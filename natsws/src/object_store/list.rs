@@ -14,7 +14,7 @@ use super::name;
 use super::reader::{Most, Plan, Read, Reader};
 use super::store::ObjectStore;
 use crate::jetstream::{DeliverPolicy, Delivery};
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// How many infos may be on their way or wait here.
 const MOST_INFOS: usize = 250;
@@ -70,7 +70,7 @@ impl<'a> ListObjects<'a> {
 
 impl<'a> IntoFuture for ListObjects<'a> {
     type Output = Result<ObjectList, ObjectError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.begin())

@@ -11,7 +11,7 @@ use super::name;
 use super::orphans::{self, Orphans};
 use super::source::Source;
 use super::store::ObjectStore;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// How large chunks are unless it is said.
 const CHUNK: usize = 128 * 1024;
@@ -171,7 +171,7 @@ impl<'a> PutObject<'a> {
 
 impl<'a> IntoFuture for PutObject<'a> {
     type Output = Result<ObjectInfo, ObjectError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())

@@ -15,7 +15,7 @@ use crate::jetstream::{
     AckPolicy, ConsumeError, Consumer, ConsumerConfig, ConsumerInfo, DeliverPolicy, Delivery,
     JetStreamError, Messages, Stream,
 };
-use crate::runtime::{self, BoxFuture, Sleep};
+use crate::runtime::{self, SendFuture, Sleep};
 
 /// How long the server keeps a consumer that nobody reads.
 const KEPT: Duration = Duration::from_secs(5 * 60);
@@ -62,7 +62,7 @@ pub(super) struct Reader {
     all: All,
     events: Events,
     /// Ready when the connection drains or is closed: no consumer is made any more.
-    over: BoxFuture<'static, ()>,
+    over: SendFuture<'static, ()>,
     way: Way,
 }
 
@@ -77,7 +77,7 @@ enum All {
 type Made = Result<(Consumer, Messages), ConsumeError>;
 
 enum Way {
-    Making(BoxFuture<'static, Made>),
+    Making(SendFuture<'static, Made>),
     Reading(Box<Reading>),
     Over,
 }
@@ -88,7 +88,7 @@ struct Reading {
     /// How many messages came.
     seen: u64,
     silence: Pin<Box<Sleep>>,
-    look: Option<BoxFuture<'static, Result<ConsumerInfo, JetStreamError>>>,
+    look: Option<SendFuture<'static, Result<ConsumerInfo, JetStreamError>>>,
 }
 
 /// What a look at a consumer says.
@@ -222,7 +222,7 @@ impl Reader {
         self.way = Way::Making(self.make(wait));
     }
 
-    fn make(&mut self, wait: Option<Duration>) -> BoxFuture<'static, Made> {
+    fn make(&mut self, wait: Option<Duration>) -> SendFuture<'static, Made> {
         self.serial += 1;
         let first = match self.last {
             Some(last) => DeliverPolicy::FromSequence(last.saturating_add(1)),

@@ -8,7 +8,7 @@ use super::info::{ObjectHeaders, ObjectInfo, ObjectLink};
 use super::rename::Rename;
 use super::store::ObjectStore;
 use super::{name, rename};
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// A change of what is known of an object, which is about to be made: say what, and `.await` it.
 ///
@@ -132,7 +132,7 @@ impl UpdateObject<'_> {
 
 impl<'a> IntoFuture for UpdateObject<'a> {
     type Output = Result<ObjectInfo, ObjectError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())

@@ -14,7 +14,7 @@ use super::list::{info_of, plan};
 use super::reader::{Read, Reader};
 use super::store::ObjectStore;
 use crate::jetstream::DeliverPolicy;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// Stores are quiet for long.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -83,7 +83,7 @@ impl<'a> WatchObjects<'a> {
 
 impl<'a> IntoFuture for WatchObjects<'a> {
     type Output = Result<ObjectWatch, ObjectError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.begin())

@@ -3,7 +3,7 @@
 use super::ConnectOptions;
 use crate::auth::{Authenticator, boxed};
 #[cfg(feature = "nkeys")]
-use crate::auth::{CredsFile, CredsText, Jwt, Nkey};
+use crate::auth::{CredsText, Jwt, Nkey};
 
 /// Logging in. Several kinds can be given and are sent together; where two say the same, the later
 /// one counts, and [`token`](Self::token) and [`user`](Self::user) count last.
@@ -51,11 +51,5 @@ impl ConnectOptions {
     #[cfg(feature = "nkeys")]
     pub fn creds(self, text: impl Into<String>) -> Self {
         self.authenticator(CredsText(text.into().into()))
-    }
-
-    /// Logs in with a creds file. It is read anew for every connection, so that it can be replaced.
-    #[cfg(feature = "nkeys")]
-    pub fn creds_file(self, path: impl Into<std::path::PathBuf>) -> Self {
-        self.authenticator(CredsFile(path.into()))
     }
 }

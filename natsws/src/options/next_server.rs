@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::protocol::ServerInfo;
-use crate::runtime::{MaybeSend, MaybeSync};
 use crate::server_addr::ServerAddr;
 
 /// A server that may be connected to, as [`Connection::servers`](crate::Connection::servers) lists
@@ -47,7 +46,7 @@ impl NextServer {
 }
 
 /// The application's choice, whose panics are contained: `Err(())`.
-pub(crate) trait ChooseServer: MaybeSend + MaybeSync {
+pub(crate) trait ChooseServer: Send + Sync {
     fn choose(
         &self,
         servers: &[PoolServer],
@@ -57,7 +56,7 @@ pub(crate) trait ChooseServer: MaybeSend + MaybeSync {
 
 impl<F> ChooseServer for F
 where
-    F: Fn(&[PoolServer], Option<&ServerInfo>) -> Option<NextServer> + MaybeSend + MaybeSync,
+    F: Fn(&[PoolServer], Option<&ServerInfo>) -> Option<NextServer> + Send + Sync,
 {
     fn choose(
         &self,

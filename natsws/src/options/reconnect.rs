@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::{ChooseServer, ConnectOptions, NextServer, PoolServer};
 use crate::protocol::ServerInfo;
-use crate::runtime::{MaybeSend, MaybeSync};
 
 /// The longest wait that doubling leads to.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -31,11 +30,11 @@ pub(crate) struct ReconnectOptions {
 }
 
 /// The application's own delay; `None` where it panics.
-pub(crate) trait Delay: MaybeSend + MaybeSync {
+pub(crate) trait Delay: Send + Sync {
     fn delay(&self, failures: u32) -> Option<Duration>;
 }
 
-impl<F: Fn(u32) -> Duration + MaybeSend + MaybeSync> Delay for F {
+impl<F: Fn(u32) -> Duration + Send + Sync> Delay for F {
     fn delay(&self, failures: u32) -> Option<Duration> {
         catch_unwind(AssertUnwindSafe(|| self(failures))).ok()
     }
@@ -140,7 +139,7 @@ impl ConnectOptions {
     /// used.
     pub fn reconnect_delay(
         mut self,
-        delay: impl Fn(u32) -> Duration + MaybeSend + MaybeSync + 'static,
+        delay: impl Fn(u32) -> Duration + Send + Sync + 'static,
     ) -> Self {
         self.reconnect.delay = Some(Arc::new(delay));
         self
@@ -166,8 +165,8 @@ impl ConnectOptions {
     pub fn next_server(
         mut self,
         choose: impl Fn(&[PoolServer], Option<&ServerInfo>) -> Option<NextServer>
-        + MaybeSend
-        + MaybeSync
+        + Send
+        + Sync
         + 'static,
     ) -> Self {
         self.reconnect.choose = Some(Arc::new(choose));

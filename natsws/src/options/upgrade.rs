@@ -5,7 +5,6 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::{ConnectOptions, OptionsFault};
-use crate::runtime::{MaybeSend, MaybeSync};
 use crate::server_addr::ServerAddr;
 use crate::transport::{ProviderFn, check_header};
 
@@ -42,8 +41,8 @@ impl ConnectOptions {
     /// ```
     pub fn upgrade_headers<F, Fut, E>(mut self, provider: F) -> Self
     where
-        F: Fn(ServerAddr) -> Fut + MaybeSend + MaybeSync + 'static,
-        Fut: Future<Output = Result<Vec<(String, String)>, E>> + MaybeSend + 'static,
+        F: Fn(ServerAddr) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<(String, String)>, E>> + Send + 'static,
         E: Into<Box<dyn Error + Send + Sync>> + 'static,
     {
         self.transport.upgrade.providers.push(Arc::new(ProviderFn(provider)));
@@ -63,7 +62,7 @@ impl ConnectOptions {
     ///
     /// Where a server agrees to what was not offered, connecting fails with
     /// [`TransportError::WebSocket`](crate::TransportError::WebSocket).
-    #[cfg(feature = "deflate")]
+    #[cfg(native_deflate)]
     pub fn compression(mut self, offer: bool) -> Self {
         self.transport.upgrade.compression = offer;
         self

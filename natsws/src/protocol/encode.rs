@@ -297,7 +297,7 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// What a server sends; the embedded broker and tests write these.
-#[cfg(any(feature = "embedded", test))]
+#[cfg(any(embedded_broker, test))]
 pub(crate) mod server {
     use super::{CRLF, put_number, put_sizes};
     use crate::delivery::Delivery;

@@ -80,7 +80,7 @@ impl ServerInfo {
     }
 
     /// Writes the JSON. Text and numbers always have one, so this does not fail.
-    #[cfg(any(feature = "embedded", test))]
+    #[cfg(any(embedded_broker, test))]
     pub(crate) fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }

@@ -21,7 +21,7 @@ pub(crate) enum ServerOp<M = Delivery> {
 }
 
 /// What a client sends. Only the embedded broker and tests read these.
-#[cfg(any(feature = "embedded", test))]
+#[cfg(any(embedded_broker, test))]
 #[derive(Debug, Clone)]
 pub(crate) enum ClientOp {
     Connect(Bytes),
@@ -133,7 +133,7 @@ impl<M: Message> Operation for ServerOp<M> {
     }
 }
 
-#[cfg(any(feature = "embedded", test))]
+#[cfg(any(embedded_broker, test))]
 impl Operation for ClientOp {
     const VERBS: &'static [&'static [u8]] =
         &[b"PUB", b"HPUB", b"SUB", b"UNSUB", b"PING", b"PONG", b"CONNECT"];
@@ -187,9 +187,9 @@ impl Operation for ClientOp {
 enum Shape {
     Msg,
     HeaderMsg,
-    #[cfg(any(feature = "embedded", test))]
+    #[cfg(any(embedded_broker, test))]
     Pub,
-    #[cfg(any(feature = "embedded", test))]
+    #[cfg(any(embedded_broker, test))]
     HeaderPub,
 }
 
@@ -297,7 +297,7 @@ fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
 fn message(line: &[u8], verb_end: usize, shape: Shape) -> Result<Head, ProtocolFault> {
     let has_sid = matches!(shape, Shape::Msg | Shape::HeaderMsg);
     let has_headers = !matches!(shape, Shape::Msg);
-    #[cfg(any(feature = "embedded", test))]
+    #[cfg(any(embedded_broker, test))]
     let has_headers = has_headers && shape != Shape::Pub;
 
     let mut words = Words { line, at: verb_end };

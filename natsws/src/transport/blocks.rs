@@ -30,7 +30,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// Goes on with what was read before.
-    #[cfg(feature = "websocket")]
+    #[cfg(native_websocket)]
     pub(super) fn new(open: BytesMut) -> Self {
         Self { open, ..Self::default() }
     }

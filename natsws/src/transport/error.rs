@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+#[cfg(not(browser))]
 use super::proxy::ProxyError;
 use crate::server_addr::Scheme;
 
@@ -68,6 +69,33 @@ pub enum TransportError {
     /// The WebSocket handshake or the WebSocket itself broke.
     #[error("the WebSocket failed")]
     WebSocket(#[source] Box<dyn Error + Send + Sync>),
+    /// The WebSocket was closed, and the close says why.
+    #[error("the WebSocket was closed with code {code}{}", shown_line(reason))]
+    WebSocketClosed {
+        /// The code (RFC 6455, section 7.4).
+        code: u16,
+        /// The words that came with it.
+        reason: String,
+    },
+    /// The browser could not open the WebSocket. It does not tell a page why, since that would say
+    /// something of another host: its console may have more.
+    #[error("the browser could not open the WebSocket, and does not say why: its console may")]
+    NoReason,
+    /// The page came through `https://`, and may open no WebSocket without TLS: use `wss://`.
+    #[error("a page from https:// may not open ws:// addresses: use wss://")]
+    InsecureInSecurePage,
+    /// A browser reaches `ws://` and `wss://` addresses alone.
+    #[error("a browser has no {}:// connections: use ws:// or wss://", scheme.as_str())]
+    NoSockets {
+        /// The scheme of the address.
+        scheme: Scheme,
+    },
+    /// More came than was read. A browser cannot be told to wait, so the connection was given up.
+    #[error("more than {max} bytes came that were not read")]
+    Unread {
+        /// How much is held, in bytes.
+        max: usize,
+    },
     /// The server's answer to the WebSocket handshake is larger than any real one.
     #[error("the answer to the WebSocket handshake is larger than {max} bytes")]
     UpgradeTooLarge {
@@ -92,6 +120,7 @@ pub enum TransportError {
         answer: String,
     },
     /// The proxy that the environment names is not valid.
+    #[cfg(not(browser))]
     #[error(transparent)]
     ProxyAddress(ProxyError),
     /// What was read first is not a NATS server's `INFO`.
@@ -113,7 +142,7 @@ pub enum TransportError {
 /// What TLS has to say may come as any error of the connection.
 impl From<io::Error> for TransportError {
     fn from(error: io::Error) -> Self {
-        #[cfg(feature = "tls")]
+        #[cfg(native_tls)]
         if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
         {
             return super::tls::explained(inner.clone(), None);
@@ -127,7 +156,7 @@ fn shown_line(line: &str) -> String {
 }
 
 /// The beginning of what was read, as text.
-#[cfg(feature = "tcp")]
+#[cfg(native_tcp)]
 pub(super) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.get(..bytes.len().min(40)).unwrap_or(bytes)).into_owned()
 }

@@ -4,12 +4,12 @@ use std::error::Error;
 use std::future::Future;
 
 use super::TransportError;
-use crate::runtime::{self, BoxFuture, MaybeSend, MaybeSync};
+use crate::runtime::{self, SendFuture};
 use crate::server_addr::ServerAddr;
 
 /// Makes headers for each handshake, for the server that is connected to.
-pub(crate) trait HeaderProvider: MaybeSend + MaybeSync {
-    fn headers(&self, server: ServerAddr) -> BoxFuture<'_, Provided>;
+pub(crate) trait HeaderProvider: Send + Sync {
+    fn headers(&self, server: ServerAddr) -> SendFuture<'_, Provided>;
 }
 
 /// Names and values, or why there are none.
@@ -20,11 +20,11 @@ pub(crate) struct ProviderFn<F>(pub(crate) F);
 
 impl<F, Fut, E> HeaderProvider for ProviderFn<F>
 where
-    F: Fn(ServerAddr) -> Fut + MaybeSend + MaybeSync,
-    Fut: Future<Output = Result<Vec<(String, String)>, E>> + MaybeSend + 'static,
+    F: Fn(ServerAddr) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<Vec<(String, String)>, E>> + Send + 'static,
     E: Into<Box<dyn Error + Send + Sync>>,
 {
-    fn headers(&self, server: ServerAddr) -> BoxFuture<'_, Provided> {
+    fn headers(&self, server: ServerAddr) -> SendFuture<'_, Provided> {
         Box::pin(async move { runtime::contained(|| (self.0)(server)).await?.map_err(Into::into) })
     }
 }

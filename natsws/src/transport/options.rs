@@ -1,30 +1,32 @@
 //! What a transport is told: TLS, the upgrade's headers, a proxy.
 
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 use super::HeaderProvider;
+#[cfg(not(browser))]
 use super::proxy::ProxyRule;
 
 /// How to open a transport.
 #[derive(Clone, Default)]
 pub(crate) struct TransportOptions {
-    #[cfg(feature = "tls")]
+    #[cfg(native_tls)]
     pub(crate) tls: TlsOptions,
-    #[cfg(feature = "websocket")]
+    #[cfg(native_websocket)]
     pub(crate) upgrade: UpgradeOptions,
+    #[cfg(not(browser))]
     pub(crate) proxy: ProxyRule,
     /// Several addresses of one name are tried in the order they come.
     pub(crate) keep_order: bool,
     /// Connects in memory instead, whatever the address.
-    #[cfg(feature = "embedded")]
+    #[cfg(embedded_broker)]
     pub(crate) in_memory: Option<InMemory>,
 }
 
 /// Makes a connection in memory: the client's end of it.
-#[cfg(feature = "embedded")]
+#[cfg(embedded_broker)]
 pub(crate) type InMemory = std::sync::Arc<dyn Fn() -> super::memory::Memory + Send + Sync>;
 
 /// How to secure a connection.
-#[cfg(feature = "tls")]
+#[cfg(native_tls)]
 #[derive(Clone, Default)]
 pub(crate) struct TlsOptions {
     /// Used as it is where given; else what follows makes one.
@@ -40,7 +42,7 @@ pub(crate) struct TlsOptions {
 }
 
 /// Where a PEM text is: files are read for each connection, so that they can be replaced.
-#[cfg(feature = "tls")]
+#[cfg(native_tls)]
 #[derive(Clone)]
 pub(crate) enum Pem {
     File(std::path::PathBuf),
@@ -48,7 +50,7 @@ pub(crate) enum Pem {
 }
 
 /// Names the file; a text may be a key.
-#[cfg(feature = "tls")]
+#[cfg(native_tls)]
 impl std::fmt::Display for Pem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -59,7 +61,7 @@ impl std::fmt::Display for Pem {
 }
 
 /// What is added to the WebSocket handshake.
-#[cfg(feature = "websocket")]
+#[cfg(native_websocket)]
 #[derive(Clone, Default)]
 pub(crate) struct UpgradeOptions {
     pub(crate) headers: Vec<(String, String)>,

@@ -138,7 +138,7 @@ fn is_exempt(host: &str, list: &str) -> bool {
     })
 }
 
-#[cfg(any(feature = "tcp", feature = "websocket"))]
+#[cfg(any(native_tcp, native_websocket))]
 mod tunnel {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;

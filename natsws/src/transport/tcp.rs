@@ -17,7 +17,6 @@ use super::{
     BoxTransport, Phase, Progress, Transport, TransportError, TransportOptions, shown, socket,
 };
 use crate::protocol::ServerInfo;
-use crate::runtime::MaybeSend;
 use crate::server_addr::{Scheme, ServerAddr};
 
 /// How a TLS server begins that was spoken to in the clear: an alert record.
@@ -30,7 +29,7 @@ pub(super) async fn dial(
     progress: &Progress,
 ) -> Result<BoxTransport, TransportError> {
     let mut stream = socket::open(addr, options, progress).await?;
-    #[cfg(feature = "tls")]
+    #[cfg(native_tls)]
     if options.tls.first {
         return upgrade(stream, Bytes::new(), addr, options, progress).await;
     }
@@ -53,7 +52,7 @@ pub(super) async fn dial(
     upgrade(stream, first, addr, options, progress).await
 }
 
-#[cfg(feature = "tls")]
+#[cfg(native_tls)]
 async fn upgrade(
     stream: TcpStream,
     first: Bytes,
@@ -65,7 +64,7 @@ async fn upgrade(
     Ok(Box::new(Tcp::new(stream, first)))
 }
 
-#[cfg(not(feature = "tls"))]
+#[cfg(not(native_tls))]
 #[expect(clippy::unused_async, reason = "as the one with TLS is")]
 async fn upgrade(
     _stream: TcpStream,
@@ -136,7 +135,7 @@ impl<S: AsyncRead + Unpin> Stream for Tcp<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + MaybeSend + Unpin + 'static> Transport for Tcp<S> {
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for Tcp<S> {
     fn reclaim(&mut self) -> Option<Vec<u8>> {
         self.waiting.reclaim()
     }

@@ -4,7 +4,7 @@
 //! piece as it is read, whatever the framing: a server puts all that waits into one frame, which may
 //! have 64 MiB and more. What is limited are NATS messages, in the decoder.
 
-#[cfg(feature = "deflate")]
+#[cfg(native_deflate)]
 mod deflate;
 mod extension;
 mod frame;
@@ -26,7 +26,6 @@ use super::chunks::Chunks;
 use super::headers::{check_header, is_credential};
 use super::options::UpgradeOptions;
 use super::{BoxTransport, Phase, Progress, Transport, TransportError, TransportOptions, socket};
-use crate::runtime::MaybeSend;
 use crate::server_addr::{Scheme, ServerAddr};
 use frame::{Read, Reader, Role};
 use mask::Keys;
@@ -44,12 +43,12 @@ pub(super) async fn dial(
     if addr.scheme() == Scheme::Ws {
         return upgraded(stream, addr, &headers, &options.upgrade, progress).await;
     }
-    #[cfg(feature = "tls")]
+    #[cfg(native_tls)]
     {
         let stream = super::tls::wrap(stream, addr, &options.tls, progress).await?;
         upgraded(stream, addr, &headers, &options.upgrade, progress).await
     }
-    #[cfg(not(feature = "tls"))]
+    #[cfg(not(native_tls))]
     Err(TransportError::FeatureMissing { scheme: addr.scheme(), feature: "tls-ring" })
 }
 
@@ -81,16 +80,16 @@ async fn upgraded<S>(
     progress: &Progress,
 ) -> Result<BoxTransport, TransportError>
 where
-    S: AsyncRead + AsyncWrite + MaybeSend + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     progress.reached(Phase::Upgrade);
     let offer = options.compression;
     let (rest, compression) = upgrade::upgrade(&mut io, addr, headers, offer).await?;
     progress.reached(Phase::Info);
     let socket = WebSocket::new(io, rest, Role::Client);
-    #[cfg(feature = "deflate")]
+    #[cfg(native_deflate)]
     let socket = if compression { socket.compressed() } else { socket };
-    #[cfg(not(feature = "deflate"))]
+    #[cfg(not(native_deflate))]
     debug_assert!(!compression, "it is never offered");
     Ok(Box::new(socket))
 }
@@ -103,7 +102,7 @@ pub(crate) struct WebSocket<S> {
     blocks: Blocks,
     writer: Writer,
     /// Messages may be compressed.
-    #[cfg(feature = "deflate")]
+    #[cfg(native_deflate)]
     deflate: Option<Box<deflate::Deflate>>,
     /// What the last ping wants to hear. Only that one has to be answered.
     pong: Option<Bytes>,
@@ -120,7 +119,7 @@ impl<S> WebSocket<S> {
             reader: Reader::new(role),
             blocks: Blocks::new(rest),
             writer: Writer::new(role),
-            #[cfg(feature = "deflate")]
+            #[cfg(native_deflate)]
             deflate: None,
             pong: None,
             flush_due: false,
@@ -129,7 +128,7 @@ impl<S> WebSocket<S> {
     }
 
     /// Goes on with compression, which was agreed on.
-    #[cfg(feature = "deflate")]
+    #[cfg(native_deflate)]
     pub(crate) fn compressed(mut self) -> Self {
         self.reader.allow_compression();
         self.deflate = Some(Box::new(deflate::Deflate::new()));
@@ -138,7 +137,7 @@ impl<S> WebSocket<S> {
 
     /// The next thing that was read, as it was before it was compressed.
     fn read(&mut self) -> Result<Read, Box<dyn Error + Send + Sync>> {
-        #[cfg(feature = "deflate")]
+        #[cfg(native_deflate)]
         if let Some(deflate) = &mut self.deflate {
             return deflate.read(&mut self.reader, self.blocks.open());
         }
@@ -147,7 +146,7 @@ impl<S> WebSocket<S> {
 
     /// Adds a message, or several where compression wants that.
     fn push(&mut self, chunk: Bytes) {
-        #[cfg(feature = "deflate")]
+        #[cfg(native_deflate)]
         if let Some(deflate) = &mut self.deflate {
             let mut rest = chunk;
             while !rest.is_empty() {
@@ -204,7 +203,7 @@ impl<S> WebSocket<S> {
     }
 }
 
-#[cfg(feature = "embedded")]
+#[cfg(embedded_broker)]
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Answers a client's WebSocket handshake, whatever the path is.
     pub(crate) async fn accept(stream: S) -> Result<Self, TransportError> {
@@ -332,12 +331,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Bytes> for WebSocket<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + MaybeSend + Unpin + 'static> Transport for WebSocket<S> {
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for WebSocket<S> {
     fn reclaim(&mut self) -> Option<Vec<u8>> {
         self.writer.chunks.reclaim()
     }
 
-    #[cfg(feature = "deflate")]
+    #[cfg(native_deflate)]
     fn limit(&mut self, max_payload: usize) {
         if let Some(deflate) = &mut self.deflate {
             deflate.limit(max_payload);

@@ -19,7 +19,7 @@ use super::options::{PullOptions, priority_options};
 use super::pull::{Pulled, Puller};
 use super::status::{Told, Word};
 use crate::msg::Msg;
-use crate::runtime::{self, BoxFuture, Sleep};
+use crate::runtime::{self, SendFuture, Sleep};
 use crate::subscription::SubscribeError;
 
 /// Some messages that are about to be asked for: `.await` it, or say more first.
@@ -74,7 +74,7 @@ impl<'a, T: Deliverable> FetchMessages<'a, T> {
 
 impl<'a, T: Deliverable> IntoFuture for FetchMessages<'a, T> {
     type Output = Result<Fetch<T>, ConsumeError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.begin())
@@ -295,7 +295,7 @@ impl<'a, T: Deliverable> NextMessage<'a, T> {
 
 impl<'a, T: Deliverable> IntoFuture for NextMessage<'a, T> {
     type Output = Result<Option<Delivery<T>>, ConsumeError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.read())

@@ -22,7 +22,7 @@ use super::reading::{Reading, Vigilance};
 use super::source::Source;
 use super::stop::MessagesStopper;
 use crate::msg::Msg;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// Continuous reading that is about to begin: `.await` it, or say more first.
 ///
@@ -105,7 +105,7 @@ impl<'a, T: Deliverable> ReadMessages<'a, T> {
 
 impl<'a, T: Deliverable> IntoFuture for ReadMessages<'a, T> {
     type Output = Result<Messages<T>, ConsumeError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.begin())

@@ -24,7 +24,7 @@ use super::status::Word;
 use crate::connect_error::Chain;
 use crate::jetstream::JetStreamError;
 use crate::request::RequestError;
-use crate::runtime::{self, BoxFuture};
+use crate::runtime::{self, SendFuture};
 use crate::subscription::{SubscribeError, SubscriptionError};
 
 /// Which messages of a stream are read in order, and from where.
@@ -187,7 +187,7 @@ impl JetStream {
 
 impl<'a, T: Deliverable> IntoFuture for ReadOrdered<'a, T> {
     type Output = Result<OrderedMessages<T>, ConsumeError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.begin())
@@ -202,7 +202,7 @@ impl<T> fmt::Debug for ReadOrdered<'_, T> {
 
 enum Way {
     Reading(Box<Source>),
-    Making(BoxFuture<'static, (Plan, Result<Box<Source>, ConsumeError>)>),
+    Making(SendFuture<'static, (Plan, Result<Box<Source>, ConsumeError>)>),
     Over,
 }
 

@@ -18,7 +18,7 @@ use super::source::Source;
 use super::status::{Told, Word};
 use super::stop::MessagesStopper;
 use crate::msg::Msg;
-use crate::runtime::{self, BoxFuture};
+use crate::runtime::{self, SendFuture};
 
 /// What a reader does where its consumer may be gone.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ pub(super) struct Vigilance {
     pub(super) waits: bool,
 }
 
-type Look = BoxFuture<'static, Result<ConsumerInfo, JetStreamError>>;
+type Look = SendFuture<'static, Result<ConsumerInfo, JetStreamError>>;
 
 /// Continuous reading of messages, whatever they are read as.
 pub(super) struct Reading {

@@ -14,7 +14,7 @@ use super::error::PublishError;
 use super::message::{DEADLINE, Id};
 use crate::payload::Payload;
 use crate::publish::PublishError as Refusal;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 use crate::typed::EncodeMessage;
 
 /// After so many messages the server is waited for, so that it is not sent faster than it takes.
@@ -296,7 +296,7 @@ pub struct Committing(Batch);
 
 impl<'b, C: Content> IntoFuture for PublishToStream<C, Adding<'b>> {
     type Output = Result<(), PublishError>;
-    type IntoFuture = BoxFuture<'b, Self::Output>;
+    type IntoFuture = SendFuture<'b, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { content, by: Adding { batch, confirmed }, headers, id, fault } = self;
@@ -311,7 +311,7 @@ impl<'b, C: Content> IntoFuture for PublishToStream<C, Adding<'b>> {
 
 impl<C: Content> IntoFuture for PublishToStream<C, Committing> {
     type Output = Result<BatchAck, PublishError>;
-    type IntoFuture = BoxFuture<'static, Self::Output>;
+    type IntoFuture = SendFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { content, by: Committing(mut batch), headers, id, fault } = self;

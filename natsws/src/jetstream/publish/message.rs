@@ -11,7 +11,7 @@ use super::content::{Buffers, Content};
 use super::error::PublishError;
 use crate::header::Headers;
 use crate::publish::PublishError as Refusal;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// How long a message is tried to be brought to its stream: leaders were seen away for 8 s.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
@@ -189,7 +189,7 @@ impl<C> PublishToStream<C, Alone<'_>> {
 
 impl<'a, C: Content> IntoFuture for PublishToStream<C, Alone<'a>> {
     type Output = Result<PublishAck, PublishError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(mut self) -> Self::IntoFuture {
         let Alone { js, deadline } = self.by;

@@ -22,7 +22,7 @@ use crate::driver::{On, Refused, Ticket};
 use crate::payload::Payload;
 use crate::protocol::encode::{PublishHead, Reply};
 use crate::publish::PublishError as Refusal;
-use crate::runtime::{self, BoxFuture};
+use crate::runtime::{self, SendFuture};
 use crate::subscription::SubscribeError;
 use crate::typed::EncodeMessage;
 use keeper::Keeper;
@@ -192,7 +192,7 @@ impl StartPublisher<'_> {
 
 impl<'a> IntoFuture for StartPublisher<'a> {
     type Output = Result<Publisher, SubscribeError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { js, messages, bytes, deadline, on_outcome } = self;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Stream, StreamInfo};
 use crate::jetstream::api;
 use crate::jetstream::error::JetStreamError;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 use crate::subject::check_filter;
 
 /// A stream's state that is about to be asked for: `.await` it, or say more first.
@@ -103,7 +103,7 @@ fn count(info: &StreamInfo) -> u64 {
 
 impl<'a> IntoFuture for AskInfo<'a> {
     type Output = Result<StreamInfo, JetStreamError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.ask())

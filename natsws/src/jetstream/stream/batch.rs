@@ -18,7 +18,7 @@ use crate::jetstream::error::JetStreamError;
 use crate::jetstream::version::Feature;
 use crate::msg::Msg;
 use crate::request::{ReplyStream, RequestError};
-use crate::runtime::{self, BoxFuture};
+use crate::runtime::{self, SendFuture};
 use crate::session::Replies;
 
 /// How often in a row nothing may come of a request: with the pauses it is about five seconds.
@@ -48,7 +48,7 @@ pub struct StoredMessages<T = Untyped> {
 }
 
 enum State {
-    Asking(BoxFuture<'static, Result<ReplyStream, JetStreamError>>),
+    Asking(SendFuture<'static, Result<ReplyStream, JetStreamError>>),
     Reading {
         replies: ReplyStream,
         /// The number of the last message of this page.
@@ -102,7 +102,7 @@ impl<T: Deliverable> StoredMessages<T> {
         self.pending
     }
 
-    fn ask(&self) -> BoxFuture<'static, Result<ReplyStream, JetStreamError>> {
+    fn ask(&self) -> SendFuture<'static, Result<ReplyStream, JetStreamError>> {
         // A page has room where it waits to be read, with what says that it is over: no more comes
         // than was asked for, so that nothing is dropped however slow the reader is.
         let room = self.js.connection().shared().options.queue;

@@ -8,7 +8,7 @@ use super::Stream;
 use crate::jetstream::api::{self, Done};
 use crate::jetstream::deliverable::Untyped;
 use crate::jetstream::error::{ApiError, JetStreamError};
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// A message that is about to be deleted: `.await` it, or say more first.
 ///
@@ -73,7 +73,7 @@ impl DeleteMessage<'_> {
 
 impl<'a> IntoFuture for DeleteMessage<'a> {
     type Output = Result<bool, JetStreamError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.delete())

@@ -18,7 +18,7 @@ use crate::jetstream::context::JetStream;
 use crate::jetstream::error::JetStreamError;
 use crate::jetstream::name::check_name;
 use crate::jetstream::wire;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 use crate::subject::check_filter;
 
 /// All streams or consumers, or their names, in the order of their names. They are asked for page
@@ -38,7 +38,7 @@ pub struct List<T> {
     next_page: fn(Ask, u64) -> Asking<T>,
 }
 
-type Asking<T> = BoxFuture<'static, Result<Page<T>, JetStreamError>>;
+type Asking<T> = SendFuture<'static, Result<Page<T>, JetStreamError>>;
 
 /// What is asked for.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use crate::jetstream::deliverable::Deliverable;
 use crate::jetstream::error::{ApiError, JetStreamError};
 use crate::jetstream::version::Feature;
 use crate::request::RequestError;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 use crate::subject::check_subject;
 
 /// The first message since a time.
@@ -224,7 +224,7 @@ pub(super) fn refusal(operation: &str, reply: &crate::msg::Msg) -> JetStreamErro
 
 impl<'a, T: Deliverable> IntoFuture for GetMessage<'a, T> {
     type Output = Result<Option<StoredMessage<T>>, JetStreamError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.read())

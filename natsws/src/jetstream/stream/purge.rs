@@ -9,7 +9,7 @@ use crate::jetstream::api;
 use crate::jetstream::config_error::ConfigError;
 use crate::jetstream::error::JetStreamError;
 use crate::jetstream::wire;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 use crate::subject::check_filter;
 
 /// Messages that are about to be deleted: `.await` it, or say more first.
@@ -100,7 +100,7 @@ impl Purge<'_> {
 
 impl<'a> IntoFuture for Purge<'a> {
     type Output = Result<u64, JetStreamError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.purge())

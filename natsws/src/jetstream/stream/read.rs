@@ -11,7 +11,7 @@ use super::query::Query;
 use crate::jetstream::config_error::ConfigError;
 use crate::jetstream::deliverable::Deliverable;
 use crate::jetstream::error::JetStreamError;
-use crate::runtime::BoxFuture;
+use crate::runtime::SendFuture;
 
 /// How many messages, and how many bytes of them, come for one request unless it is said.
 const BATCH: u64 = 500;
@@ -189,7 +189,7 @@ impl<T: Deliverable> ReadLast<'_, T> {
 
 impl<'a, T: Deliverable> IntoFuture for ReadStored<'a, T> {
     type Output = Result<StoredMessages<T>, JetStreamError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.stream.read(self.query, self.limit))
@@ -198,7 +198,7 @@ impl<'a, T: Deliverable> IntoFuture for ReadStored<'a, T> {
 
 impl<'a, T: Deliverable> IntoFuture for ReadLast<'a, T> {
     type Output = Result<StoredMessages<T>, JetStreamError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = SendFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

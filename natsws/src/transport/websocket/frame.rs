@@ -17,7 +17,7 @@ const CONTROL: usize = 125;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Client,
-    #[cfg_attr(not(feature = "embedded"), allow(dead_code, reason = "the broker's side"))]
+    #[cfg_attr(not(embedded_broker), allow(dead_code, reason = "the broker's side"))]
     Server,
 }
 
@@ -105,19 +105,19 @@ impl Reader {
     }
 
     /// Messages may be compressed from here on.
-    #[cfg(feature = "deflate")]
+    #[cfg(native_deflate)]
     pub(super) fn allow_compression(&mut self) {
         self.reserved = RESERVED & !COMPRESSED;
     }
 
     /// What was read last of a message is compressed. Its last piece may be empty.
-    #[cfg(feature = "deflate")]
+    #[cfg(native_deflate)]
     pub(super) fn is_compressed(&self) -> bool {
         self.compressed
     }
 
     /// Whether the message has ended that was read last.
-    #[cfg(feature = "deflate")]
+    #[cfg(native_deflate)]
     pub(super) fn is_between(&self) -> bool {
         self.open.is_none() && !self.in_message
     }

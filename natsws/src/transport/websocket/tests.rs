@@ -99,10 +99,10 @@ async fn what_is_sent_is_a_masked_frame_each_and_others_payloads_stay_as_they_ar
 }
 
 /// RFC 7692, section 7.2.3.1.
-#[cfg(feature = "deflate")]
+#[cfg(native_deflate)]
 const HELLO: &[u8] = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
 
-#[cfg(feature = "deflate")]
+#[cfg(native_deflate)]
 #[tokio::test]
 async fn messages_are_compressed_both_ways_and_control_frames_are_not() {
     let (near, mut far) = duplex(1024);
@@ -131,7 +131,7 @@ async fn messages_are_compressed_both_ways_and_control_frames_are_not() {
     assert!(header[1] & 0x7f < 20, "{header:?}");
 }
 
-#[cfg(feature = "deflate")]
+#[cfg(native_deflate)]
 #[tokio::test]
 async fn what_does_not_inflate_is_told_and_answered_with_its_code() {
     let (near, mut far) = duplex(1024);

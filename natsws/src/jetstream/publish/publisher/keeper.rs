@@ -17,7 +17,7 @@ use crate::driver::Ticket;
 use crate::event::{Event, State};
 use crate::msg::Msg;
 use crate::protocol::token;
-use crate::runtime::{self, BoxFuture, Instant, Sleep};
+use crate::runtime::{self, Instant, SendFuture, Sleep};
 use crate::subscription::{Subscription, SubscriptionError};
 
 /// Acknowledgements taken before others have their turn.
@@ -31,7 +31,7 @@ pub(super) struct Keeper {
     core: Arc<Core>,
     answers: Subscription,
     state: State,
-    changed: BoxFuture<'static, (StateWatch, Option<State>)>,
+    changed: SendFuture<'static, (StateWatch, Option<State>)>,
     reconnects: u64,
     connection: u64,
     timer: Option<(Instant, Pin<Box<Sleep>>)>,

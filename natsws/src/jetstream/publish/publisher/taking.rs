@@ -15,7 +15,7 @@ use super::Publisher;
 use super::outcome::Receipt;
 use super::window::Receiver;
 use crate::publish::PublishError as Refusal;
-use crate::runtime::{self, BoxFuture};
+use crate::runtime::{self, SendFuture};
 
 /// A message that is published by a [`Publisher`].
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl<'p, C: Content> IntoFuture for PublishToStream<C, Through<'p>> {
 
 impl<'p, C: Content> IntoFuture for PublishToStream<C, WithReceipt<'p>> {
     type Output = Result<Receipt, PublishError>;
-    type IntoFuture = BoxFuture<'p, Self::Output>;
+    type IntoFuture = SendFuture<'p, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { content, by: WithReceipt(publisher), headers, id, fault } = self;

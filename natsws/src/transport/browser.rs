@@ -1,0 +1,297 @@
+//! The browser's own WebSocket.
+//!
+//! It says little: not why a connection could not be made, nor when there is room to send again. And
+//! it cannot be told to read no further, so what is not taken in time is held here, up to a limit.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::ops::RangeInclusive;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_sink::Sink;
+use js_sys::{ArrayBuffer, JsString, Uint8Array};
+use send_wrapper::SendWrapper;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{BinaryType, CloseEvent, DomException, Event, MessageEvent, WebSocket};
+
+use super::{BoxTransport, Phase, Progress, Transport, TransportError, TransportOptions};
+use crate::runtime::{self, Sleep};
+use crate::server_addr::{Scheme, ServerAddr};
+
+/// Bytes that the browser may hold before more is given to it.
+const HIGH_WATER: u32 = 512 * 1024;
+/// How long is waited until it is asked again how much it holds; it tells nobody by itself.
+const LOOK_AGAIN: Duration = Duration::from_millis(4);
+/// Bytes that may wait to be read. The largest frames that servers were seen to send have a third.
+const MOST_UNREAD: usize = 192 * 1024 * 1024;
+/// Buffers of this size are worth using again.
+const RECLAIMED: RangeInclusive<usize> = 1024..=1024 * 1024;
+
+/// A close that was meant, and two that say nothing: no code came, and the connection broke.
+const NORMAL: u16 = 1000;
+const GOING_AWAY: u16 = 1001;
+const NO_CODE: u16 = 1005;
+const BROKEN: u16 = 1006;
+
+/// Connects to a `ws://` or `wss://` address. Credentials are not part of what is dialled, and
+/// nothing of the handshake can be chosen.
+pub(super) async fn dial(
+    addr: &ServerAddr,
+    _discovered: bool,
+    _options: &TransportOptions,
+    progress: &Progress,
+) -> Result<BoxTransport, TransportError> {
+    progress.reached(Phase::Upgrade);
+    let mut socket = Socket::open(addr)?;
+    poll_fn(|cx| socket.poll_opened(cx)).await?;
+    progress.reached(Phase::Info);
+    Ok(Box::new(socket))
+}
+
+/// What the browser has told so far.
+#[derive(Default)]
+struct Heard {
+    opened: bool,
+    chunks: VecDeque<Bytes>,
+    unread: usize,
+    /// More came than is held.
+    overrun: bool,
+    closed: Option<Close>,
+    /// Those who wait for any of it: who reads, and who writes.
+    wakers: [Option<Waker>; 2],
+}
+
+struct Close {
+    code: u16,
+    reason: String,
+}
+
+/// Their places among the wakers.
+const READER: usize = 0;
+const WRITER: usize = 1;
+
+type Shared = Arc<Mutex<Heard>>;
+
+fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Heard {
+    fn happened(heard: &Mutex<Self>, change: impl FnOnce(&mut Self)) {
+        let mut heard = lock(heard);
+        change(&mut heard);
+        let wakers = [heard.wakers[READER].take(), heard.wakers[WRITER].take()];
+        drop(heard);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    fn take(&mut self, data: &JsValue) {
+        if self.unread > MOST_UNREAD {
+            self.overrun = true;
+            return;
+        }
+        // Text comes from no server, but a proxy may make it of what was none.
+        let chunk = match data.dyn_ref::<ArrayBuffer>() {
+            Some(buffer) => Uint8Array::new(buffer).to_vec(),
+            None => data.dyn_ref::<JsString>().map(String::from).unwrap_or_default().into_bytes(),
+        };
+        if !chunk.is_empty() {
+            self.unread += chunk.len();
+            self.chunks.push_back(chunk.into());
+        }
+    }
+
+    fn wait(&mut self, place: usize, waker: &Waker) {
+        match &mut self.wakers[place] {
+            Some(known) if known.will_wake(waker) => {}
+            other => *other = Some(waker.clone()),
+        }
+    }
+}
+
+impl Close {
+    /// Why it was closed, where that is more than that it was.
+    fn explained(&self) -> TransportError {
+        match self.code {
+            NORMAL | GOING_AWAY | NO_CODE | BROKEN => TransportError::Closed,
+            code => TransportError::WebSocketClosed { code, reason: self.reason.clone() },
+        }
+    }
+}
+
+/// A WebSocket of the browser as chunks.
+struct Socket {
+    heard: Shared,
+    js: SendWrapper<Js>,
+    /// Runs while the browser holds too much.
+    pause: Option<Pin<Box<Sleep>>>,
+    /// The last buffer that was given away, which the browser has copied.
+    sent: Option<Bytes>,
+}
+
+/// What belongs to the page's thread.
+struct Js {
+    socket: WebSocket,
+    /// The browser calls them for as long as they are here.
+    _on_open: Closure<dyn FnMut(Event)>,
+    _on_message: Closure<dyn FnMut(MessageEvent)>,
+    _on_close: Closure<dyn FnMut(CloseEvent)>,
+}
+
+impl Socket {
+    fn open(addr: &ServerAddr) -> Result<Self, TransportError> {
+        let refused = |error: JsValue| refused(addr, &error);
+        let socket = WebSocket::new(&addr.to_string()).map_err(refused)?;
+        socket.set_binary_type(BinaryType::Arraybuffer);
+        let heard = Shared::default();
+        let on_open = Closure::<dyn FnMut(Event)>::new({
+            let heard = Arc::clone(&heard);
+            move |_| Heard::happened(&heard, |heard| heard.opened = true)
+        });
+        let on_message = Closure::<dyn FnMut(MessageEvent)>::new({
+            let heard = Arc::clone(&heard);
+            move |event: MessageEvent| Heard::happened(&heard, |heard| heard.take(&event.data()))
+        });
+        let on_close = Closure::<dyn FnMut(CloseEvent)>::new({
+            let heard = Arc::clone(&heard);
+            move |event: CloseEvent| {
+                let close = Close { code: event.code(), reason: event.reason() };
+                Heard::happened(&heard, |heard| heard.closed = Some(close));
+            }
+        });
+        // What fails is followed by a close, so errors need not be listened to.
+        socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
+        socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
+        socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        let js = Js { socket, _on_open: on_open, _on_message: on_message, _on_close: on_close };
+        Ok(Self { heard, js: SendWrapper::new(js), pause: None, sent: None })
+    }
+
+    fn poll_opened(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let mut heard = lock(&self.heard);
+        if heard.opened {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(close) = &heard.closed {
+            return Poll::Ready(Err(match close.explained() {
+                TransportError::Closed => TransportError::NoReason,
+                other => other,
+            }));
+        }
+        heard.wait(READER, cx.waker());
+        Poll::Pending
+    }
+
+    fn is_closed(&self) -> bool {
+        lock(&self.heard).closed.is_some()
+    }
+}
+
+/// Why the browser opens no WebSocket at all.
+fn refused(addr: &ServerAddr, error: &JsValue) -> TransportError {
+    let exception = error.dyn_ref::<DomException>();
+    if exception.is_some_and(|e| e.name() == "SecurityError") && addr.scheme() == Scheme::Ws {
+        return TransportError::InsecureInSecurePage;
+    }
+    let text = exception.map_or_else(|| format!("{error:?}"), DomException::message);
+    TransportError::WebSocket(text.into())
+}
+
+impl Drop for Js {
+    fn drop(&mut self) {
+        self.socket.set_onopen(None);
+        self.socket.set_onmessage(None);
+        self.socket.set_onclose(None);
+        // One that is closed already takes no notice.
+        let _: Result<(), JsValue> = self.socket.close_with_code(NORMAL);
+    }
+}
+
+impl Stream for Socket {
+    type Item = Result<Bytes, TransportError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut heard = lock(&self.heard);
+        if let Some(chunk) = heard.chunks.pop_front() {
+            heard.unread -= chunk.len();
+            return Poll::Ready(Some(Ok(chunk)));
+        }
+        if heard.overrun {
+            return Poll::Ready(Some(Err(TransportError::Unread { max: MOST_UNREAD })));
+        }
+        if let Some(close) = &heard.closed {
+            return Poll::Ready(match close.explained() {
+                TransportError::Closed => None,
+                error => Some(Err(error)),
+            });
+        }
+        heard.wait(READER, cx.waker());
+        Poll::Pending
+    }
+}
+
+impl Sink<Bytes> for Socket {
+    type Error = TransportError;
+
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
+        if !self.js.valid() {
+            // Who publishes may lend a hand from another worker. Then it is the driver that goes on,
+            // where the socket lives.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        loop {
+            if self.is_closed() {
+                return Poll::Ready(Err(TransportError::Closed));
+            }
+            if self.js.socket.buffered_amount() < HIGH_WATER {
+                self.pause = None;
+                return Poll::Ready(Ok(()));
+            }
+            let pause = self.pause.get_or_insert_with(|| runtime::sleep(LOOK_AGAIN));
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, chunk: Bytes) -> Result<(), TransportError> {
+        let sent = self.js.socket.send_with_u8_array(&chunk);
+        self.sent = Some(chunk);
+        sent.map_err(|_| TransportError::Closed)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        // The browser sends all that it has taken, also before it closes.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let mut heard = lock(&self.heard);
+        if heard.closed.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        heard.wait(WRITER, cx.waker());
+        drop(heard);
+        // One that is closing already takes no notice.
+        let _: Result<(), JsValue> = self.js.socket.close_with_code(NORMAL);
+        Poll::Pending
+    }
+}
+
+impl Transport for Socket {
+    fn reclaim(&mut self) -> Option<Vec<u8>> {
+        let buffer = self.sent.take().filter(Bytes::is_unique)?;
+        let mut buffer = Vec::from(buffer);
+        buffer.clear();
+        RECLAIMED.contains(&buffer.capacity()).then_some(buffer)
+    }
+}
