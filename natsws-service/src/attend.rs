@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use natsws::{Deadline, Msg};
-use tokio::time::Instant;
+use natsws::private::runtime::Instant;
+use natsws::{BoxFuture, Deadline, Msg};
 
 use crate::answer::{Ended, answer, answer_now, give_up};
 use crate::place::Place;
@@ -36,7 +36,7 @@ pub(crate) struct Attend {
 enum Stage {
     Responding(ResponseFuture),
     /// What an answer comes to that is not sent in one go.
-    Answering(Pin<Box<dyn Future<Output = Ended> + Send>>),
+    Answering(BoxFuture<'static, Ended>),
 }
 
 impl Attend {

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
-use natsws::{Client, State};
+use natsws::private::runtime::{self, Instant, Task};
+use natsws::{Client, MaybeSend, State};
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::app::{About, App};
 use crate::discovery::{self, ServiceInfo, ServicePing, ServiceStats};
@@ -46,7 +45,7 @@ pub(crate) struct Core {
 struct Discovery {
     /// Dropped, it is over.
     _stop: oneshot::Sender<Infallible>,
-    task: JoinHandle<()>,
+    task: Task,
 }
 
 /// Counts a dispatcher while it runs, however it ends.
@@ -83,9 +82,6 @@ impl Drop for Unserved<'_> {
     }
 }
 
-/// In place of a time beyond all clocks.
-const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-
 impl Core {
     pub(crate) fn new(
         client: Client,
@@ -97,7 +93,7 @@ impl Core {
             client,
             about,
             id: id(),
-            started: Mutex::new(SystemTime::now()),
+            started: Mutex::new(today()),
             registry: Arc::default(),
             report: watch::Sender::new(None),
             phase: watch::Sender::new(Phase::Serving),
@@ -162,12 +158,12 @@ impl Core {
             .map_err(|source| ServeError::Discovery { prefix: prefix.clone(), source })?;
         let (stop, stopped) = oneshot::channel();
         let responding = discovery::respond(Arc::clone(self), subscription, prefix, stopped);
-        let discovery = Discovery { _stop: stop, task: tokio::spawn(responding) };
+        let discovery = Discovery { _stop: stop, task: runtime::spawn_task(responding) };
         *self.discovery.lock().unwrap_or_else(PoisonError::into_inner) = Some(discovery);
         Ok(())
     }
 
-    fn end_discovery(&self) -> Option<JoinHandle<()>> {
+    fn end_discovery(&self) -> Option<Task> {
         let mut discovery = self.discovery.lock().unwrap_or_else(PoisonError::into_inner);
         discovery.take().map(|discovery| discovery.task)
     }
@@ -212,13 +208,13 @@ impl Core {
     fn run_endpoint(
         self: &Arc<Self>,
         served: &Served,
-        run: impl Future<Output = ()> + Send + 'static,
+        run: impl Future<Output = ()> + MaybeSend + 'static,
     ) {
         let active = Active::new(self, &served.counts);
-        tokio::spawn(async move {
+        drop(runtime::spawn_task(async move {
             let _active = active;
             run.await;
-        });
+        }));
     }
 
     /// Stops one endpoint; its requests are finished. `false` where there is none of this name.
@@ -264,7 +260,7 @@ impl Core {
 
     /// Lets the statistics begin anew.
     pub(crate) fn reset_stats(&self) {
-        *self.started.lock().unwrap_or_else(PoisonError::into_inner) = SystemTime::now();
+        *self.started.lock().unwrap_or_else(PoisonError::into_inner) = today();
         self.registry.all().iter().for_each(|served| served.reset_stats());
     }
 
@@ -293,32 +289,32 @@ impl Core {
             _ = closed => self.advance(Phase::Draining),
         }
         let start = Instant::now();
-        let deadline = start.checked_add(self.drain_timeout).unwrap_or(start + FAR);
+        let deadline = runtime::after(start, self.drain_timeout);
         tracing::info!(service = self.about.name, "draining");
         self.advance_endpoints(Phase::Draining);
         let in_time = tokio::select! {
-            finished = timeout_at(deadline, self.finished()) => finished.is_ok(),
+            finished = until(deadline, self.finished()) => finished.is_some(),
             _ = phase.wait_for(|phase| *phase == Phase::Over) => false,
         };
         if !in_time {
             self.advance_endpoints(Phase::Over);
             // They have a limit of their own.
-            let _ = timeout(2 * GIVING_UP, self.finished()).await;
+            let _ = runtime::timeout(2 * GIVING_UP, self.finished()).await;
         }
         // Read before anything else: a handler that is stopped may still end meanwhile, and no
         // request counts twice.
         let mut report = self.report_so_far();
         // Flushing gets its chance even where the deadline has passed: it is a round trip.
         let deadline = deadline.max(Instant::now() + Duration::from_secs(1));
-        let flush = timeout_at(deadline, self.client.flush());
-        let flushed = matches!(flush.await, Ok(Ok(())));
+        let flush = until(deadline, self.client.flush());
+        let flushed = matches!(flush.await, Some(Ok(())));
         // Who asked until now has learned what was done to the end. From here nobody is found.
         if let Some(ended) = self.end_discovery() {
             let unsubscribed = async {
                 let _ = ended.await;
                 self.client.flush().await
             };
-            let _ = timeout_at(deadline, unsubscribed).await;
+            let _ = until(deadline, unsubscribed).await;
         }
         (report.flushed, report.took) = (flushed, start.elapsed());
         report
@@ -354,6 +350,16 @@ impl Core {
 }
 
 /// What tells this instance from all others: 22 characters, as other clients make them.
+/// The time on the wall, on every platform.
+fn today() -> SystemTime {
+    SystemTime::UNIX_EPOCH + runtime::since_1970()
+}
+
+/// Runs a future until then.
+async fn until<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+    runtime::timeout(deadline.saturating_duration_since(Instant::now()), future).await
+}
+
 fn id() -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(22).collect()
 }

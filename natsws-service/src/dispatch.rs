@@ -1,15 +1,15 @@
 //! The dispatcher of an endpoint: owns its service and feeds it.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{FutureExt, Stream};
-use natsws::{Deadline, Msg, PublishError, ServiceError, Subscription};
+use natsws::private::runtime;
+use natsws::{BoxFuture, Deadline, Msg, PublishError, ServiceError, Subscription};
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use crate::answer::{answer, give_up, reply};
 use crate::attend::Attend;
@@ -54,7 +54,7 @@ pub(crate) struct Dispatcher {
     /// used, or it is lost to others who share the limit.
     pub(crate) asked: bool,
     /// An answer to a request that is not begun, where the connection has no room for it.
-    pub(crate) refusing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    pub(crate) refusing: Option<BoxFuture<'static, ()>>,
 }
 
 /// What came of looking for a message.
@@ -121,7 +121,7 @@ impl Dispatcher {
             }
         });
         // A handler that never yields cannot be ended, and a server that is gone says no more.
-        if timeout(GIVING_UP, ended).await.is_err() {
+        if runtime::timeout(GIVING_UP, ended).await.is_none() {
             tracing::error!(endpoint = self.place.endpoint, "not everything could be given up");
         }
     }
@@ -286,5 +286,5 @@ pub(crate) async fn turn_away(mut subscription: Subscription) {
             next.iter().for_each(give_up);
         }
     };
-    let _ = timeout(GIVING_UP, rest).await;
+    let _ = runtime::timeout(GIVING_UP, rest).await;
 }

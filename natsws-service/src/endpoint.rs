@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use natsws::Subject;
+use natsws::{MaybeSend, MaybeSync, Subject};
 use serde::Serialize;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -27,9 +27,35 @@ use crate::work::Source;
 const QUEUE: &str = "q";
 
 /// Makes the innermost service, once the state is known.
-type Make<S> = Box<dyn FnOnce(&Arc<S>) -> Route + Send>;
+trait Make<S>: MaybeSend {
+    fn make(self: Box<Self>, state: &Arc<S>) -> Route;
+}
+
+impl<S, F: FnOnce(&Arc<S>) -> Route + MaybeSend> Make<S> for F {
+    fn make(self: Box<Self>, state: &Arc<S>) -> Route {
+        self(state)
+    }
+}
+
 /// A layer that can go around several endpoints.
-pub(crate) type SharedLayer = Arc<dyn Fn(Route) -> Route + Send + Sync>;
+pub(crate) type SharedLayer = Arc<dyn Around>;
+
+/// A layer without its type.
+pub(crate) trait Around: MaybeSend + MaybeSync {
+    fn around(&self, route: Route) -> Route;
+}
+
+impl<L> Around for L
+where
+    L: Layer<Route> + MaybeSend + MaybeSync,
+    L::Service: Service<Incoming, Response = Response> + MaybeSend + 'static,
+    <L::Service as Service<Incoming>>::Error: Into<BoxError>,
+    <L::Service as Service<Incoming>>::Future: MaybeSend + 'static,
+{
+    fn around(&self, route: Route) -> Route {
+        Route::new(self.layer(route))
+    }
+}
 
 /// Which queue group is joined, as far as that was said.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +107,7 @@ pub(crate) struct Plan<S> {
     data: Option<Data>,
     fallback: bool,
     is_event: bool,
-    make: Make<S>,
+    make: Box<dyn Make<S>>,
     layers: Vec<SharedLayer>,
     /// Where its messages come from, if not from a subscription.
     #[cfg(feature = "jetstream")]
@@ -91,7 +117,7 @@ pub(crate) struct Plan<S> {
 }
 
 impl<S, M: Subject> Endpoint<S, M> {
-    pub(crate) fn typed(make: impl FnOnce(&Arc<S>) -> Route + Send + 'static) -> Self {
+    pub(crate) fn typed(make: impl FnOnce(&Arc<S>) -> Route + MaybeSend + 'static) -> Self {
         let subjects = M::TEMPLATES.iter().zip(M::FILTERS);
         let patterns = subjects.map(|(template, filter)| Pattern::declared(template, filter));
         let mut plan = Plan::new(patterns.collect(), make);
@@ -103,7 +129,7 @@ impl<S, M: Subject> Endpoint<S, M> {
 }
 
 impl<S, M: Subject> Endpoint<S, M> {
-    pub(crate) fn event(make: impl FnOnce(&Arc<S>) -> Route + Send + 'static) -> Self {
+    pub(crate) fn event(make: impl FnOnce(&Arc<S>) -> Route + MaybeSend + 'static) -> Self {
         let mut endpoint = Self::typed(make);
         endpoint.plan.is_event = true;
         endpoint
@@ -114,7 +140,7 @@ impl<S> Endpoint<S> {
     pub(crate) fn raw(
         subject: &str,
         fallback: bool,
-        make: impl FnOnce(&Arc<S>) -> Route + Send + 'static,
+        make: impl FnOnce(&Arc<S>) -> Route + MaybeSend + 'static,
     ) -> Self {
         let mut plan = Plan::new(vec![Pattern::new(subject)], make);
         plan.fallback = fallback;
@@ -221,10 +247,10 @@ impl<S, M> Endpoint<S, M> {
     /// Puts a tower layer around the endpoint, outside of those that are there.
     pub fn layer<L>(mut self, layer: L) -> Self
     where
-        L: Layer<Route> + Send + Sync + 'static,
-        L::Service: Service<Incoming, Response = Response> + Send + 'static,
+        L: Layer<Route> + MaybeSend + MaybeSync + 'static,
+        L::Service: Service<Incoming, Response = Response> + MaybeSend + 'static,
         <L::Service as Service<Incoming>>::Error: Into<BoxError>,
-        <L::Service as Service<Incoming>>::Future: Send + 'static,
+        <L::Service as Service<Incoming>>::Future: MaybeSend + 'static,
     {
         self.plan.layers.push(shared(layer));
         self
@@ -232,7 +258,10 @@ impl<S, M> Endpoint<S, M> {
 }
 
 impl<S> Plan<S> {
-    fn new(patterns: Vec<Pattern>, make: impl FnOnce(&Arc<S>) -> Route + Send + 'static) -> Self {
+    fn new(
+        patterns: Vec<Pattern>,
+        make: impl FnOnce(&Arc<S>) -> Route + MaybeSend + 'static,
+    ) -> Self {
         Self {
             name: None,
             patterns,
@@ -321,7 +350,8 @@ impl<S> Plan<S> {
     /// Makes the service, with its layers around it.
     pub(crate) fn build(self, queue_group: &QueueGroup, state: &Arc<S>) -> Built {
         let description = self.describe(queue_group);
-        let route = self.layers.into_iter().fold((self.make)(state), |route, layer| layer(route));
+        let route =
+            self.layers.into_iter().fold(self.make.make(state), |route, layer| layer.around(route));
         Built {
             description,
             patterns: self.patterns.into(),
@@ -354,12 +384,12 @@ pub(crate) struct Built {
 /// A layer without its type.
 pub(crate) fn shared<L>(layer: L) -> SharedLayer
 where
-    L: Layer<Route> + Send + Sync + 'static,
-    L::Service: Service<Incoming, Response = Response> + Send + 'static,
+    L: Layer<Route> + MaybeSend + MaybeSync + 'static,
+    L::Service: Service<Incoming, Response = Response> + MaybeSend + 'static,
     <L::Service as Service<Incoming>>::Error: Into<BoxError>,
-    <L::Service as Service<Incoming>>::Future: Send + 'static,
+    <L::Service as Service<Incoming>>::Future: MaybeSend + 'static,
 {
-    Arc::new(move |route| Route::new(layer.layer(route)))
+    Arc::new(layer)
 }
 
 impl<S> fmt::Debug for Plan<S> {

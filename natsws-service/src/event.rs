@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use natsws::{DecodeOwned, ServiceError};
+use natsws::{DecodeOwned, MaybeSend, MaybeSync, ServiceError};
 
 use crate::extract::Extract;
 use crate::function::Purpose;
@@ -17,7 +17,7 @@ use crate::response::Response;
     message = "these are not the arguments of a handler of events: `{Self}`",
     note = "it takes `State<T>`, `Headers` or what implements `Extract`, and last a type with `#[derive(Subject)]`, by value"
 )]
-pub trait EventArgs<S>: Sized + Send + 'static {
+pub trait EventArgs<S>: Sized + MaybeSend + 'static {
     /// The event.
     type Event: DecodeOwned;
 
@@ -28,7 +28,7 @@ pub trait EventArgs<S>: Sized + Send + 'static {
     fn from_incoming(
         incoming: &Incoming,
         state: &S,
-    ) -> impl Future<Output = Result<Self, ServiceError>> + Send;
+    ) -> impl Future<Output = Result<Self, ServiceError>> + MaybeSend;
 }
 
 macro_rules! event_args {
@@ -36,9 +36,9 @@ macro_rules! event_args {
         #[allow(non_snake_case, reason = "arguments are named by their types")]
         impl<S, $($extractor,)* M> EventArgs<S> for ($($extractor,)* M,)
         where
-            S: Sync,
-            $($extractor: Extract<S> + Send + 'static,)*
-            M: DecodeOwned + Send + 'static,
+            S: MaybeSync,
+            $($extractor: Extract<S> + MaybeSend + 'static,)*
+            M: DecodeOwned + MaybeSend + 'static,
         {
             type Event = M;
 
@@ -82,11 +82,11 @@ impl<E: Into<ServiceError>> Outcome<Tried<Plain>> for Result<(), E> {
 /// The [`Purpose`] of handlers of events.
 pub(crate) enum Events {}
 
-impl<A: EventArgs<S>, S: Sync, O: Outcome<K>, K> Purpose<A, S, O, K> for Events {
+impl<A: EventArgs<S>, S: MaybeSync, O: Outcome<K>, K> Purpose<A, S, O, K> for Events {
     fn take(
         incoming: &Incoming,
         state: &S,
-    ) -> impl Future<Output = Result<A, ServiceError>> + Send {
+    ) -> impl Future<Output = Result<A, ServiceError>> + MaybeSend {
         A::from_incoming(incoming, state)
     }
 

@@ -3,7 +3,7 @@
 use std::future::{Future, ready};
 use std::time::Duration;
 
-use natsws::{Client, Connection, Deadline, Headers, Msg, ServiceError};
+use natsws::{Client, Connection, Deadline, Headers, MaybeSend, MaybeSync, Msg, ServiceError};
 
 #[cfg(feature = "jetstream")]
 use natsws::jetstream::Delivery;
@@ -41,7 +41,7 @@ pub trait Extract<S>: Sized {
     fn extract(
         incoming: &Incoming,
         state: &S,
-    ) -> impl Future<Output = Result<Self, ServiceError>> + Send;
+    ) -> impl Future<Output = Result<Self, ServiceError>> + MaybeSend;
 }
 
 /// The service's state, or a part of it: `State(db): State<Db>`.
@@ -80,11 +80,11 @@ impl<T: Clone> FromRef<T> for T {
     }
 }
 
-impl<S: Sync, T: FromRef<S> + Send> Extract<S> for State<T> {
+impl<S: MaybeSync, T: FromRef<S> + MaybeSend> Extract<S> for State<T> {
     fn extract(
         _incoming: &Incoming,
         state: &S,
-    ) -> impl Future<Output = Result<Self, ServiceError>> + Send {
+    ) -> impl Future<Output = Result<Self, ServiceError>> + MaybeSend {
         ready(Ok(Self(T::from_ref(state))))
     }
 }
@@ -96,7 +96,10 @@ impl<S: Sync, T: FromRef<S> + Send> Extract<S> for State<T> {
 pub struct Extension<T>(pub T);
 
 impl<S: Sync, T: Clone + Send + Sync + 'static> Extract<S> for Extension<T> {
-    fn extract(incoming: &Incoming, _state: &S) -> impl Future<Output = Extracted<Self>> + Send {
+    fn extract(
+        incoming: &Incoming,
+        _state: &S,
+    ) -> impl Future<Output = Extracted<Self>> + MaybeSend {
         ready(incoming.extension::<T>().cloned().map(Self).ok_or_else(|| {
             let kind = std::any::type_name::<T>();
             tracing::error!(
@@ -114,8 +117,11 @@ type Extracted<T> = Result<T, ServiceError>;
 
 /// The client that the service is served on. Where there is none, as in
 /// [`App::oneshot`](crate::App::oneshot), the request is answered with 500.
-impl<S: Sync> Extract<S> for Client {
-    fn extract(incoming: &Incoming, _state: &S) -> impl Future<Output = Extracted<Self>> + Send {
+impl<S: MaybeSync> Extract<S> for Client {
+    fn extract(
+        incoming: &Incoming,
+        _state: &S,
+    ) -> impl Future<Output = Extracted<Self>> + MaybeSend {
         ready(incoming.client().cloned().ok_or_else(|| {
             tracing::error!(endpoint = incoming.endpoint_name(), "it is called without a client");
             ServiceError::new(500, "the service has no connection")
@@ -123,15 +129,18 @@ impl<S: Sync> Extract<S> for Client {
     }
 }
 
-impl<S: Sync> Extract<S> for Connection {
+impl<S: MaybeSync> Extract<S> for Connection {
     async fn extract(incoming: &Incoming, state: &S) -> Result<Self, ServiceError> {
         Ok(Client::extract(incoming, state).await?.connection().clone())
     }
 }
 
 /// When the caller stops waiting; far away where it does not say.
-impl<S: Sync> Extract<S> for Deadline {
-    fn extract(incoming: &Incoming, _state: &S) -> impl Future<Output = Extracted<Self>> + Send {
+impl<S: MaybeSync> Extract<S> for Deadline {
+    fn extract(
+        incoming: &Incoming,
+        _state: &S,
+    ) -> impl Future<Output = Extracted<Self>> + MaybeSend {
         ready(Ok(incoming.deadline().unwrap_or_else(|| Self::after(Duration::MAX))))
     }
 }
@@ -139,11 +148,11 @@ impl<S: Sync> Extract<S> for Deadline {
 macro_rules! extract_infallibly {
     ($($(#[$doc:meta])* $kind:ty: $take:expr),* $(,)?) => {$(
         $(#[$doc])*
-        impl<S: Sync> Extract<S> for $kind {
+        impl<S: MaybeSync> Extract<S> for $kind {
             fn extract(
                 incoming: &Incoming,
                 _state: &S,
-            ) -> impl Future<Output = Extracted<Self>> + Send {
+            ) -> impl Future<Output = Extracted<Self>> + MaybeSend {
                 ready(Ok($take(incoming)))
             }
         }
@@ -157,8 +166,11 @@ macro_rules! extract_infallibly {
 pub struct Attempt(pub u64);
 
 #[cfg(feature = "jetstream")]
-impl<S: Sync> Extract<S> for Attempt {
-    fn extract(incoming: &Incoming, _state: &S) -> impl Future<Output = Extracted<Self>> + Send {
+impl<S: MaybeSync> Extract<S> for Attempt {
+    fn extract(
+        incoming: &Incoming,
+        _state: &S,
+    ) -> impl Future<Output = Extracted<Self>> + MaybeSend {
         ready(Ok(Self(incoming.delivery().map_or(1, Delivery::delivered))))
     }
 }

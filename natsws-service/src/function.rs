@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use natsws::ServiceError;
+use natsws::{MaybeSend, MaybeSync, ServiceError};
 use tower_service::Service;
 
 use crate::error::BoxError;
@@ -19,8 +19,10 @@ use crate::route::ResponseFuture;
 /// `A` are its arguments, `O` is what it returns, and `K` is found by the compiler.
 pub(crate) trait Purpose<A, S, O, K>: 'static {
     /// Takes the arguments from a message. An error is the answer then.
-    fn take(incoming: &Incoming, state: &S)
-    -> impl Future<Output = Result<A, ServiceError>> + Send;
+    fn take(
+        incoming: &Incoming,
+        state: &S,
+    ) -> impl Future<Output = Result<A, ServiceError>> + MaybeSend;
 
     fn respond(output: O) -> Response;
 }
@@ -43,9 +45,9 @@ impl<P, H, A, S, K> Service<Incoming> for Function<P, H, A, S, K>
 where
     P: Purpose<A, S, H::Output, K>,
     H: Handler<A>,
-    A: Send + 'static,
-    S: Send + Sync + 'static,
-    H::Future: Send + 'static,
+    A: MaybeSend + 'static,
+    S: MaybeSend + MaybeSync + 'static,
+    H::Future: MaybeSend + 'static,
 {
     type Response = Response;
     type Error = BoxError;

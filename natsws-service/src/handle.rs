@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use natsws::{Client, ServiceError};
+use natsws::{Client, MaybeSend, ServiceError};
 
 use crate::app::IntoApp;
 use crate::core::Core;
@@ -189,7 +189,7 @@ impl<S: Sync> Extract<S> for ServiceHandle {
     fn extract(
         incoming: &Incoming,
         _state: &S,
-    ) -> impl Future<Output = Result<Self, ServiceError>> + Send {
+    ) -> impl Future<Output = Result<Self, ServiceError>> + MaybeSend {
         ready(incoming.handle().cloned().ok_or_else(|| {
             tracing::error!(endpoint = incoming.endpoint_name(), "it is called without a service");
             ServiceError::new(500, "the service is not served")

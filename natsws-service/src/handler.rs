@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use natsws::{DecodeOwned, Request, ServiceError};
+use natsws::{DecodeOwned, MaybeSend, MaybeSync, Request, ServiceError};
 
 use crate::extract::Extract;
 use crate::function::Purpose;
@@ -16,7 +16,7 @@ use crate::shortened::shorten;
     message = "`{Self}` is not a handler",
     note = "a handler is an `async fn` with up to four extractors, and the request by value as its last argument"
 )]
-pub trait Handler<A>: Clone + Send + Sync + 'static {
+pub trait Handler<A>: Clone + MaybeSend + MaybeSync + 'static {
     /// What it answers.
     type Output;
     /// Its future.
@@ -31,7 +31,7 @@ pub trait Handler<A>: Clone + Send + Sync + 'static {
     message = "these are not the arguments of a handler: `{Self}`",
     note = "a handler takes `State<T>`, `Headers` or what implements `Extract`, and last a type with `#[subject(…, reply = …)]`"
 )]
-pub trait Args<S>: Sized + Send + 'static {
+pub trait Args<S>: Sized + MaybeSend + 'static {
     /// The request.
     type Request: Request + DecodeOwned;
 
@@ -42,7 +42,7 @@ pub trait Args<S>: Sized + Send + 'static {
     fn from_incoming(
         incoming: &Incoming,
         state: &S,
-    ) -> impl Future<Output = Result<Self, ServiceError>> + Send;
+    ) -> impl Future<Output = Result<Self, ServiceError>> + MaybeSend;
 }
 
 /// What a caller is told of a payload that does not decode, in bytes at most: the text may quote
@@ -71,7 +71,7 @@ macro_rules! handlers {
         const _: () = {
             impl<F, Fut, $($extractor,)* M> Handler<($($extractor,)* M,)> for F
             where
-                F: Fn($($extractor,)* M) -> Fut + Clone + Send + Sync + 'static,
+                F: Fn($($extractor,)* M) -> Fut + Clone + MaybeSend + MaybeSync + 'static,
                 Fut: Future,
             {
                 type Output = Fut::Output;
@@ -84,9 +84,9 @@ macro_rules! handlers {
 
             impl<S, $($extractor,)* M> Args<S> for ($($extractor,)* M,)
             where
-                S: Sync,
-                $($extractor: Extract<S> + Send + 'static,)*
-                M: Request + DecodeOwned + Send + 'static,
+                S: MaybeSync,
+                $($extractor: Extract<S> + MaybeSend + 'static,)*
+                M: Request + DecodeOwned + MaybeSend + 'static,
             {
                 type Request = M;
 
@@ -101,7 +101,7 @@ macro_rules! handlers {
 
 impl<F, Fut> Handler<()> for F
 where
-    F: Fn() -> Fut + Clone + Send + Sync + 'static,
+    F: Fn() -> Fut + Clone + MaybeSend + MaybeSync + 'static,
     Fut: Future,
 {
     type Output = Fut::Output;
@@ -117,11 +117,11 @@ handlers!((), (T1), (T1, T2), (T1, T2, T3), (T1, T2, T3, T4));
 /// The [`Purpose`] of handlers of typed requests.
 pub(crate) enum Requests {}
 
-impl<A: Args<S>, S: Sync, O: IntoReply<A::Request, K>, K> Purpose<A, S, O, K> for Requests {
+impl<A: Args<S>, S: MaybeSync, O: IntoReply<A::Request, K>, K> Purpose<A, S, O, K> for Requests {
     fn take(
         incoming: &Incoming,
         state: &S,
-    ) -> impl Future<Output = Result<A, ServiceError>> + Send {
+    ) -> impl Future<Output = Result<A, ServiceError>> + MaybeSend {
         A::from_incoming(incoming, state)
     }
 

@@ -7,8 +7,8 @@ use http::Extensions;
 use natsws::codec::Encoded;
 #[cfg(feature = "jetstream")]
 use natsws::jetstream::Delivery;
+use natsws::private::runtime::Instant;
 use natsws::{Client, Deadline, DecodeError, DecodeOwned, Headers, Msg, ServiceError};
-use tokio::time::Instant;
 
 use crate::handle::ServiceHandle;
 use crate::params::SubjectParams;

@@ -1,5 +1,6 @@
 //! Where the messages of an endpoint come from: a subscription, or a consumer.
 
+use natsws::private::runtime;
 use natsws::{Client, Subscribe, Subscription};
 
 use crate::dispatch::turn_away;
@@ -41,7 +42,7 @@ impl Inlet {
     /// Sends away what comes to an endpoint that is not served after all.
     pub(crate) fn turn_away(self) {
         match self {
-            Self::Subscription(subscription) => drop(tokio::spawn(turn_away(subscription))),
+            Self::Subscription(subscription) => drop(runtime::spawn_task(turn_away(subscription))),
             // It asks for nothing before it is read.
             #[cfg(feature = "jetstream")]
             Self::Consumer(_) => {}

@@ -79,6 +79,7 @@ mod running;
 mod schema;
 mod serve;
 mod shortened;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod shutdown;
 mod span;
 mod stats;
@@ -113,6 +114,7 @@ pub use response::Response;
 pub use route::Route;
 pub use router::Router;
 pub use serve::{Serve, serve};
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use shutdown::shutdown_signal;
 #[cfg(feature = "jetstream")]
 pub use work::Work;

@@ -2,7 +2,7 @@
 
 use std::future::{Future, ready};
 
-use natsws::ServiceError;
+use natsws::{MaybeSend, MaybeSync, ServiceError};
 
 use crate::extract::Extract;
 use crate::incoming::Incoming;
@@ -51,11 +51,11 @@ impl SubjectParams {
     }
 }
 
-impl<S: Sync> Extract<S> for SubjectParams {
+impl<S: MaybeSync> Extract<S> for SubjectParams {
     fn extract(
         incoming: &Incoming,
         _state: &S,
-    ) -> impl Future<Output = Result<Self, ServiceError>> + Send {
+    ) -> impl Future<Output = Result<Self, ServiceError>> + MaybeSend {
         ready(Ok(Self::new(incoming)))
     }
 }

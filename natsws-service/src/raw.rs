@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use natsws::ServiceError;
+use natsws::{MaybeSend, MaybeSync, ServiceError};
 
 use crate::endpoint::Untyped;
 use crate::extract::Extract;
@@ -17,7 +17,7 @@ use crate::response::Response;
     message = "these are not the arguments of a raw handler: `{Self}`",
     note = "a raw handler takes `Incoming`, `Msg`, `SubjectParams`, `State<T>`, `Headers` or what implements `Extract`"
 )]
-pub trait RawArgs<S>: Sized + Send + 'static {
+pub trait RawArgs<S>: Sized + MaybeSend + 'static {
     /// Takes them from a message.
     ///
     /// # Errors
@@ -25,15 +25,15 @@ pub trait RawArgs<S>: Sized + Send + 'static {
     fn from_incoming(
         incoming: &Incoming,
         state: &S,
-    ) -> impl Future<Output = Result<Self, ServiceError>> + Send;
+    ) -> impl Future<Output = Result<Self, ServiceError>> + MaybeSend;
 }
 
 macro_rules! raw_args {
     ($(($($extractor:ident),*)),*) => {$(
         impl<S, $($extractor,)*> RawArgs<S> for ($($extractor,)*)
         where
-            S: Sync,
-            $($extractor: Extract<S> + Send + 'static,)*
+            S: MaybeSync,
+            $($extractor: Extract<S> + MaybeSend + 'static,)*
         {
             #[allow(unused_variables, reason = "a handler may take nothing")]
             async fn from_incoming(incoming: &Incoming, state: &S) -> Result<Self, ServiceError> {
@@ -48,11 +48,11 @@ raw_args!((), (T1), (T1, T2), (T1, T2, T3), (T1, T2, T3, T4), (T1, T2, T3, T4, T
 /// The [`Purpose`] of handlers of messages as they are.
 pub(crate) enum Messages {}
 
-impl<A: RawArgs<S>, S: Sync, O: IntoReply<Untyped, K>, K> Purpose<A, S, O, K> for Messages {
+impl<A: RawArgs<S>, S: MaybeSync, O: IntoReply<Untyped, K>, K> Purpose<A, S, O, K> for Messages {
     fn take(
         incoming: &Incoming,
         state: &S,
-    ) -> impl Future<Output = Result<A, ServiceError>> + Send {
+    ) -> impl Future<Output = Result<A, ServiceError>> + MaybeSend {
         A::from_incoming(incoming, state)
     }
 

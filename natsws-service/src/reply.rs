@@ -3,7 +3,7 @@
 use std::any::TypeId;
 
 use futures_util::{Stream, StreamExt};
-use natsws::{ErrorCodec, Headers, Request, RequestError, ServiceError};
+use natsws::{ErrorCodec, Headers, MaybeSend, Request, RequestError, ServiceError};
 
 use crate::response::Response;
 
@@ -136,7 +136,7 @@ impl<M, R: IntoReply<M, K>, K> IntoReply<M, With<K>> for (Headers, R) {
 
 impl<M: 'static, T, K: 'static> IntoReply<M, Streamed<K>> for T
 where
-    T: Stream + Send + 'static,
+    T: Stream + MaybeSend + 'static,
     T::Item: IntoReply<M, K>,
 {
     const IS_STREAM: bool = true;

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use natsws::codec::Encoder;
-use natsws::{Headers, ServiceError};
+use natsws::{Headers, MaybeSend, ServiceError};
 
 /// An answer on its way back through the layers: headers, and a payload or a stream of answers.
 pub struct Response {
@@ -22,7 +22,12 @@ pub(crate) enum Body {
 }
 
 /// The answers of a stream, each of which is sent by itself.
-pub(crate) type Parts = Pin<Box<dyn Stream<Item = Response> + Send>>;
+pub(crate) type Parts = Pin<Box<dyn PartStream>>;
+
+/// The parts of an answer, of whatever type.
+pub(crate) trait PartStream: Stream<Item = Response> + MaybeSend {}
+
+impl<T: Stream<Item = Response> + MaybeSend> PartStream for T {}
 
 /// The room that a reply is given before it is encoded: enough for most, so that it need not grow.
 const FIRST: usize = 256;
@@ -46,7 +51,7 @@ impl Response {
 
     /// An answer in parts: each is sent as a reply of its own, and behind the last a mark that there
     /// are no more, which `request_many` knows. An error is the last part.
-    pub fn stream(parts: impl Stream<Item = Self> + Send + 'static) -> Self {
+    pub fn stream(parts: impl Stream<Item = Self> + MaybeSend + 'static) -> Self {
         Self {
             headers: Headers::new(),
             body: Body::Parts(Box::pin(parts)),
@@ -151,7 +156,7 @@ impl Response {
     /// Puts something around the parts of an answer; a whole one stays as it is.
     pub(crate) fn around_parts<P>(mut self, around: impl FnOnce(Parts) -> P) -> Self
     where
-        P: Stream<Item = Self> + Send + 'static,
+        P: Stream<Item = Self> + MaybeSend + 'static,
     {
         self.body = match self.body {
             Body::Parts(parts) => Body::Parts(Box::pin(around(parts))),
@@ -161,7 +166,7 @@ impl Response {
     }
 
     /// The answers as they are sent: the parts with the headers of the whole, or the answer itself.
-    pub fn into_stream(self) -> impl Stream<Item = Self> + Send {
+    pub fn into_stream(self) -> impl Stream<Item = Self> + MaybeSend {
         let Self { headers, body, error, is_declared } = self;
         let (whole, parts) = match body {
             Body::Whole(payload) => (

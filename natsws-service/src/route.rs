@@ -1,13 +1,12 @@
 //! The service of an endpoint, whatever layers are around it.
 
 use std::fmt;
-use std::future::{Future, ready};
+use std::future::ready;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use natsws::{Deadline, DecodeOwned, Request};
+use natsws::{BoxFuture, Deadline, DecodeOwned, MaybeSend, Request};
 use tower_service::Service;
 
 use crate::error::BoxError;
@@ -17,7 +16,7 @@ use crate::recover::{panicked, recover};
 use crate::reply::failed;
 use crate::response::Response;
 
-pub(crate) type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response, BoxError>> + Send>>;
+pub(crate) type ResponseFuture = BoxFuture<'static, Result<Response, BoxError>>;
 
 /// What a layer goes around: a tower service from [`Incoming`] to [`Response`].
 ///
@@ -25,7 +24,7 @@ pub(crate) type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response, Bo
 /// inside, so limits in different layers all count.
 pub struct Route(Box<dyn Erased>);
 
-trait Erased: Send {
+trait Erased: MaybeSend {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>>;
     fn call(&mut self, incoming: Incoming) -> ResponseFuture;
 }
@@ -34,9 +33,9 @@ struct Erase<T>(T);
 
 impl<T> Erased for Erase<T>
 where
-    T: Service<Incoming, Response = Response> + Send,
+    T: Service<Incoming, Response = Response> + MaybeSend,
     T::Error: Into<BoxError>,
-    T::Future: Send + 'static,
+    T::Future: MaybeSend + 'static,
 {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.0.poll_ready(cx).map_err(Into::into)
@@ -53,7 +52,8 @@ struct Boxed<T>(T);
 
 impl<T> Erased for Boxed<T>
 where
-    T: Service<Incoming, Response = Response, Error = BoxError, Future = ResponseFuture> + Send,
+    T: Service<Incoming, Response = Response, Error = BoxError, Future = ResponseFuture>
+        + MaybeSend,
 {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.0.poll_ready(cx)
@@ -69,7 +69,7 @@ impl Route {
     pub(crate) fn boxed<T>(service: T) -> Self
     where
         T: Service<Incoming, Response = Response, Error = BoxError, Future = ResponseFuture>
-            + Send
+            + MaybeSend
             + 'static,
     {
         Self(Box::new(Boxed(service)))
@@ -77,9 +77,9 @@ impl Route {
 
     pub(crate) fn new<T>(service: T) -> Self
     where
-        T: Service<Incoming, Response = Response> + Send + 'static,
+        T: Service<Incoming, Response = Response> + MaybeSend + 'static,
         T::Error: Into<BoxError>,
-        T::Future: Send + 'static,
+        T::Future: MaybeSend + 'static,
     {
         Self(Box::new(Erase(service)))
     }
@@ -164,7 +164,7 @@ where
     M: Request + DecodeOwned,
     T: Service<M, Response = M::Reply>,
     T::Error: Into<BoxError>,
-    T::Future: Send + 'static,
+    T::Future: MaybeSend + 'static,
 {
     type Response = Response;
     type Error = BoxError;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use natsws::{DecodeOwned, Request};
+use natsws::{DecodeOwned, MaybeSend, MaybeSync, Request};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -50,7 +50,7 @@ pub struct Router<S = ()> {
     pub(crate) endpoints: Vec<Plan<S>>,
 }
 
-impl<S: Send + Sync + 'static> Router<S> {
+impl<S: MaybeSend + MaybeSync + 'static> Router<S> {
     /// A service without endpoints. The name is of letters, digits, `-` and `_`, the version a
     /// semantic one; both are checked when the service is served.
     pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
@@ -108,7 +108,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         H: Handler<A>,
         A: Args<S>,
         H::Output: IntoReply<A::Request, K>,
-        H::Future: Send + 'static,
+        H::Future: MaybeSend + 'static,
         K: 'static,
     {
         self.endpoint_with(handler, |endpoint| endpoint)
@@ -124,7 +124,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         H: Handler<A>,
         A: Args<S>,
         H::Output: IntoReply<A::Request, K>,
-        H::Future: Send + 'static,
+        H::Future: MaybeSend + 'static,
         K: 'static,
     {
         let endpoint = Endpoint::typed(move |state| {
@@ -166,7 +166,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         H: Handler<A>,
         A: EventArgs<S>,
         H::Output: Outcome<K>,
-        H::Future: Send + 'static,
+        H::Future: MaybeSend + 'static,
         K: 'static,
     {
         self.event_with(handler, |endpoint| endpoint)
@@ -182,7 +182,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         H: Handler<A>,
         A: EventArgs<S>,
         H::Output: Outcome<K>,
-        H::Future: Send + 'static,
+        H::Future: MaybeSend + 'static,
         K: 'static,
     {
         let endpoint = Endpoint::event(move |state| {
@@ -198,9 +198,9 @@ impl<S: Send + Sync + 'static> Router<S> {
     pub fn endpoint_service<M, T>(self, service: T) -> Self
     where
         M: Request + DecodeOwned + 'static,
-        T: Service<M, Response = M::Reply> + Send + 'static,
+        T: Service<M, Response = M::Reply> + MaybeSend + 'static,
         T::Error: Into<BoxError>,
-        T::Future: Send + 'static,
+        T::Future: MaybeSend + 'static,
     {
         self.endpoint_service_with::<M, T>(service, |endpoint| endpoint)
     }
@@ -213,9 +213,9 @@ impl<S: Send + Sync + 'static> Router<S> {
     ) -> Self
     where
         M: Request + DecodeOwned + 'static,
-        T: Service<M, Response = M::Reply> + Send + 'static,
+        T: Service<M, Response = M::Reply> + MaybeSend + 'static,
         T::Error: Into<BoxError>,
-        T::Future: Send + 'static,
+        T::Future: MaybeSend + 'static,
     {
         let route = move |_: &Arc<S>| Route::boxed(Typed::<M, T>::new(service));
         self.endpoints.push(more(Endpoint::typed(route)).plan);
@@ -233,7 +233,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         H: Handler<A>,
         A: RawArgs<S>,
         H::Output: IntoReply<Untyped, K>,
-        H::Future: Send + 'static,
+        H::Future: MaybeSend + 'static,
         K: 'static,
     {
         self.raw_with(subject, handler, |endpoint| endpoint)
@@ -250,7 +250,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         H: Handler<A>,
         A: RawArgs<S>,
         H::Output: IntoReply<Untyped, K>,
-        H::Future: Send + 'static,
+        H::Future: MaybeSend + 'static,
         K: 'static,
     {
         self.with_raw(subject.as_ref(), false, handler, more)
@@ -277,7 +277,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         H: Handler<A>,
         A: RawArgs<S>,
         H::Output: IntoReply<Untyped, K>,
-        H::Future: Send + 'static,
+        H::Future: MaybeSend + 'static,
         K: 'static,
     {
         self.with_raw(subject.as_ref(), true, handler, |endpoint| endpoint)
@@ -294,7 +294,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         H: Handler<A>,
         A: RawArgs<S>,
         H::Output: IntoReply<Untyped, K>,
-        H::Future: Send + 'static,
+        H::Future: MaybeSend + 'static,
         K: 'static,
     {
         let endpoint = Endpoint::raw(subject, fallback, move |state| {
@@ -342,10 +342,10 @@ impl<S: Send + Sync + 'static> Router<S> {
     /// Each endpoint gets a service of its own from the layer, so a limit counts for each endpoint.
     pub fn layer<L>(mut self, layer: L) -> Self
     where
-        L: Layer<Route> + Send + Sync + 'static,
-        L::Service: Service<Incoming, Response = Response> + Send + 'static,
+        L: Layer<Route> + MaybeSend + MaybeSync + 'static,
+        L::Service: Service<Incoming, Response = Response> + MaybeSend + 'static,
         <L::Service as Service<Incoming>>::Error: Into<BoxError>,
-        <L::Service as Service<Incoming>>::Future: Send + 'static,
+        <L::Service as Service<Incoming>>::Future: MaybeSend + 'static,
     {
         let layer = shared(layer);
         for endpoint in &mut self.endpoints {

@@ -4,7 +4,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use tokio::task::AbortHandle;
+use natsws::MaybeSend;
+use natsws::private::runtime;
 
 /// Tasks that are running. Those that are left when it is dropped are given up.
 ///
@@ -19,7 +20,7 @@ pub(crate) struct Running {
 
 #[derive(Debug)]
 struct Task {
-    handle: AbortHandle,
+    handle: runtime::Task,
     key: Option<u64>,
 }
 
@@ -58,16 +59,16 @@ impl Running {
     /// Starts a task, which holds its place until it has ended. Its key comes back then.
     pub(crate) fn spawn<F>(&mut self, key: Option<u64>, task: impl FnOnce(Place) -> F)
     where
-        F: Future<Output = ()> + Send + 'static,
+        F: Future<Output = ()> + MaybeSend + 'static,
     {
         let at = self.free.pop().unwrap_or_else(|| {
             self.tasks.push(None);
             self.tasks.len() - 1
         });
         let place = Place { at, ended: Arc::clone(&self.ended) };
-        let task = tokio::spawn(task(place));
+        let handle = runtime::spawn_task(task(place));
         if let Some(place) = self.tasks.get_mut(at) {
-            *place = Some(Task { handle: task.abort_handle(), key });
+            *place = Some(Task { handle, key });
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture, Pending, pending};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use natsws::Client;
+use natsws::private::runtime;
+use natsws::{BoxFuture, Client, MaybeSend};
 
 use crate::app::{App, IntoApp};
 use crate::core::Core;
@@ -47,14 +48,17 @@ pub struct Serve<F = Pending<()>> {
     app: App,
     shutdown: F,
     drain_timeout: Duration,
-    on_ready: Option<Box<dyn FnOnce() + Send>>,
+    on_ready: Option<Box<dyn OnReady>>,
     control_prefix: Option<String>,
 }
 
 impl<F> Serve<F> {
     /// Stops in good order when `shutdown` is ready: no new requests, every request that has come
     /// is answered, and the server has the answers.
-    pub fn with_graceful_shutdown<G: Future<Output = ()> + Send>(self, shutdown: G) -> Serve<G> {
+    pub fn with_graceful_shutdown<G: Future<Output = ()> + MaybeSend>(
+        self,
+        shutdown: G,
+    ) -> Serve<G> {
         let Self { client, app, drain_timeout, on_ready, control_prefix, .. } = self;
         Serve { client, app, shutdown, drain_timeout, on_ready, control_prefix }
     }
@@ -80,13 +84,13 @@ impl<F> Serve<F> {
 
     /// Calls a function when the server has seen every endpoint, so that requests are answered from
     /// then on.
-    pub fn on_ready(mut self, ready: impl FnOnce() + Send + 'static) -> Self {
+    pub fn on_ready(mut self, ready: impl FnOnce() + MaybeSend + 'static) -> Self {
         self.on_ready = Some(Box::new(ready));
         self
     }
 }
 
-impl<F: Future<Output = ()> + Send> Serve<F> {
+impl<F: Future<Output = ()> + MaybeSend> Serve<F> {
     /// Subscribes the endpoints. What is given back runs the service, and ends with it.
     async fn begin(self) -> Result<(Guard, F), ServeError> {
         let Self { client, app, shutdown, drain_timeout, on_ready, control_prefix } = self;
@@ -122,10 +126,19 @@ impl<F: Future<Output = ()> + Send> Serve<F> {
     {
         let (service, shutdown) = self.begin().await?;
         let handle = ServiceHandle::new(Arc::clone(&service.0));
-        tokio::spawn(service.run(shutdown));
+        let run = async move {
+            // It is in the handle.
+            let _: DrainReport = service.run(shutdown).await;
+        };
+        drop(runtime::spawn_task(run));
         Ok(handle)
     }
 }
+
+/// What is called when all is served.
+trait OnReady: FnOnce() + MaybeSend {}
+
+impl<F: FnOnce() + MaybeSend> OnReady for F {}
 
 /// Ends the service at once where it is dropped.
 struct Guard(Arc<Core>);
@@ -143,7 +156,7 @@ impl Drop for Guard {
 }
 
 impl Guard {
-    async fn run(self, shutdown: impl Future<Output = ()> + Send) -> DrainReport {
+    async fn run(self, shutdown: impl Future<Output = ()> + MaybeSend) -> DrainReport {
         let core = &self.0;
         let mut running = pin!(Arc::clone(core).run());
         let report = tokio::select! {
@@ -158,9 +171,9 @@ impl Guard {
     }
 }
 
-impl<F: Future<Output = ()> + Send + 'static> IntoFuture for Serve<F> {
+impl<F: Future<Output = ()> + MaybeSend + 'static> IntoFuture for Serve<F> {
     type Output = Result<DrainReport, ServeError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use natsws::jetstream::{ConsumeError, Consumer, ConsumerConfig, JetStreamError, Messages};
-use natsws::{ServiceError, Subject};
+use natsws::{MaybeSend, MaybeSync, ServiceError, Subject};
 use serde::Serialize;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -202,10 +202,10 @@ impl<S, M: Subject> Work<S, M> {
     /// Puts a tower layer around the work, outside of those that are there.
     pub fn layer<L>(self, layer: L) -> Self
     where
-        L: Layer<Route> + Send + Sync + 'static,
-        L::Service: Service<Incoming, Response = Response> + Send + 'static,
+        L: Layer<Route> + MaybeSend + MaybeSync + 'static,
+        L::Service: Service<Incoming, Response = Response> + MaybeSend + 'static,
         <L::Service as Service<Incoming>>::Error: Into<BoxError>,
-        <L::Service as Service<Incoming>>::Future: Send + 'static,
+        <L::Service as Service<Incoming>>::Future: MaybeSend + 'static,
     {
         self.more(|endpoint| endpoint.layer(layer))
     }
@@ -222,7 +222,7 @@ impl<S, M: Subject> Work<S, M> {
     }
 }
 
-impl<S: Send + Sync + 'static> Router<S> {
+impl<S: MaybeSend + MaybeSync + 'static> Router<S> {
     /// Adds an async function that works through the messages of a JetStream consumer. Its last
     /// argument is the message, a struct or an enum that is a family of events, by value.
     ///
@@ -270,7 +270,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         H: Handler<A>,
         A: EventArgs<S>,
         H::Output: Outcome<K>,
-        H::Future: Send + 'static,
+        H::Future: MaybeSend + 'static,
         K: 'static,
     {
         self.consume_with(consumer, handler, |work| work)
@@ -287,7 +287,7 @@ impl<S: Send + Sync + 'static> Router<S> {
         H: Handler<A>,
         A: EventArgs<S>,
         H::Output: Outcome<K>,
-        H::Future: Send + 'static,
+        H::Future: MaybeSend + 'static,
         K: 'static,
     {
         let endpoint = Endpoint::event(move |state| {

@@ -1,12 +1,10 @@
 //! Keeps what failed, so that somebody can look at it and try it again.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use natsws::{Headers, PublishError, ServiceError};
+use natsws::{BoxFuture, Headers, MaybeSend, PublishError, ServiceError};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -107,11 +105,11 @@ impl<T> Service<Incoming> for DeadLetter<T>
 where
     T: Service<Incoming, Response = Response>,
     T::Error: Into<BoxError>,
-    T::Future: Send + 'static,
+    T::Future: MaybeSend + 'static,
 {
     type Response = Response;
     type Error = BoxError;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, BoxError>> + Send>>;
+    type Future = BoxFuture<'static, Result<Response, BoxError>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.inner.poll_ready(cx).map_err(Into::into)

@@ -5,10 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use natsws::private::runtime::{self, Sleep, Uncounted};
 use natsws::{Deadline, ServiceError};
 use pin_project_lite::pin_project;
-use tokio::task::{Unconstrained, unconstrained};
-use tokio::time::{Sleep, sleep};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -99,7 +98,8 @@ impl<T: Service<Incoming, Response = Response>> Service<Incoming> for WithDeadli
         let inner = deadline.scope_sync(|| self.inner.call(incoming));
         // A handler that has always something to do must not use up the turn in which its time is
         // over.
-        let sleep = unconstrained(sleep(deadline.remaining()));
+        let end = runtime::after(runtime::now(), deadline.remaining());
+        let sleep = runtime::uncounted(runtime::sleep_until(end));
         DeadlineFuture { inner: Some(inner), time: Some(Time { deadline, sleep }) }
     }
 }
@@ -119,7 +119,7 @@ pin_project! {
     struct Time {
         deadline: Deadline,
         #[pin]
-        sleep: Unconstrained<Sleep>,
+        sleep: Uncounted<Sleep>,
     }
 }
 

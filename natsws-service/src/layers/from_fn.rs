@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::task::{Context, Poll};
 
+use natsws::MaybeSend;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -55,7 +56,7 @@ use crate::route::{ResponseFuture, Route};
 pub fn from_fn<F, U>(function: F) -> FromFnLayer<F>
 where
     F: FnOnce(Incoming, Next) -> U + Clone,
-    U: Future<Output = Result<Response, BoxError>> + Send + 'static,
+    U: Future<Output = Result<Response, BoxError>> + MaybeSend + 'static,
 {
     FromFnLayer { function }
 }
@@ -68,9 +69,9 @@ pub struct FromFnLayer<F> {
 
 impl<F: Clone, T> Layer<T> for FromFnLayer<F>
 where
-    T: Service<Incoming, Response = Response> + Send + 'static,
+    T: Service<Incoming, Response = Response> + MaybeSend + 'static,
     T::Error: Into<BoxError>,
-    T::Future: Send + 'static,
+    T::Future: MaybeSend + 'static,
 {
     type Service = FromFn<F>;
 
@@ -90,7 +91,7 @@ pub struct FromFn<F> {
 impl<F, U> Service<Incoming> for FromFn<F>
 where
     F: FnOnce(Incoming, Next) -> U + Clone,
-    U: Future<Output = Result<Response, BoxError>> + Send + 'static,
+    U: Future<Output = Result<Response, BoxError>> + MaybeSend + 'static,
 {
     type Response = Response;
     type Error = BoxError;

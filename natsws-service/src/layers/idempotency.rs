@@ -3,13 +3,11 @@
 mod window;
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use natsws::ServiceError;
+use natsws::{BoxFuture, MaybeSend, ServiceError};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -127,13 +125,13 @@ pub struct Idempotent<T> {
 
 impl<T> Service<Incoming> for Idempotent<T>
 where
-    T: Service<Incoming, Response = Response> + Send + 'static,
-    T::Error: Send,
-    T::Future: Send,
+    T: Service<Incoming, Response = Response> + MaybeSend + 'static,
+    T::Error: MaybeSend,
+    T::Future: MaybeSend,
 {
     type Response = Response;
     type Error = T::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, T::Error>> + Send>>;
+    type Future = BoxFuture<'static, Result<Response, T::Error>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), T::Error>> {
         Poll::Ready(Ok(()))

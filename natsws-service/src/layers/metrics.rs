@@ -11,8 +11,8 @@ use ::metrics::{
     gauge, histogram,
 };
 use natsws::ServiceError;
+use natsws::private::runtime::Instant;
 use pin_project_lite::pin_project;
-use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 

@@ -4,9 +4,9 @@ use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::time::Duration;
 
-use natsws::ServiceError;
 use natsws::jetstream::{AckError, Delivery};
-use tokio::time::Instant;
+use natsws::private::runtime::{self, Instant};
+use natsws::{MaybeSend, ServiceError};
 
 use super::dead_letter;
 use super::retry::{Rules, Verdict};
@@ -49,7 +49,7 @@ pub(super) fn attend(
     attempt: Attempt,
     delivery: Arc<Delivery>,
     running: running::Place,
-) -> impl Future<Output = ()> + Send {
+) -> impl Future<Output = ()> + MaybeSend {
     // Before the task: one that is given up before its first turn gives its message back too.
     let unsettled = Unsettled(delivery);
     async move {
@@ -123,7 +123,7 @@ async fn give_up(
                 return delivery.nak(rules.last_pause()).await;
             }
             // Given back it would be lost; meanwhile the server hears that it is held.
-            tokio::time::sleep(AGAIN).await;
+            runtime::sleep(AGAIN).await;
         }
     }
     tracing::warn!(

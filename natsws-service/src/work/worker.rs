@@ -4,12 +4,13 @@ use std::future::{poll_fn, ready};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::Stream;
 use natsws::State;
 use natsws::jetstream::{ConsumeError, Delivery, Messages};
+use natsws::private::runtime::{self, Sleep};
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use super::attend::{Attempt, attend, give_back};
 use super::retry::Rules;
@@ -48,15 +49,15 @@ pub(crate) struct Worker {
 
 /// Tells the server that work goes on.
 struct Keep {
-    tick: Interval,
+    every: Duration,
+    tick: Pin<Box<Sleep>>,
     held: Vec<Weak<Delivery>>,
 }
 
 impl Keep {
     fn new(rules: &Rules) -> Self {
-        let mut tick = interval(rules.keep_every);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { tick, held: Vec::new() }
+        let every = rules.keep_every;
+        Self { every, tick: runtime::sleep(every), held: Vec::new() }
     }
 
     /// Holds a message; `open` is how many are held at the moment.
@@ -68,7 +69,8 @@ impl Keep {
     }
 
     fn poll(&mut self, place: &Place, cx: &mut Context<'_>) {
-        while self.tick.poll_tick(cx).is_ready() {
+        while self.tick.as_mut().poll(cx).is_ready() {
+            self.tick = runtime::sleep(self.every);
             // What is said to no server would be kept for the next one, and be out of date there.
             let client = place.client.as_ref();
             if client.is_some_and(|client| client.connection().state() == State::Disconnected) {
@@ -122,7 +124,7 @@ impl Worker {
             self.running.abort();
             let ended = poll_fn(|cx| self.poll_running(cx));
             // A handler that never yields cannot be ended.
-            if timeout(GIVING_UP, ended).await.is_err() {
+            if runtime::timeout(GIVING_UP, ended).await.is_none() {
                 tracing::error!(endpoint = self.place.endpoint, "not everything could be given up");
             }
         }

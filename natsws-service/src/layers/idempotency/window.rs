@@ -4,8 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use natsws::private::runtime::Instant;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::response::Response;
 
