@@ -1,7 +1,9 @@
 //! Consumers: made, changed, moved, and delivering again.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use natsws::Connection;
 use natsws::jetstream::{
     AckPolicy, Consumer, ConsumerConfig, DeliverPolicy, JetStreamError, Untyped,
 };
@@ -186,4 +188,52 @@ async fn what_nobody_answers_comes_again_after_the_pauses_of_its_consumer() {
     }
     let none = consumer.next::<Untyped>().expires(SECOND).await.expect("asked");
     assert!(none.is_none(), "{none:?}");
+}
+
+/// Passes on what is asked below the prefix `lost.API`; the first answer to each question about
+/// making a consumer goes nowhere.
+async fn lose_first_answers(connection: Connection) -> tokio::task::JoinHandle<()> {
+    let mut asked = connection.subscribe("lost.API.>").await.expect("subscribed");
+    tokio::spawn(async move {
+        let mut lost = HashSet::new();
+        while let Some(msg) = asked.next().await {
+            let msg = msg.expect("good");
+            let operation = msg.subject().strip_prefix("lost.API.").expect("its subject");
+            let is_first =
+                operation.starts_with("CONSUMER.CREATE.") && lost.insert(operation.to_owned());
+            let reply = if is_first { "nobody" } else { msg.reply().expect("it is a question") };
+            let subject = format!("$JS.API.{operation}");
+            let passed_on = connection.publish(&subject, msg.payload()).reply(reply);
+            passed_on.await.expect("accepted");
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_consumer_is_asked_for_again_when_nobody_answers_and_made_once() {
+    let stage = Stage::new().await;
+    stage.stream().await;
+    stage.store(3).await;
+    let losing = lose_first_answers(stage.connection().clone()).await;
+    let js = stage.client.jetstream().with_prefix("lost.API").expect("a good prefix");
+    let durable = async {
+        let stream = js.stream("S").await.expect("it is there");
+        stream.create_consumer(ConsumerConfig::durable("C")).await.expect("made")
+    };
+    let pulled = js.ordered::<Untyped>("S").into_future();
+    let pushed = js.ordered::<Untyped>("S").push().into_future();
+    let all = async { tokio::join!(durable, pulled, pushed) };
+    let (durable, pulled, pushed) = within("the consumers", all).await;
+    assert_eq!(durable.name(), "C");
+    let mut readers = [pulled.expect("reading"), pushed.expect("reading")];
+    for messages in &mut readers {
+        for number in 1..=3 {
+            let message = within("a message", messages.next()).await.expect("one").expect("good");
+            assert_eq!(message.sequence(), number);
+        }
+        assert_eq!(messages.consumers_made(), 1);
+    }
+    let info = js.stream("S").await.expect("it is there").info().await.expect("it is there");
+    assert_eq!(info.state.consumers, 3);
+    losing.abort();
 }

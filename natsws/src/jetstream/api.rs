@@ -159,7 +159,7 @@ impl JetStream {
             let request = self.connection().request(&subject, body).with_wildcards();
             Box::pin(request.headers(headers).timeout(timeout))
         };
-        if MAY_BE_ASKED_TWICE.iter().any(|start| operation.starts_with(start)) {
+        if may_be_asked_twice(operation) {
             until_heard(timeout, ask).await
         } else {
             ask(timeout).await
@@ -218,7 +218,17 @@ fn not_understood(operation: &str, source: impl Error + Send + Sync + 'static) -
     JetStreamError::Response { operation: operation.to_owned(), source: source.into() }
 }
 
-/// What asking a second time does no more than asking once: reading, and setting a configuration.
+/// Whether asking a second time does no more than asking once.
+fn may_be_asked_twice(operation: &str) -> bool {
+    // A consumer without a name would be another one each time.
+    let makes_named = || {
+        let made = operation.strip_prefix("CONSUMER.CREATE.");
+        made.is_some_and(|consumer| consumer.contains('.'))
+    };
+    MAY_BE_ASKED_TWICE.iter().any(|start| operation.starts_with(start)) || makes_named()
+}
+
+/// Reading, and setting a configuration.
 const MAY_BE_ASKED_TWICE: [&str; 9] = [
     "INFO",
     "STREAM.INFO.",
@@ -260,5 +270,15 @@ mod tests {
         let pauses: Vec<_> = (0..7).map(|attempt| pause(attempt).as_millis()).collect();
         assert_eq!(pauses, [50, 100, 200, 400, 800, 1000, 1000]);
         assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn a_consumer_is_asked_for_twice_where_it_has_a_name() {
+        for operation in ["CONSUMER.CREATE.S.C", "CONSUMER.CREATE.S.C.s.>", "STREAM.INFO.S"] {
+            assert!(may_be_asked_twice(operation), "{operation}");
+        }
+        for operation in ["CONSUMER.CREATE.S", "CONSUMER.DELETE.S.C", "STREAM.PURGE.S"] {
+            assert!(!may_be_asked_twice(operation), "{operation}");
+        }
     }
 }
