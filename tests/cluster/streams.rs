@@ -37,9 +37,11 @@ impl Stage {
         let urls = cluster.urls(Transport::Tcp);
         let observer = within("connecting", options().connect(urls)).await.expect("it connects");
         let config = StreamConfig::new("NUMBERS").subjects(["numbers"]).replicas(3);
+        // Leaders were seen away for 8 s, which is longer than an answer is waited for.
+        let js = observer.jetstream().with_timeout(Duration::from_secs(30));
         let mut stream = None;
         patiently("the stream", async || {
-            let made = observer.jetstream().create_or_update_stream(config.clone()).await;
+            let made = js.create_or_update_stream(config.clone()).await;
             stream = made.ok();
             stream.is_some().then_some(())
         })
