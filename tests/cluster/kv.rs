@@ -1,7 +1,7 @@
 //! A bucket on three servers that fail one after the other, or all at once, while it is written and
 //! watched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,7 +9,8 @@ use std::time::Duration;
 use natsws::Client;
 use natsws::bytes::Bytes;
 use natsws::codec::Raw;
-use natsws::kv::{Bucket, BucketConfig, Change, Watch};
+use natsws::jetstream::PublishError;
+use natsws::kv::{Bucket, BucketConfig, Change, KeyValueError, Watch};
 use natsws_tests::{Cluster, Proxy, Transport, eventually, within};
 use tokio::task::JoinHandle;
 
@@ -215,29 +216,52 @@ async fn a_watch_ends_with_what_is_in_the_bucket_whatever_fails_meanwhile() {
     assert_eq!(heard.revisions, seen.revisions);
 }
 
+/// What somebody who counts was told.
+#[derive(Default)]
+struct Counted {
+    /// The revisions that are theirs.
+    won: Vec<u64>,
+    /// Changes of which nobody knows whether they were made: the answer was lost, and others had
+    /// changed the key when it was asked for again.
+    unknown: u64,
+}
+
 /// Counts in one key, by as many as ask.
 fn count(
     bucket: &Bucket<Bytes, Raw>,
     stop: &Arc<AtomicBool>,
     done: &Arc<AtomicU64>,
-) -> JoinHandle<Vec<u64>> {
+) -> JoinHandle<Counted> {
     let counts: Bucket<u64> = bucket.typed();
     let (stop, done) = (Arc::clone(stop), Arc::clone(done));
     tokio::spawn(async move {
-        let mut won = Vec::new();
+        let mut counted = Counted::default();
         while !stop.load(Ordering::SeqCst) {
             let more = |count: Option<u64>| Some(count.unwrap_or(0) + 1);
-            let revision = counts.update_with("count", more).attempts(10_000).await;
-            let revision = revision.expect("written, sooner or later");
-            won.push(revision.expect("it is not declined"));
-            done.fetch_add(1, Ordering::SeqCst);
+            match counts.update_with("count", more).attempts(10_000).await {
+                Ok(revision) => {
+                    counted.won.push(revision.expect("it is not declined"));
+                    done.fetch_add(1, Ordering::SeqCst);
+                }
+                Err(KeyValueError::Write { source, .. }) if is_wrong_last_at_last(&source) => {
+                    counted.unknown += 1;
+                }
+                Err(other) => panic!("written, sooner or later: {other:?}"),
+            }
         }
-        won
+        counted
     })
+}
+
+/// Whether an attempt had no answer, and a later one found the key elsewhere.
+fn is_wrong_last_at_last(error: &PublishError) -> bool {
+    matches!(error, PublishError::TimedOut { last: Some(last), .. } if last.is_wrong_last())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_eight_writers_one_wins_each_revision_whatever_fails_meanwhile() {
+    /// Two servers are killed, and come back, and then all ways are cut.
+    const FAILURES: u64 = 5;
     let mut stage = Stage::new(1).await;
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let mut writers = Vec::new();
@@ -245,11 +269,13 @@ async fn of_eight_writers_one_wins_each_revision_whatever_fails_meanwhile() {
         writers.push(count(&stage.bucket().await, &stop, &done));
     }
     let counted = tokio::spawn(async move {
-        let mut revisions = Vec::new();
+        let mut all = Counted::default();
         for writer in writers {
-            revisions.extend(writer.await.expect("no panic"));
+            let counted = writer.await.expect("no panic");
+            all.won.extend(counted.won);
+            all.unknown += counted.unknown;
         }
-        revisions
+        all
     });
     let counting = Going { task: counted, stop, done };
     counting.more(100).await;
@@ -264,12 +290,20 @@ async fn of_eight_writers_one_wins_each_revision_whatever_fails_meanwhile() {
     }
     counting.more(100).await;
 
-    let (mut revisions, _) = counting.finish().await;
-    revisions.sort_unstable();
-    let count = revisions.len();
-    eprintln!("{count} changes");
-    assert_eq!(revisions, (1..=count as u64).collect::<Vec<_>>());
+    let (Counted { mut won, unknown }, _) = counting.finish().await;
+    won.sort_unstable();
     let counts: Bucket<u64> = stage.observer.typed();
     let entry = counts.get("count").from_leader().await.expect("read").expect("there");
-    assert_eq!((entry.value, entry.revision), (count as u64, count as u64));
+    let last = entry.revision;
+    eprintln!("{last} changes, {} won, {unknown} unknown", won.len());
+    // Each change is there once, and follows from the one before.
+    assert_eq!(entry.value, last);
+    let twice = won.windows(2).find(|pair| pair[0] == pair[1]);
+    assert_eq!(twice, None, "a revision was won twice");
+    // What nobody has won is what somebody does not know to have won.
+    let mut nobodys = (1..=last).collect::<BTreeSet<_>>();
+    assert!(won.iter().all(|revision| nobodys.remove(revision)), "{won:?} of {last}");
+    assert!(nobodys.len() as u64 <= unknown, "{unknown} unknown, and nobody has {nobodys:?}");
+    // An answer is lost by a failure, and each writer waits for one at a time.
+    assert!(unknown <= 8 * FAILURES, "{unknown}");
 }

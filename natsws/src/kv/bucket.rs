@@ -164,6 +164,8 @@ impl<T, C> Bucket<T, C> {
     ///
     /// # Errors
     /// [`KeyValueError::Contended`] where others were quicker each time,
+    /// [`Write`](KeyValueError::Write) where an answer was lost, others have changed the key since,
+    /// and nobody knows whether this change was made before,
     /// [`Decode`](KeyValueError::Decode) where the value there is not of the type, and as
     /// [`put`](Self::put).
     ///

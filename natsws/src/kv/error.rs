@@ -112,7 +112,8 @@ pub enum KeyValueError {
     Write {
         /// The key.
         key: String,
-        /// Why; [`may_be_stored`](PublishError::may_be_stored) says whether it may be written.
+        /// Why; [`may_be_stored`](PublishError::may_be_stored) says whether it may be written. It
+        /// may where an answer was lost, and others have changed the key since then.
         source: PublishError,
     },
     /// The reader of a watch has something to say.

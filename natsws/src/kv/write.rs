@@ -23,6 +23,9 @@ const UNANSWERED: Duration = Duration::from_secs(1);
 /// How long is waited before it is sent anew. A publish does not begin what ends sooner either.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// The header that says which revision the key is to be at.
+const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
+
 /// How often a deletion is met that was not there before, until that is told.
 const ATTEMPTS: usize = 8;
 
@@ -105,6 +108,9 @@ impl<'a> Write<'a> {
         let key = || self.key.to_owned();
         let other = match fault {
             PublishError::WrongLast(_) => return self.look().await,
+            fault if is_unclear(&fault) => {
+                return self.search(expected.unwrap_or(0), fault).await;
+            }
             PublishError::Rejected(error) if error.err_code == TTL_DISABLED => {
                 KeyValueError::NoTtl { bucket: self.place.bucket.clone() }
             }
@@ -150,21 +156,41 @@ impl<'a> Write<'a> {
         })
     }
 
-    /// What the key is at, where that is not what was expected. It may be what this same write has
-    /// put there, when it was sent more than once and the bucket has forgotten its id.
+    /// What the key is at, where that is not what was expected.
     async fn look(&self) -> Result<u64, Fault> {
+        match self.read(Query::last_of).await? {
+            Some(stored) if self.is_this(&stored) => Ok(stored.sequence),
+            found => Err(Fault::Conflict(found)),
+        }
+    }
+
+    /// Whether this write is what came behind the expected revision. It was sent more than once, and
+    /// others may have written over it.
+    async fn search(&self, expected: u64, fault: PublishError) -> Result<u64, Fault> {
+        let behind = expected.saturating_add(1);
+        let next = self.read(|subject| Query::next_of(subject, behind)).await?;
+        match next {
+            Some(stored) if self.is_this(&stored) => Ok(stored.sequence),
+            // Somebody else wrote in its place.
+            Some(stored) if stored.headers.get(EXPECTED) == Some(&expected.to_string()) => {
+                self.look().await
+            }
+            _ => {
+                Err(Fault::Other(KeyValueError::Write { key: self.key.to_owned(), source: fault }))
+            }
+        }
+    }
+
+    fn is_this(&self, stored: &Stored) -> bool {
+        stored.headers.get("Nats-Msg-Id") == Some(&self.id)
+    }
+
+    async fn read(&self, query: impl FnOnce(String) -> Query) -> Result<Option<Stored>, Fault> {
         let place = self.place;
         let subject = place.read_subject(self.key).map_err(|error| Fault::Other(error.into()))?;
         let terms = stored::Terms { direct: false, patience: self.terms.deadline };
-        let found = stored::read(place, &Query::last_of(subject), terms).await;
-        let found =
-            found.map_err(|error| Fault::Other(KeyValueError::of_bucket(error, &place.bucket)))?;
-        match found {
-            Some(stored) if stored.headers.get("Nats-Msg-Id") == Some(&self.id) => {
-                Ok(stored.sequence)
-            }
-            found => Err(Fault::Conflict(found)),
-        }
+        let found = stored::read(place, &query(subject), terms).await;
+        found.map_err(|error| Fault::Other(KeyValueError::of_bucket(error, &place.bucket)))
     }
 
     /// Sends it until the bucket has it, in parts between which it is asked whether the bucket is
@@ -194,7 +220,7 @@ impl<'a> Write<'a> {
                 let subject = self.subject.clone();
                 return Err(PublishError::NoStream { subject, after: Duration::ZERO });
             }
-            let passes = fault.passing().is_some();
+            let passes = fault.passing().is_some() && !is_unclear(&fault);
             if !passes || left() <= PAUSE {
                 let fault = self.over(fault);
                 let after = self.terms.deadline;
@@ -220,4 +246,9 @@ impl<'a> Write<'a> {
         let info = self.place.js.stream_info(&self.place.stream).await;
         matches!(info, Err(JetStreamError::StreamNotFound { .. }))
     }
+}
+
+/// Whether the key was not where it was expected to be, after an attempt that had no answer.
+fn is_unclear(fault: &PublishError) -> bool {
+    matches!(fault, PublishError::TimedOut { last: Some(last), .. } if last.is_wrong_last())
 }

@@ -240,6 +240,116 @@ async fn what_is_written_while_the_server_is_away_is_written_when_it_is_back() {
     assert_eq!(bucket.get("a").await.expect("read").expect("there").value, "1");
 }
 
+/// A bucket with a key `a` that is 10 in it, and somebody behind a proxy who writes to it.
+struct Forgetting {
+    server: Server,
+    proxy: Proxy,
+    bucket: Bucket<u64>,
+    client: Client,
+    behind: Bucket<u64>,
+}
+
+impl Forgetting {
+    async fn new(history: u64) -> Self {
+        let server = Server::builder().jetstream().fixed_ports().start();
+        let proxy = Proxy::to(server.addr(Transport::Tcp));
+        let whole = options().connect(server.nats_url()).await.expect("connected");
+        let config = BucketConfig::new("b").history(history);
+        let bucket = whole.jetstream().create_key_value(config).await.expect("made").typed();
+        assert_eq!(bucket.put("a", &10).await.expect("written"), 1);
+        let client = options().connect(proxy.url("nats")).await.expect("connected");
+        let behind = client.jetstream().key_value("b").await.expect("opened").typed();
+        Self { server, proxy, bucket, client, behind }
+    }
+}
+
+async fn is_at(bucket: &Bucket<u64>, revision: u64) {
+    eventually("the revision", async || {
+        let entry = bucket.get("a").await.expect("read").expect("there");
+        (entry.revision == revision).then_some(())
+    })
+    .await;
+}
+
+/// What is on its way is lost, and so is what the server has in its memory alone.
+fn start_again(server: &mut Server, proxy: &Proxy) {
+    proxy.refuse();
+    proxy.cut();
+    server.kill();
+    server.restart();
+    proxy.resume();
+    proxy.accept_again();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_others_wrote_over_and_the_server_has_forgotten_is_not_made_again() {
+    let Forgetting { mut server, proxy, bucket, behind, client: _client } =
+        Forgetting::new(1).await;
+    let counting = behind.update_with("a", |count| {
+        // What was read is here, and the answer to the write will not be.
+        if count == Some(10) {
+            proxy.freeze_to_client();
+        }
+        count.map(|count| count + 1)
+    });
+    let disturbing = async {
+        is_at(&bucket, 2).await;
+        assert_eq!(bucket.put("a", &20).await.expect("written"), 3);
+        start_again(&mut server, &proxy);
+    };
+    let both = async { tokio::join!(counting.into_future(), disturbing) };
+    let (counted, ()) = within("both", both).await;
+    match counted.expect_err("nobody knows") {
+        KeyValueError::Write { source, .. } => {
+            assert!(source.may_be_stored(), "{source:?}");
+            let PublishError::TimedOut { last: Some(last), .. } = &source else {
+                panic!("{source:?}");
+            };
+            assert!(last.is_wrong_last(), "{source:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let entry = bucket.get("a").await.expect("read").expect("there");
+    assert_eq!((entry.value, entry.revision), (20, 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_in_whose_place_another_one_is_was_certainly_not_made() {
+    let Forgetting { mut server, proxy, bucket, behind, client } = Forgetting::new(1).await;
+    proxy.freeze_to_server();
+    let sent = || client.connection().stats().out_msgs;
+    let before = sent();
+    let update = behind.update("a", &11, 1);
+    let disturbing = async {
+        eventually("the write", async || (sent() > before).then_some(())).await;
+        assert_eq!(bucket.update("a", &20, 1).await.expect("written"), 2);
+        start_again(&mut server, &proxy);
+    };
+    let (updated, ()) =
+        within("both", async { tokio::join!(update.into_future(), disturbing) }).await;
+    match updated.expect_err("another one was quicker") {
+        KeyValueError::WrongRevision { expected: 1, current: Some(2), .. } => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_is_still_in_the_history_is_known_again() {
+    let Forgetting { mut server, proxy, bucket, behind, client: _client } =
+        Forgetting::new(8).await;
+    proxy.freeze_to_client();
+    let update = behind.update("a", &11, 1);
+    let disturbing = async {
+        is_at(&bucket, 2).await;
+        assert_eq!(bucket.put("a", &20).await.expect("written"), 3);
+        start_again(&mut server, &proxy);
+    };
+    let (updated, ()) =
+        within("both", async { tokio::join!(update.into_future(), disturbing) }).await;
+    assert_eq!(updated.expect("written"), 2);
+    is_at(&bucket, 3).await;
+}
+
 /// A bucket whose server is up to the test.
 async fn scripted() -> (Peer, RawBucket) {
     let scripted = Scripted::start();

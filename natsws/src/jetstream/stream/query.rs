@@ -44,6 +44,12 @@ impl Query {
         Self { last_of: Some(subject.into()), ..Self::default() }
     }
 
+    /// The first message of a subject that has this number or a later one.
+    #[cfg(feature = "kv")]
+    pub(crate) fn next_of(subject: impl Into<String>, sequence: u64) -> Self {
+        Self { next_of: Some(subject.into()), ..Self::of_sequence(sequence) }
+    }
+
     /// Begins at a place: 0 is before the first message.
     pub(super) fn start(&mut self, at: Position) {
         self.sequence = at.sequence().map(|sequence| sequence.max(1));
