@@ -311,7 +311,7 @@ impl Core {
         // Who asked until now has learned what was done to the end. From here nobody is found.
         if let Some(ended) = self.end_discovery() {
             let unsubscribed = async {
-                let _ = ended.await;
+                ended.await;
                 self.client.flush().await
             };
             let _ = until(deadline, unsubscribed).await;
