@@ -138,10 +138,14 @@ struct Socket {
 /// What belongs to the page's thread.
 struct Js {
     socket: WebSocket,
+    /// Node.js forgets how much it has sent of memory that this module has meanwhile moved, so it is
+    /// given a copy.
+    in_node: bool,
     /// The browser calls them for as long as they are here.
     _on_open: Closure<dyn FnMut(Event)>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
     _on_close: Closure<dyn FnMut(CloseEvent)>,
+    _on_error: Closure<dyn FnMut(Event)>,
 }
 
 impl Socket {
@@ -165,11 +169,30 @@ impl Socket {
                 Heard::happened(&heard, |heard| heard.closed = Some(close));
             }
         });
-        // What fails is followed by a close, so errors need not be listened to.
+        let in_node = js_sys::Reflect::has(&js_sys::global(), &"process".into()).unwrap_or(false);
+        // A browser closes what has failed. Other hosts leave it at the error where it never opened.
+        let on_error = Closure::<dyn FnMut(Event)>::new({
+            let heard = Arc::clone(&heard);
+            move |_| {
+                Heard::happened(&heard, |heard| {
+                    if !heard.opened && heard.closed.is_none() {
+                        heard.closed = Some(Close { code: BROKEN, reason: String::new() });
+                    }
+                });
+            }
+        });
         socket.set_onopen(Some(on_open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(on_message.as_ref().unchecked_ref()));
         socket.set_onclose(Some(on_close.as_ref().unchecked_ref()));
-        let js = Js { socket, _on_open: on_open, _on_message: on_message, _on_close: on_close };
+        socket.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+        let js = Js {
+            socket,
+            in_node,
+            _on_open: on_open,
+            _on_message: on_message,
+            _on_close: on_close,
+            _on_error: on_error,
+        };
         Ok(Self { heard, js: SendWrapper::new(js), pause: None, sent: None })
     }
 
@@ -208,6 +231,7 @@ impl Drop for Js {
         self.socket.set_onopen(None);
         self.socket.set_onmessage(None);
         self.socket.set_onclose(None);
+        self.socket.set_onerror(None);
         // One that is closed already takes no notice.
         let _: Result<(), JsValue> = self.socket.close_with_code(NORMAL);
     }
@@ -264,7 +288,11 @@ impl Sink<Bytes> for Socket {
     }
 
     fn start_send(mut self: Pin<&mut Self>, chunk: Bytes) -> Result<(), TransportError> {
-        let sent = self.js.socket.send_with_u8_array(&chunk);
+        let sent = if self.js.in_node {
+            self.js.socket.send_with_array_buffer(&Uint8Array::from(&chunk[..]).buffer())
+        } else {
+            self.js.socket.send_with_u8_array(&chunk)
+        };
         self.sent = Some(chunk);
         sent.map_err(|_| TransportError::Closed)
     }
