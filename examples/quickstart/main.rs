@@ -1,10 +1,11 @@
 //! One typed message, all the way round: a service in two replicas, events on a wildcard, the
 //! ways in which requests end, and a drain that answers what was accepted.
 //!
+//! What is said stands in `examples/browser/messages`, because a page in the browser says it too.
+//!
 //! `cargo run --example quickstart` starts a broker in its own process and speaks to it over a
 //! WebSocket. Set `NATS_URL` to use a server of yours.
 
-mod messages;
 mod story;
 
 use std::error::Error;

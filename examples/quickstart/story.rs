@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use natsws::{Client, ConnectOptions, RequestError};
+use natsws_dashboard_messages::{
+    GetMeaning, GetOrder, GetWeather, Order, OrderCreated, OrderError,
+};
 use natsws_service::{DrainReport, Router, ServiceHandle, State, serve};
 use tokio::sync::watch;
 use tower::timeout::TimeoutLayer;
-
-use crate::messages::{GetMeaning, GetOrder, GetWeather, Order, OrderCreated, OrderError};
 
 /// What a replica knows.
 #[derive(Clone)]

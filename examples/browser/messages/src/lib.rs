@@ -1,4 +1,5 @@
-//! What is said: each message once, for the side that sends it and the side that receives it.
+//! What is said: each message once, for the side that sends it and the side that receives it, whether
+//! that runs on a server or in a browser.
 
 use natsws::Subject;
 use serde::{Deserialize, Serialize};
@@ -6,10 +7,13 @@ use serde::{Deserialize, Serialize};
 /// Something that happened. The region stands in the subject, the rest in the payload.
 #[derive(Debug, Serialize, Deserialize, Subject)]
 #[subject("quickstart.orders.{region}.created")]
-pub(crate) struct OrderCreated {
-    pub(crate) region: String,
-    pub(crate) id: u64,
-    pub(crate) total: f64,
+pub struct OrderCreated {
+    /// Where it was ordered.
+    pub region: String,
+    /// The number of the order.
+    pub id: u64,
+    /// What it costs.
+    pub total: f64,
 }
 
 /// A question, with its answer and the service's own error. It travels as MessagePack.
@@ -21,29 +25,39 @@ pub(crate) struct OrderCreated {
     error = OrderError,
     queue = "orders"
 )]
-pub(crate) struct GetOrder {
-    pub(crate) id: u64,
+pub struct GetOrder {
+    /// The number of the order.
+    pub id: u64,
 }
 
+/// The answer to [`GetOrder`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Order {
-    pub(crate) id: u64,
-    pub(crate) total: f64,
-    pub(crate) answered_by: String,
+pub struct Order {
+    /// The number of the order.
+    pub id: u64,
+    /// What it costs.
+    pub total: f64,
+    /// Which replica of the service knew.
+    pub answered_by: String,
 }
 
+/// What the service of [`GetOrder`] may say instead.
 #[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
-pub(crate) enum OrderError {
+pub enum OrderError {
+    /// Nobody has ordered that.
     #[error("there is no order {id}")]
-    NotFound { id: u64 },
+    NotFound {
+        /// The number that was asked for.
+        id: u64,
+    },
 }
 
 /// A question that nobody answers.
 #[derive(Debug, Serialize, Deserialize, Subject)]
 #[subject("quickstart.weather.get", reply = String)]
-pub(crate) struct GetWeather;
+pub struct GetWeather;
 
 /// A question whose service thinks for too long.
 #[derive(Debug, Serialize, Deserialize, Subject)]
 #[subject("quickstart.meaning.get", reply = u64)]
-pub(crate) struct GetMeaning;
+pub struct GetMeaning;
