@@ -13,10 +13,11 @@ const PACKAGE: &str = "natsws-dashboard-page";
 const NAME: &str = "dashboard-page";
 
 /// What the page is made of, below the workspace.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "Cargo.lock",
     "Cargo.toml",
     "examples/browser/messages",
+    "examples/browser/page/Cargo.toml",
     "examples/browser/page/src",
     "natsws/src",
     "natsws-derive/src",

@@ -69,26 +69,26 @@ impl EndpointRow {
             counters.since(&before, Duration::from_secs_f64((now - at).max(0.0) / 1000.0))
         });
         dom::say(&self.requests, &figures::count(requests));
-        self.show(rates, errors);
+        self.show(rates);
+        dom::say(&self.errors.words, &figures::count(errors));
         let last = stats.last_error.as_deref().unwrap_or_default();
         dom::say(&self.last_error, last);
         dom::set(&self.last_error, "title", last);
         rates
     }
 
-    fn show(&mut self, rates: Option<Rates>, errors: u64) {
+    fn show(&mut self, rates: Option<Rates>) {
         let rate = rates.map_or_else(|| "–".to_owned(), |rates| figures::rate(rates.requests));
         self.rate.push(rates.map(|rates| rates.requests), &rate);
         let latency = rates.and_then(|rates| rates.latency());
         let words = latency.map_or_else(|| "–".to_owned(), figures::time);
         self.latency.push(latency.map(|latency| latency.as_secs_f64()), &words);
-        self.errors.push(rates.map(|rates| rates.errors), &figures::count(errors));
+        self.errors.chart.push(rates.map(|rates| rates.errors));
     }
 
     /// It was not heard of this time.
     pub(crate) fn silent(&mut self) {
-        let (_, errors) = self.before.map_or((0, 0), |(last, _)| (last.requests, last.errors));
         self.before = None;
-        self.show(None, errors);
+        self.show(None);
     }
 }

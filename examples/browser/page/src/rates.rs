@@ -12,7 +12,7 @@ pub(crate) struct Counters {
 }
 
 /// What it did between two looks.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Rates {
     pub(crate) requests: f64,
     pub(crate) errors: f64,

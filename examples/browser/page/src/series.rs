@@ -37,11 +37,12 @@ impl Series {
             match (number, drawn) {
                 (Some(number), before) => {
                     let y = HEIGHT - 1.0 - number * scale;
-                    // Writing to a text does not fail.
-                    let _ =
-                        write!(line, "{}{x:.1} {y:.1}", if before.is_some() { 'L' } else { 'M' });
-                    let start =
-                        if before.is_some() { String::new() } else { format!("M{x:.1} {HEIGHT}") };
+                    // Writing to a text does not fail. One number alone is a dot.
+                    let _ = match before {
+                        Some(_) => write!(line, "L{x:.1} {y:.1}"),
+                        None => write!(line, "M{x:.1} {y:.1}h0"),
+                    };
+                    let start = if before.is_some() { "" } else { &format!("M{x:.1} {HEIGHT}") };
                     let _ = write!(area, "{start}L{x:.1} {y:.1}");
                     drawn = Some(x);
                 }
@@ -79,27 +80,27 @@ mod tests {
     #[test]
     fn the_newest_number_is_on_the_right_and_the_highest_below_the_top() {
         let (line, area) = paths(&[Some(0.0), Some(4.0)]);
-        assert_eq!(line, "M116.0 39.0L118.0 3.0");
+        assert_eq!(line, "M116.0 39.0h0L118.0 3.0");
         assert_eq!(area, "M116.0 40L116.0 39.0L118.0 3.0L118.0 40Z");
     }
 
     #[test]
     fn what_is_not_known_is_a_gap() {
         let (line, area) = paths(&[Some(1.0), None, Some(1.0), Some(f64::NAN)]);
-        assert_eq!(line, "M112.0 3.0M116.0 3.0");
+        assert_eq!(line, "M112.0 3.0h0M116.0 3.0h0");
         assert_eq!(area, "M112.0 40L112.0 3.0L112.0 40ZM116.0 40L116.0 3.0L116.0 40Z");
     }
 
     #[test]
     fn old_numbers_leave_on_the_left() {
         let (line, _) = paths(&[Some(1.0); 200]);
-        assert!(line.starts_with("M0.0 3.0L2.0 3.0"), "{line}");
+        assert!(line.starts_with("M0.0 3.0h0L2.0 3.0"), "{line}");
         assert!(line.ends_with("L118.0 3.0"), "{line}");
     }
 
     #[test]
     fn nothing_but_zeros_is_a_line_at_the_bottom() {
-        assert_eq!(paths(&[Some(0.0), Some(0.0)]).0, "M116.0 39.0L118.0 39.0");
+        assert_eq!(paths(&[Some(0.0), Some(0.0)]).0, "M116.0 39.0h0L118.0 39.0");
         assert_eq!(paths(&[]), (String::new(), String::new()));
     }
 }

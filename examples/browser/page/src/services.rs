@@ -102,6 +102,14 @@ async fn ask(client: &Client) -> (Vec<ServiceStats>, Option<String>) {
     (heard, trouble)
 }
 
+/// What is known of two together.
+fn both(one: Option<Rates>, other: Option<Rates>) -> Option<Rates> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, other) => one.or(other),
+    }
+}
+
 /// One instance of a service.
 #[derive(Debug)]
 struct Instance {
@@ -133,7 +141,7 @@ impl Table {
     fn heard(&mut self, heard: &[ServiceStats], received: u64, now: f64) {
         self.instances.values_mut().for_each(|instance| instance.missed += 1);
         self.left_out = 0;
-        let mut all = Rates::default();
+        let mut all: Option<Rates> = None;
         for stats in heard {
             let key = (stats.name.clone(), stats.id.clone());
             if !self.instances.contains_key(&key) {
@@ -144,11 +152,11 @@ impl Table {
                 self.insert(key.clone(), Instance::new(stats));
             }
             if let Some(instance) = self.instances.get_mut(&key) {
-                all = all.and(instance.heard(stats, now));
+                all = both(all, instance.heard(stats, now));
             }
         }
         self.instances.retain(|_, instance| instance.stays());
-        self.tiles.show(Some(all), received, now);
+        self.tiles.show(all, received, now);
     }
 
     fn insert(&mut self, key: (String, String), instance: Instance) {
@@ -190,9 +198,10 @@ impl Instance {
         Self { body, tag, missed: 0, endpoints: BTreeMap::new() }
     }
 
-    fn heard(&mut self, stats: &ServiceStats, now: f64) -> Rates {
+    /// Shows what it has done, and gives what it did since it was looked at last, as far as is known.
+    fn heard(&mut self, stats: &ServiceStats, now: f64) -> Option<Rates> {
         self.missed = 0;
-        let mut all = Rates::default();
+        let mut all = None;
         for endpoint in stats.endpoints.iter().take(ENDPOINTS) {
             let key = (endpoint.name.clone(), endpoint.subject.clone());
             let row = self.endpoints.entry(key).or_insert_with(|| {
@@ -200,7 +209,7 @@ impl Instance {
                 dom::add(&self.body, &row.row);
                 row
             });
-            all = row.heard(endpoint, now).map_or(all, |rates| all.and(rates));
+            all = both(all, row.heard(endpoint, now));
         }
         let left_out = stats.endpoints.len().saturating_sub(ENDPOINTS);
         let more = (left_out > 0).then(|| format!("{left_out} endpoints more"));
