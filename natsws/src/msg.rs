@@ -34,7 +34,7 @@ pub(crate) enum Unusable {
 
 impl Msg {
     /// Checks what any publisher may have got wrong: the text of subjects and the header block.
-    #[inline(always)]
+    #[cfg_attr(not(browser), inline(always))]
     pub(crate) fn new(
         delivery: Delivery,
         connection: impl FnOnce() -> Option<Connection>,

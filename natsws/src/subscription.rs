@@ -280,7 +280,7 @@ fn inline(mut handler: InlineHandler, connection: WeakConnection) -> Handler {
 }
 
 /// Makes what the reader sees of what was queued.
-#[inline(always)]
+#[cfg_attr(not(browser), inline(always))]
 fn read(
     item: Item,
     connection: impl FnOnce() -> Option<Connection>,

@@ -163,7 +163,7 @@ impl Outbox {
         self.poll_message(Some(on), head, body, ticket, waker)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(browser), inline(always))]
     fn poll_message(
         &self,
         on: Option<On>,

@@ -274,7 +274,7 @@ impl Decoder {
 }
 
 /// Looks for one operation in `block` from `at` on, without copying.
-#[inline(always)]
+#[cfg_attr(not(browser), inline(always))]
 fn look<O: Operation>(block: &Bytes, at: usize, limits: Limits) -> Result<Found<O>, ProtocolFault> {
     let bytes = block.get(at..).unwrap_or_default();
     let Some(line_end) = memchr(b'\n', bytes).map(|end| end + 1) else {

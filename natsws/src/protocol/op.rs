@@ -95,7 +95,7 @@ impl<M: Message> Operation for ServerOp<M> {
     const VERBS: &'static [&'static [u8]] =
         &[b"MSG", b"HMSG", b"PING", b"PONG", b"+OK", b"-ERR", b"INFO"];
 
-    #[inline(always)]
+    #[cfg_attr(not(browser), inline(always))]
     fn line(line: &[u8], slice: impl Fn(Span) -> Bytes) -> Result<Line<Self>, ProtocolFault> {
         // `+OKay` and `PING and more` are accepted, because the seed's parser accepts them.
         if let Some(head) = plain_message(line) {
@@ -196,7 +196,7 @@ enum Shape {
 /// Reads `MSG subject sid [reply] size`, or `HMSG` with a header size before the size, as servers
 /// write it: in capitals, with single blanks. What is written otherwise is for [`message`] to read,
 /// and what is wrong for it to tell.
-#[inline(always)]
+#[cfg_attr(not(browser), inline(always))]
 fn plain_message(line: &[u8]) -> Option<Head> {
     let (verb, text) = match line {
         [b'M', b'S', b'G', b' ', text @ ..] => (4, text),
@@ -233,7 +233,7 @@ fn plain_message(line: &[u8]) -> Option<Head> {
 }
 
 /// The sizes that a line ends with.
-#[inline(always)]
+#[cfg_attr(not(browser), inline(always))]
 fn plain_sizes(text: &[u8], has_headers: bool) -> Option<(u64, u64)> {
     let (mut headers_len, mut text) = (0, text);
     if has_headers {
@@ -254,7 +254,7 @@ struct PlainWord {
 }
 
 /// The word that a text starts with, and what comes behind its blank.
-#[inline(always)]
+#[cfg_attr(not(browser), inline(always))]
 fn plain_word(text: &[u8]) -> Option<(PlainWord, &[u8])> {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGH: u64 = ONES << 7;
@@ -282,7 +282,7 @@ fn plain_word(text: &[u8]) -> Option<(PlainWord, &[u8])> {
 }
 
 /// The number that a text starts with, and what comes behind it.
-#[inline(always)]
+#[cfg_attr(not(browser), inline(always))]
 fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
     let (mut number, mut rest) = (0_u64, text);
     while let [digit @ b'0'..=b'9', more @ ..] = rest {

@@ -89,7 +89,7 @@ impl Backlog {
     }
 
     /// Takes what has waited longest.
-    #[inline(always)]
+    #[cfg_attr(not(browser), inline(always))]
     pub(crate) fn pop(&mut self) -> Option<Item> {
         self.0.as_mut()?.pop()
     }
@@ -122,7 +122,7 @@ impl Contents {
     }
 
     /// Takes what has waited longest.
-    #[inline(always)]
+    #[cfg_attr(not(browser), inline(always))]
     fn pop(&mut self) -> Option<Item> {
         match self.slots.pop_front()? {
             Slot::Message { place, next_block } => {

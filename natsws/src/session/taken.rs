@@ -40,7 +40,7 @@ impl Taken {
     /// As [`poll_next`](Self::poll_next), for a task: whoever finds something each time lets others
     /// have their turn now and then. Looking at that once for each time that the queue is locked is
     /// often enough.
-    #[inline(always)]
+    #[cfg_attr(not(browser), inline(always))]
     pub(crate) fn poll_in_turn(
         &mut self,
         queue: &Queue,
@@ -53,7 +53,7 @@ impl Taken {
     }
 
     /// Takes what has waited longest, out of the queue where nothing is left here. `None` is the end.
-    #[inline(always)]
+    #[cfg_attr(not(browser), inline(always))]
     pub(crate) fn poll_next(&mut self, queue: &Queue, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         loop {
             if let Some(item) = self.pop(queue) {
@@ -66,7 +66,7 @@ impl Taken {
     }
 
     /// Takes what has waited longest.
-    #[inline(always)]
+    #[cfg_attr(not(browser), inline(always))]
     pub(crate) fn pop(&mut self, queue: &Queue) -> Option<Item> {
         let item = self.items.pop()?;
         self.read.items += 1;

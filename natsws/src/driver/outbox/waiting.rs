@@ -69,7 +69,7 @@ impl Waiting {
     }
 
     /// Adds a message or a request. `headers_len` is the head's.
-    #[inline(always)]
+    #[cfg_attr(not(browser), inline(always))]
     pub(super) fn push(
         &mut self,
         head: &PublishHead<'_>,
