@@ -9,6 +9,7 @@
 //! | users who prove themselves with a key | [`Nkey`], [`Operator`] |
 //! | a server that says exactly what the test wants, with TLS or a WebSocket too | [`Scripted`] |
 //! | the official JavaScript client, under Node.js | [`Script`] |
+//! | a page in a real browser | [`Chromium`], which loads it from a [`Site`] |
 //! | connections that break, stand still or are slow | [`Proxy`] |
 //! | a proxy that clients know of | [`HttpProxy`] |
 //! | something that happens some time later | [`eventually`], [`within`] |
@@ -27,6 +28,7 @@
 mod binary;
 mod cache;
 mod certificates;
+mod chromium;
 mod cluster;
 mod compiler;
 mod eventually;
@@ -38,23 +40,27 @@ mod ports;
 mod proxy;
 mod scripted;
 mod server;
+mod site;
 #[cfg(test)]
 mod tables;
 
 pub use binary::nats_server;
 pub use certificates::{Certificates, Identity};
+pub use chromium::{Chromium, Page};
 pub use cluster::Cluster;
 pub use compiler::words_are_pinned;
 pub use eventually::{DEADLINE, eventually, within};
 pub use http_proxy::{HttpProxy, ProxyRequest};
 pub use nkey::Nkey;
-pub use node::{Script, ScriptError};
+pub use node::{Script, ScriptError, npm_packages};
 pub use operator::{Operator, User};
 pub use ports::ReservedPort;
 pub use proxy::Proxy;
 pub use scripted::{Peer, Scripted, Upgrade, info, info_with};
 pub use server::{Server, ServerBuilder, Transport};
+pub use site::Site;
 pub use tokio_tungstenite::tungstenite::Message;
+pub use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 /// The code of the README, each block a program of its own.
 #[cfg(doctest)]

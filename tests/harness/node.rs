@@ -140,32 +140,35 @@ fn node() -> Command {
     node
 }
 
-/// The directory with the packages that the scripts use, which are fetched when they are not there.
+/// The directory with the packages that the scripts use.
 fn packages() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
-    FOUND.get_or_init(|| {
-        let files = PACKAGES.map(|name| {
-            fs::read(Path::new(SCRIPTS).join(name)).expect("the versions are written down")
-        });
-        // Other versions are fetched beside these, whatever runs at the same time.
-        let mut hasher = DefaultHasher::new();
-        files.hash(&mut hasher);
-        let cache = cache("javascript", &format!("{:016x}", hasher.finish()));
-        cached_or_fetched(&cache, "node_modules", |directory| {
-            for (name, text) in PACKAGES.iter().zip(&files) {
-                fs::write(directory.join(name), text).expect("the cache can be written");
-            }
-            let mut npm = Command::new(NPM);
-            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(directory);
-            let output = npm.output().unwrap_or_else(|error| panic!("npm: {error}: {HINT}"));
-            assert!(
-                output.status.success(),
-                "fetching the JavaScript client failed: {}\n{}",
-                output.status,
-                String::from_utf8_lossy(&output.stderr)
-            );
-            directory.join("node_modules")
-        });
-        cache
-    })
+    FOUND.get_or_init(|| npm_packages(Path::new(SCRIPTS)))
+}
+
+/// The directory with the packages whose versions are written down in a folder's `package.json` and
+/// `package-lock.json`. They are fetched once, into the target directory.
+pub fn npm_packages(folder: &Path) -> PathBuf {
+    let files =
+        PACKAGES.map(|name| fs::read(folder.join(name)).expect("the versions are written down"));
+    // Other versions are fetched beside these, whatever runs at the same time.
+    let mut hasher = DefaultHasher::new();
+    files.hash(&mut hasher);
+    let cache = cache("javascript", &format!("{:016x}", hasher.finish()));
+    cached_or_fetched(&cache, "node_modules", |directory| {
+        for (name, text) in PACKAGES.iter().zip(&files) {
+            fs::write(directory.join(name), text).expect("the cache can be written");
+        }
+        let mut npm = Command::new(NPM);
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(directory);
+        let output = npm.output().unwrap_or_else(|error| panic!("npm: {error}: {HINT}"));
+        assert!(
+            output.status.success(),
+            "fetching packages failed: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        directory.join("node_modules")
+    });
+    cache
 }

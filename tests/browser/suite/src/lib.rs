@@ -1,0 +1,1 @@
+//! Tests of natsws that run in a browser: see `suite.rs`.
