@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::pages;
 
-const JAVASCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/javascript");
+pub(crate) const JAVASCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/javascript");
 
 /// A page with the JavaScript client, connected.
 pub(crate) async fn javascript(browser: &Chromium, url: &str) -> (Site, Page) {

@@ -35,7 +35,12 @@ impl Site {
     pub fn folders(folders: &[(&str, PathBuf)]) -> Router {
         let empty = "<!doctype html><meta charset=utf-8><title>test</title>\
                      <link rel=icon href=data:,>";
-        let mut router = Router::new().route("/", get(async move || Html(empty)));
+        Self::only_folders(folders).route("/", get(async move || Html(empty)))
+    }
+
+    /// A router with these folders, each below its name.
+    pub fn only_folders(folders: &[(&str, PathBuf)]) -> Router {
+        let mut router = Router::new();
         for (name, folder) in folders {
             let folder = Arc::new(folder.clone());
             let serve = async move |Path(path): Path<PathBuf>| file(&folder, &path);
