@@ -59,7 +59,7 @@ impl Page {
     ///
     /// # Errors
     /// Why not, in words.
-    pub async fn connect(url: String) -> Result<Page, String> {
+    pub async fn connect(url: String) -> Result<Self, String> {
         let options =
             ConnectOptions::new().reconnect_time_wait(std::time::Duration::from_millis(50));
         let client = options.connect(url).await.map_err(said)?;
@@ -71,7 +71,7 @@ impl Page {
     /// # Errors
     /// Why not, in words.
     #[wasm_bindgen(js_name = connectWithCreds)]
-    pub async fn connect_with_creds(url: String, creds: String) -> Result<Page, String> {
+    pub async fn connect_with_creds(url: String, creds: String) -> Result<Self, String> {
         let client = ConnectOptions::new().creds(creds).connect(url).await.map_err(said)?;
         Ok(Self { client })
     }
