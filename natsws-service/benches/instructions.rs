@@ -60,6 +60,7 @@ const WORKLOADS: &[(&str, Start)] = &[
 /// A loop that answers, as one would write it without a router.
 async fn bare(client: Client) {
     let mut asks = client.subscribe::<Ask>().queue("q").await.expect("subscribed");
+    #[expect(clippy::disallowed_methods, reason = "it runs in no browser")]
     tokio::spawn(async move {
         while let Some(ask) = asks.next().await {
             let ask = ask.expect("an ask");

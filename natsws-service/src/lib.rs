@@ -40,6 +40,8 @@
 //! readiness means what tower says: a rate or concurrency limit holds messages back, and load
 //! shedding answers 503. Handlers run concurrently, each in a task of its own.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests run in no browser"))]
+
 mod answer;
 mod app;
 #[cfg(feature = "schema")]

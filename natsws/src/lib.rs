@@ -57,6 +57,18 @@
 //!   connection left unconfirmed are in [`Event::Disconnected`] and in the error of a flush.
 //! - The subject is the authority: fields that a template names are read from the subject.
 //!
+//! # In the browser
+//! All of this builds for `wasm32-unknown-unknown` and is the same there, with the browser's own
+//! WebSocket under it. What needs sockets, files or an environment does not exist there: `nats://`
+//! addresses are errors, and TLS options, upgrade headers, proxies, creds files, `()` as an address and
+//! the embedded broker do not compile. Features that are nothing there may stay on. Futures of this
+//! library are `Send` there too; [`MaybeSend`] stands on code of the application that need not be.
+//! Tasks of a page are spawned with `wasm_bindgen_futures::spawn_local`; the timers and the clock of
+//! `tokio` and `std` panic in a page.
+//!
+//! A page that wakes asks the server at once whether it is there, and tries again without waiting; one
+//! that is put away closes its connection until it is shown again.
+//!
 //! # The way of the data
 //! ```text
 //! publish: Client ─ codec ─▶ outbox (one buffer, one lock) ─▶ driver ─▶ transport: many messages,
@@ -68,7 +80,7 @@
 //! # Features
 //! | feature | default | what |
 //! |---|---|---|
-//! | `websocket` | yes | `ws://` and, with TLS, `wss://` |
+//! | `websocket` | yes | `ws://` and, with TLS, `wss://`; in a browser, its own |
 //! | `deflate` | | compression of WebSockets, see `ConnectOptions::compression` |
 //! | `tcp` | yes | `nats://` and, with TLS, `tls://` |
 //! | `tls-ring` | yes | TLS with ring |
@@ -82,6 +94,8 @@
 //! | `kv` | | buckets of keys and values: [`kv`] |
 //! | `object-store` | | objects of any size in a stream: [`object_store`] |
 //! | `embedded` | | the broker in your own process |
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests run in no browser"))]
 
 #[cfg(test)]
 extern crate self as natsws;

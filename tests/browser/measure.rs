@@ -128,7 +128,7 @@ async fn a_page_beside_the_javascript_client() {
         let ((ours, our_cost), (theirs, their_cost)) = (unzip(ours), unzip(theirs));
         let ((ours, low, high), (theirs, their_low, their_high)) = (spread(ours), spread(theirs));
         let ((our_cost, ..), (their_cost, ..)) = (spread(our_cost), spread(their_cost));
-        println!(
+        eprintln!(
             "{what}: ours {ours:.0}/s [{low:.0} to {high:.0}], \
              theirs {theirs:.0}/s [{their_low:.0} to {their_high:.0}], {:.2} times; \
              the page is busy for {our_cost:.2} and {their_cost:.2} us each, {:.2} times as long",

@@ -36,7 +36,7 @@ fn compressed(folder: &Path) -> usize {
 #[ignore = "it needs the target wasm32-unknown-unknown"]
 fn pages_are_no_larger_than_their_budget() {
     let sizes: BTreeMap<_, _> = PAGES.map(|name| (name, compressed(&built(name)))).into();
-    println!("{sizes:?}");
+    eprintln!("{sizes:?}");
     if std::env::var_os("UPDATE_BUDGET").is_some() {
         let mut text = HEAD.to_owned();
         for (name, size) in &sizes {

@@ -108,7 +108,7 @@ mod tests {
         // It gives one byte at a time.
         let (mut writer, reader) = tokio::io::duplex(1);
         let writing = bytes.clone();
-        tokio::spawn(async move {
+        crate::runtime::spawn(async move {
             tokio::io::AsyncWriteExt::write_all(&mut writer, &writing).await.expect("read");
         });
         assert_eq!(lengths(Source::reader(reader), 25).await, [25; 4]);

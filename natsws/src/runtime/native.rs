@@ -1,5 +1,7 @@
 //! The platform where tokio runs.
 
+#![expect(clippy::disallowed_methods, reason = "this is where the others take them from")]
+
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
