@@ -13,14 +13,18 @@ const PACKAGE: &str = "natsws-dashboard-page";
 const NAME: &str = "dashboard-page";
 
 /// What the page is made of, below the workspace.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 12] = [
     "Cargo.lock",
     "Cargo.toml",
     "examples/browser/messages",
     "examples/browser/page/Cargo.toml",
+    "examples/browser/page/build.rs",
     "examples/browser/page/src",
+    "natsws/Cargo.toml",
+    "natsws/build.rs",
     "natsws/src",
     "natsws-derive/src",
+    "natsws-service/Cargo.toml",
     "natsws-service/src",
 ];
 
@@ -36,6 +40,8 @@ pub(crate) fn page() -> Result<Page, Box<dyn Error>> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let target =
         env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
+    // Each cargo runs in a folder of its own.
+    let target = std::path::absolute(target)?;
     let built = target.join("browser-page");
     let files = [format!("{NAME}.js"), format!("{NAME}_bg.wasm")].map(|file| built.join(file));
     if !is_newer(&files, &workspace)? {

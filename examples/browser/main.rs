@@ -72,7 +72,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         (None, Some(broker)) => broker.ws_url(),
         (None, None) => String::new(),
     };
-    let address = arguments.page_server.unwrap_or_else(|| site::without_credentials(&url));
+    let address = site::without_credentials(arguments.page_server.as_ref().unwrap_or(&url));
 
     let replicas = shop::open(&url).await?;
     let customers = if arguments.quiet { None } else { Some(customers::come(&url).await?) };

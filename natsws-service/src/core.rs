@@ -349,7 +349,6 @@ impl Core {
     }
 }
 
-/// What tells this instance from all others: 22 characters, as other clients make them.
 /// The time on the wall, on every platform.
 fn today() -> SystemTime {
     SystemTime::UNIX_EPOCH + runtime::since_1970()
@@ -360,6 +359,7 @@ async fn until<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
     runtime::timeout(deadline.saturating_duration_since(Instant::now()), future).await
 }
 
+/// What tells this instance from all others: 22 characters, as other clients make them.
 fn id() -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(22).collect()
 }

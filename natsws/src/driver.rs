@@ -188,7 +188,7 @@ impl Driver {
             }
             if page.poll_away(cx).is_ready() {
                 // What waits goes now or with the next connection.
-                let _: Poll<Disconnect> = link.poll(&shared, cx);
+                let _: Result<(), Disconnect> = link.transmit(&shared, cx);
                 return Poll::Ready(End::Lost(Disconnect::PageHidden));
             }
             if let Poll::Ready(reason) = link.poll(&shared, cx) {

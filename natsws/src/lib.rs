@@ -66,6 +66,9 @@
 //! Tasks of a page are spawned with `wasm_bindgen_futures::spawn_local`; the timers and the clock of
 //! `tokio` and `std` panic in a page.
 //!
+//! A panic is the end of what runs in a page: there it cannot be caught, and no
+//! [`Event::HandlerPanicked`] tells of it.
+//!
 //! A page that wakes asks the server at once whether it is there, and tries again without waiting; one
 //! that is put away closes its connection until it is shown again.
 //!

@@ -200,6 +200,9 @@ impl ConnectOptions {
 
     /// After how many PINGs without an answer the connection is given up and made anew.
     /// Default: 2; zero is that too.
+    ///
+    /// After time in which nothing could run, as of a laptop or a web page that slept, they are 5 s
+    /// apart, or the [`ping_interval`](Self::ping_interval) where that is less.
     pub fn max_pings_out(mut self, pings: usize) -> Self {
         self.max_pings_out = if pings > 0 { pings } else { Self::default().max_pings_out };
         self

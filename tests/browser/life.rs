@@ -73,3 +73,24 @@ async fn a_secure_page_says_that_it_needs_a_secure_address() {
         "{refused}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it needs Chromium and the target wasm32-unknown-unknown"]
+async fn a_browser_never_holds_much_of_what_is_published() {
+    const LOOK: &str = "globalThis.most = 0; const send = WebSocket.prototype.send; \
+                        WebSocket.prototype.send = function (data) { \
+                        send.call(this, data); most = Math.max(most, this.bufferedAmount); }";
+    let server = Server::start();
+    let proxy = Proxy::to(server.addr(Transport::Ws));
+    let browser = Chromium::start().await;
+    let (_site, page) = pages::everything(&browser, Router::new()).await;
+    page.eval(LOOK).await;
+    let connect = format!("natsws.connect({})", json!(proxy.url("ws")));
+    page.eval(&format!("{connect}.then(page => {{ globalThis.page = page; }})")).await;
+    // Large messages, one of them as large as the server takes, on a slow way.
+    proxy.throttle(20 * 1024 * 1024);
+    page.eval("page.publishMany('nowhere', 1024 * 1024, 8)").await;
+    page.eval("page.publishMany('nowhere', 1000, 20000)").await;
+    let most = page.eval("most").await.as_u64().expect("a number");
+    assert!((512 * 1024..1024 * 1024).contains(&most), "{most} bytes");
+}

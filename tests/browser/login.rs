@@ -1,7 +1,10 @@
 //! Logging in from a page without a secret in it: what the README says of browsers.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use natsws_tests::{Chromium, Operator, Server};
@@ -9,20 +12,30 @@ use serde_json::json;
 
 use crate::pages;
 
+const COOKIE: &str = "Path=/; HttpOnly; SameSite=Strict";
+
+/// A site where everybody is logged in for so long, and out again.
+fn site(operator: Arc<Operator>, time: Duration) -> Router {
+    let login = get(async move || {
+        let jwt = operator.bearer_expiring_in(time).jwt().to_owned();
+        [(header::SET_COOKIE, format!("nats_jwt={jwt}; {COOKIE}; Max-Age=900"))].into_response()
+    });
+    let forget = format!("nats_jwt=; {COOKIE}; Max-Age=0");
+    let logout = get(async move || [(header::SET_COOKIE, forget)].into_response());
+    Router::new().route("/login", login).route("/logout", logout)
+}
+
+fn server(operator: &Operator) -> Server {
+    Server::builder().operator(operator).websocket_config("jwt_cookie: \"nats_jwt\"").start()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it needs Chromium and the target wasm32-unknown-unknown"]
 async fn a_cookie_that_no_script_sees_logs_a_page_in() {
-    let operator = Operator::new();
-    let builder = Server::builder().operator(&operator);
-    let server = builder.websocket_config("jwt_cookie: \"nats_jwt\"").start();
-    let jwt = operator.bearer().jwt().to_owned();
-    let cookie = format!("nats_jwt={jwt}; Path=/; HttpOnly; SameSite=Strict; Max-Age=300");
-    let login = get(async move || (StatusCode::OK, [(header::SET_COOKIE, cookie)]).into_response());
-    let forget = "nats_jwt=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0";
-    let logout =
-        get(async move || (StatusCode::OK, [(header::SET_COOKIE, forget)]).into_response());
-    let router = Router::new().route("/login", login).route("/logout", logout);
+    let operator = Arc::new(Operator::new());
+    let server = server(&operator);
     let browser = Chromium::start().await;
+    let router = site(operator, Duration::from_secs(300));
     let (_site, page) = pages::everything(&browser, router).await;
     let connect = format!("natsws.connect({})", json!(server.ws_url()));
 
@@ -35,4 +48,23 @@ async fn a_cookie_that_no_script_sees_logs_a_page_in() {
     assert!(nobody.contains("nobody"), "{nobody}");
     page.eval("fetch('/logout').then(r => r.ok)").await;
     page.try_eval(&connect).await.expect_err("it is logged out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it needs Chromium and the target wasm32-unknown-unknown"]
+async fn a_page_whose_login_has_expired_is_back_when_it_is_renewed() {
+    let operator = Arc::new(Operator::new());
+    let server = server(&operator);
+    let browser = Chromium::start().await;
+    let router = site(operator, Duration::from_secs(4));
+    let (_site, page) = pages::everything(&browser, router).await;
+    page.eval("fetch('/login').then(r => r.ok)").await;
+    let connect = format!("natsws.connect({})", json!(server.ws_url()));
+    page.eval(&format!("{connect}.then(page => {{ globalThis.page = page; }})")).await;
+    page.until("the end of it", "page.state() === 'Disconnected'").await;
+    // The cookie is there, and what is in it is over: it is refused, however often.
+    page.try_eval(&connect).await.expect_err("it has expired");
+    assert_eq!(page.eval("page.state()").await, json!("Disconnected"));
+    page.eval("fetch('/login').then(r => r.ok)").await;
+    page.until("it is back", "page.state() === 'Connected'").await;
 }

@@ -14,6 +14,7 @@ mod life;
 mod login;
 mod measure;
 mod pages;
+mod sendable;
 mod sizes;
 mod stage;
 mod suite;

@@ -224,7 +224,12 @@ impl Link {
         holds_back
     }
 
-    fn transmit(&mut self, shared: &Shared, cx: &mut Context<'_>) -> Result<(), Disconnect> {
+    /// Sends what waits, as far as that goes now.
+    pub(super) fn transmit(
+        &mut self,
+        shared: &Shared,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Disconnect> {
         let sent = pipe::lock(&self.pipe).transmit(&shared.outbox, cx);
         sent.map_err(|error| self.broken(error))
     }

@@ -11,15 +11,19 @@ const LATE: Duration = Duration::from_secs(5);
 
 /// Asks with a PING when nothing was received for a while, and gives up after some without an
 /// answer. Only received bytes count: a write that the system took says nothing about the server.
-/// Time in which nothing could run does not count either; after it the server is asked once.
+///
+/// Time in which nothing could run does not count either. After it the server is asked at once, and
+/// again more often: then only the answer counts, since bytes may be from before.
 #[derive(Debug)]
 pub(crate) struct Keepalive {
     interval: Duration,
     max_pings_out: usize,
     pings_out: usize,
     next: Instant,
-    /// The last PING is the only one, and its answer is waited for less long.
+    /// The connection may have ended unnoticed.
     checking: bool,
+    /// PINGs whose PONG has not come, whatever else has.
+    unanswered: usize,
 }
 
 /// What is due.
@@ -36,14 +40,21 @@ pub(crate) enum Due {
 impl Keepalive {
     pub(crate) fn new(interval: Duration, max_pings_out: usize, now: Instant) -> Self {
         let next = runtime::after(now, interval);
-        Self { interval, max_pings_out, pings_out: 0, next, checking: false }
+        Self { interval, max_pings_out, pings_out: 0, next, checking: false, unanswered: 0 }
     }
 
     /// Bytes came.
     pub(crate) fn received(&mut self, now: Instant) {
-        self.pings_out = 0;
-        self.checking = false;
-        self.next = runtime::after(now, self.interval);
+        if !self.checking {
+            self.pings_out = 0;
+        }
+        self.next = runtime::after(now, self.wait());
+    }
+
+    /// The PONG came for a PING of this.
+    pub(crate) fn answered(&mut self) {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        self.checking &= self.unanswered > 0;
     }
 
     pub(crate) fn due(&mut self, now: Instant) -> Due {
@@ -54,12 +65,10 @@ impl Keepalive {
             self.checking = false;
             return self.check(now);
         }
-        if self.checking || self.pings_out >= self.max_pings_out {
+        if self.pings_out >= self.max_pings_out {
             return Due::Stale { pings: self.pings_out };
         }
-        self.pings_out += 1;
-        self.next = runtime::after(now, self.interval);
-        Due::Ping
+        self.ping(now)
     }
 
     /// Something has happened that may have ended the connection. However often that is said, the
@@ -68,9 +77,19 @@ impl Keepalive {
         if std::mem::replace(&mut self.checking, true) {
             return Due::Nothing;
         }
-        self.pings_out = 1;
-        self.next = runtime::after(now, self.interval.min(CHECK));
+        self.pings_out = 0;
+        self.ping(now)
+    }
+
+    fn ping(&mut self, now: Instant) -> Due {
+        self.pings_out += 1;
+        self.unanswered += 1;
+        self.next = runtime::after(now, self.wait());
         Due::Ping
+    }
+
+    fn wait(&self) -> Duration {
+        if self.checking { self.interval.min(CHECK) } else { self.interval }
     }
 
     pub(crate) fn next(&self) -> Instant {
@@ -95,17 +114,37 @@ mod tests {
     }
 
     #[test]
-    fn a_check_is_one_ping_that_is_answered_soon_or_not_at_all() {
+    fn a_check_asks_once_and_again_soon_and_is_over_with_its_answer() {
         let start = runtime::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut keepalive = Keepalive::new(Duration::from_secs(120), 2, start);
         assert_eq!(keepalive.check(at(10)), Due::Ping);
         assert_eq!(keepalive.check(at(11)), Due::Nothing);
         assert_eq!(keepalive.due(at(14)), Due::Nothing);
-        assert_eq!(keepalive.due(at(15)), Due::Stale { pings: 1 });
-        keepalive.received(at(15));
-        assert_eq!(keepalive.next(), at(135));
-        assert_eq!(keepalive.check(at(16)), Due::Ping);
+        assert_eq!(keepalive.due(at(15)), Due::Ping);
+        assert_eq!(keepalive.due(at(20)), Due::Stale { pings: 2 });
+        keepalive.answered();
+        keepalive.received(at(20));
+        assert_eq!(keepalive.next(), at(25));
+        keepalive.answered();
+        keepalive.received(at(20));
+        assert_eq!(keepalive.next(), at(140));
+        assert_eq!(keepalive.check(at(21)), Due::Ping);
+    }
+
+    #[test]
+    fn what_was_on_its_way_before_a_sleep_is_no_answer_after_it() {
+        let start = runtime::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut keepalive = Keepalive::new(Duration::from_secs(120), 2, start);
+        assert_eq!(keepalive.due(at(120)), Due::Ping);
+        assert_eq!(keepalive.check(at(200)), Due::Ping);
+        // Messages, and the answer to the PING of long ago.
+        keepalive.answered();
+        keepalive.received(at(202));
+        assert_eq!(keepalive.due(at(206)), Due::Nothing);
+        assert_eq!(keepalive.due(at(207)), Due::Ping);
+        assert_eq!(keepalive.due(at(212)), Due::Stale { pings: 2 });
     }
 
     #[test]
@@ -119,7 +158,8 @@ mod tests {
         assert_eq!(keepalive.due(at(3600)), Due::Ping);
         assert_eq!(keepalive.next(), at(3605));
         assert_eq!(keepalive.due(at(7200)), Due::Ping);
-        assert_eq!(keepalive.due(at(7205)), Due::Stale { pings: 1 });
+        assert_eq!(keepalive.due(at(7205)), Due::Ping);
+        assert_eq!(keepalive.due(at(7210)), Due::Stale { pings: 2 });
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Session {
             Waiter::Flush(waiter) | Waiter::Ping(waiter) => effects.flushed.push(waiter),
             Waiter::Drained(sid) => self.end_route(sid, None, effects),
             Waiter::Proof => self.proved = true,
-            Waiter::Keepalive => {}
+            Waiter::Keepalive => self.keepalive.answered(),
         }
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
-use js_sys::{ArrayBuffer, JsString, Uint8Array};
+use js_sys::Uint8Array;
 use send_wrapper::SendWrapper;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -26,6 +26,8 @@ use crate::server_addr::{Scheme, ServerAddr};
 
 /// Bytes that the browser may hold before more is given to it.
 const HIGH_WATER: u32 = 512 * 1024;
+/// Bytes that it is given at a time, so that it never holds much more than that.
+const PART: usize = 256 * 1024;
 /// How long is waited until it is asked again how much it holds; it tells nobody by itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(4);
 /// Bytes that may wait to be read. The largest frames that servers were seen to send have a third.
@@ -97,9 +99,9 @@ impl Heard {
             return;
         }
         // Text comes from no server, but a proxy may make it of what was none.
-        let chunk = match data.dyn_ref::<ArrayBuffer>() {
-            Some(buffer) => Uint8Array::new(buffer).to_vec(),
-            None => data.dyn_ref::<JsString>().map(String::from).unwrap_or_default().into_bytes(),
+        let chunk = match data.as_string() {
+            Some(text) => text.into_bytes(),
+            None => Uint8Array::new(data).to_vec(),
         };
         if !chunk.is_empty() {
             self.unread += chunk.len();
@@ -131,16 +133,18 @@ struct Socket {
     js: SendWrapper<Js>,
     /// Runs while the browser holds too much.
     pause: Option<Pin<Box<Sleep>>>,
-    /// The last buffer that was given away, which the browser has copied.
+    /// What waits until the browser has room.
+    unsent: Bytes,
+    /// The buffer that this is of. The browser copies what it is given.
     sent: Option<Bytes>,
 }
 
 /// What belongs to the page's thread.
 struct Js {
     socket: WebSocket,
-    /// Node.js forgets how much it has sent of memory that this module has meanwhile moved, so it is
-    /// given a copy.
-    in_node: bool,
+    /// It is given a copy: Node.js forgets how much it has sent of memory that this module has
+    /// meanwhile moved, and no browser sends memory that threads share.
+    copies: bool,
     /// The browser calls them for as long as they are here.
     _on_open: Closure<dyn FnMut(Event)>,
     _on_message: Closure<dyn FnMut(MessageEvent)>,
@@ -170,6 +174,7 @@ impl Socket {
             }
         });
         let in_node = js_sys::Reflect::has(&js_sys::global(), &"process".into()).unwrap_or(false);
+        let copies = in_node || cfg!(target_feature = "atomics");
         // A browser closes what has failed. Other hosts leave it at the error where it never opened.
         let on_error = Closure::<dyn FnMut(Event)>::new({
             let heard = Arc::clone(&heard);
@@ -187,13 +192,13 @@ impl Socket {
         socket.set_onerror(Some(on_error.as_ref().unchecked_ref()));
         let js = Js {
             socket,
-            in_node,
+            copies,
             _on_open: on_open,
             _on_message: on_message,
             _on_close: on_close,
             _on_error: on_error,
         };
-        Ok(Self { heard, js: SendWrapper::new(js), pause: None, sent: None })
+        Ok(Self { heard, js: SendWrapper::new(js), pause: None, unsent: Bytes::new(), sent: None })
     }
 
     fn poll_opened(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
@@ -260,13 +265,9 @@ impl Stream for Socket {
     }
 }
 
-impl Sink<Bytes> for Socket {
-    type Error = TransportError;
-
-    fn poll_ready(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), TransportError>> {
+impl Socket {
+    /// Ready when the browser holds so little that it may be given more.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         if !self.js.valid() {
             // Who publishes may lend a hand from another worker. Then it is the driver that goes on,
             // where the socket lives.
@@ -287,19 +288,52 @@ impl Sink<Bytes> for Socket {
         }
     }
 
-    fn start_send(mut self: Pin<&mut Self>, chunk: Bytes) -> Result<(), TransportError> {
-        let sent = if self.js.in_node {
-            self.js.socket.send_with_array_buffer(&Uint8Array::from(&chunk[..]).buffer())
+    /// Gives the browser what waits, as it has room.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        while !self.unsent.is_empty() {
+            ready!(self.poll_room(cx))?;
+            let part = self.unsent.split_to(self.unsent.len().min(PART));
+            self.js.send(&part)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Js {
+    fn send(&self, bytes: &[u8]) -> Result<(), TransportError> {
+        let sent = if self.copies {
+            self.socket.send_with_array_buffer(&Uint8Array::from(bytes).buffer())
         } else {
-            self.js.socket.send_with_u8_array(&chunk)
+            self.socket.send_with_u8_array(bytes)
         };
-        self.sent = Some(chunk);
+        // It fails before it is open alone, which it was.
         sent.map_err(|_| TransportError::Closed)
     }
+}
 
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+impl Sink<Bytes> for Socket {
+    type Error = TransportError;
+
+    fn poll_ready(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
+        ready!(self.poll_send(cx))?;
+        self.poll_room(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, chunk: Bytes) -> Result<(), TransportError> {
+        self.unsent = chunk.clone();
+        self.sent = Some(chunk);
+        Ok(())
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), TransportError>> {
         // The browser sends all that it has taken, also before it closes.
-        Poll::Ready(Ok(()))
+        self.poll_send(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), TransportError>> {

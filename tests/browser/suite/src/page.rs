@@ -111,7 +111,7 @@ async fn a_connection_that_died_in_its_sleep_is_made_again_soon_after_waking() {
         return;
     }
     let reason = until("the loss", &mut events, disconnected).await;
-    assert!(matches!(reason, Disconnect::Stale { pings: 1 }), "{reason:?}");
+    assert!(matches!(reason, Disconnect::Stale { pings: 2 }), "{reason:?}");
     server.tell(What::Resume).await;
     until("the connection", &mut events, reconnected).await;
 }

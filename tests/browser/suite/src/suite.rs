@@ -11,6 +11,7 @@ mod bad_input;
 mod connection;
 mod many;
 mod page;
+#[path = "../../sendable.rs"]
 mod sendable;
 mod service;
 mod stage;

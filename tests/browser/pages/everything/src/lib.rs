@@ -60,8 +60,10 @@ impl Page {
     /// # Errors
     /// Why not, in words.
     pub async fn connect(url: String) -> Result<Self, String> {
-        let options =
-            ConnectOptions::new().reconnect_time_wait(std::time::Duration::from_millis(50));
+        let options = ConnectOptions::new()
+            .reconnect_delay(|_| std::time::Duration::from_millis(50))
+            .unlimited_reconnect_attempts()
+            .ignore_auth_error_abort(true);
         let client = options.connect(url).await.map_err(said)?;
         Ok(Self { client })
     }
