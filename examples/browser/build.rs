@@ -94,6 +94,8 @@ fn build(workspace: &Path, target: &Path, built: &Path) -> Result<(), Box<dyn Er
     // The tool is a workspace of its own.
     let tools = workspace.join("examples/browser/tools");
     let mut bundle = cargo(&tools);
+    // Another compiler may be named for the browser, and this runs outside of it.
+    bundle.env_remove("RUSTC");
     bundle.args(["run", "--quiet", "--locked", "--bin", "bundle", "--target-dir"]);
     bundle.arg(target.join("browser-tools")).arg("--");
     bundle.arg(target.join(TARGET).join("page").join(format!("{NAME}.wasm"))).arg(built);

@@ -191,10 +191,7 @@ pub enum CloseError {
     #[error("the connection was lost")]
     Lost(#[source] Disconnect),
     /// It was lost, and every server was given up.
-    #[error(
-        "the connection was lost, and no server could be reached again: {}",
-        Attempts(attempts)
-    )]
+    #[error("{}: {}", gave_up(lost.as_ref()), Attempts(attempts))]
     GaveUp {
         /// Why it was lost; `None` where it had never been made.
         lost: Option<Disconnect>,
@@ -204,6 +201,13 @@ pub enum CloseError {
     /// The task that carries it ended, because its runtime was shut down or because it panicked.
     #[error("the task of the connection ended, because its runtime was shut down or it panicked")]
     TaskEnded,
+}
+
+fn gave_up(lost: Option<&Disconnect>) -> &'static str {
+    match lost {
+        Some(_) => "the connection was lost, and no server could be reached again",
+        None => "no server could be reached",
+    }
 }
 
 impl CloseError {
@@ -230,5 +234,19 @@ impl Event {
                 Self::SlowConsumerRecovered { subject, dropped }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_never_was_is_not_said_to_be_lost() {
+        let never = CloseError::GaveUp { lost: None, attempts: Vec::new() };
+        assert_eq!(never.to_string(), "no server could be reached: ");
+        let lost = CloseError::GaveUp { lost: Some(Disconnect::Requested), attempts: Vec::new() };
+        let text = "the connection was lost, and no server could be reached again: ";
+        assert_eq!(lost.to_string(), text);
     }
 }

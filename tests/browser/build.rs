@@ -45,7 +45,8 @@ pub(crate) fn tool(name: &str) -> PathBuf {
         let mut cargo = cargo();
         cargo.args(["build", "--quiet", "--locked", "--bins", "--features", "test-runner"]);
         cargo.arg("--manifest-path").arg(Path::new(TOOLS).join("Cargo.toml"));
-        cargo.env("CARGO_TARGET_DIR", &folder);
+        // Another compiler may be named for the browser, and these run outside of it.
+        cargo.env("CARGO_TARGET_DIR", &folder).env_remove("RUSTC");
         run("building the tools", &mut cargo);
         folder.join("debug")
     });
