@@ -18,42 +18,10 @@ mod rates;
 mod series;
 
 #[cfg(browser_page)]
-mod answer;
-#[cfg(browser_page)]
-mod app;
-#[cfg(browser_page)]
-mod ask;
-#[cfg(browser_page)]
-mod bucket;
-#[cfg(browser_page)]
-mod chart;
-#[cfg(browser_page)]
-mod connect;
-#[cfg(browser_page)]
-mod dom;
-#[cfg(browser_page)]
-mod endpoint;
-#[cfg(browser_page)]
-mod events;
-#[cfg(browser_page)]
-mod feed;
-#[cfg(browser_page)]
-mod keys;
-#[cfg(browser_page)]
-mod live;
-#[cfg(browser_page)]
-mod services;
-#[cfg(browser_page)]
-mod site;
-#[cfg(browser_page)]
-mod task;
-#[cfg(browser_page)]
-mod tiles;
-#[cfg(browser_page)]
-mod words;
+mod page;
 
 /// Natively there is no page, and nothing to do.
 fn main() {
     #[cfg(browser_page)]
-    app::start();
+    page::start();
 }

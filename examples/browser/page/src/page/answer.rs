@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use web_sys::Element;
 
-use crate::dom::{self, Build, el};
+use super::dom::{self, Build, el};
 use crate::figures;
 
 /// How a question ended, as it is shown.

@@ -2,7 +2,7 @@
 
 use web_sys::Element;
 
-use crate::dom::{self, Build, svg};
+use super::dom::{self, Build, svg};
 use crate::series::{HEIGHT, Series, WIDTH};
 
 #[derive(Debug)]

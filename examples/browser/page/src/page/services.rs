@@ -8,13 +8,13 @@ use natsws::{Client, State};
 use natsws_service::{DiscoveryError, ServiceStats, Services as _};
 use web_sys::Element;
 
-use crate::dom::{self, Build, Missing, el, part};
-use crate::endpoint::EndpointRow;
+use super::dom::{self, Build, Missing, el, part};
+use super::endpoint::EndpointRow;
+use super::task::{Task, sleep};
+use super::tiles::Tiles;
+use super::words::words;
 use crate::figures::several;
 use crate::rates::Rates;
-use crate::task::{Task, sleep};
-use crate::tiles::Tiles;
-use crate::words::words;
 
 /// The time from one look to the next.
 const EVERY: Duration = Duration::from_secs(1);

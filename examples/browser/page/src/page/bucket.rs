@@ -11,10 +11,10 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{Element, HtmlInputElement, KeyboardEvent};
 
-use crate::dom::{self, Missing, part};
-use crate::keys::{Act, Edit, Keys};
-use crate::task::Task;
-use crate::words::words;
+use super::dom::{self, Missing, part};
+use super::keys::{Act, Edit, Keys};
+use super::task::Task;
+use super::words::words;
 
 /// A bucket that is made here keeps so many values of a key.
 const HISTORY: u64 = 5;

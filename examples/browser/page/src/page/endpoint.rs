@@ -5,8 +5,8 @@ use std::time::Duration;
 use natsws_service::EndpointStats;
 use web_sys::Element;
 
-use crate::chart::Chart;
-use crate::dom::{self, Build, el};
+use super::chart::Chart;
+use super::dom::{self, Build, el};
 use crate::figures;
 use crate::rates::{Counters, Rates};
 

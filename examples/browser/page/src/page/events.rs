@@ -2,7 +2,7 @@
 
 use natsws::{Event, State};
 
-use crate::words::words;
+use super::words::words;
 
 /// How an event is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,11 +8,11 @@ use futures_util::future::join;
 use natsws::{Client, SubscriptionError};
 use web_sys::{Element, HtmlElement, HtmlInputElement};
 
-use crate::dom::{self, Build, Missing, el, part};
-use crate::feed::{Counts, Feed, Line, ROWS};
+use super::dom::{self, Build, Missing, el, part};
+use super::feed::{Counts, Feed, Line, ROWS};
+use super::task::{Task, sleep};
+use super::words::words;
 use crate::figures;
-use crate::task::{Task, sleep};
-use crate::words::words;
 
 /// The page is changed once in this time, however many messages come.
 const EVERY: Duration = Duration::from_millis(200);

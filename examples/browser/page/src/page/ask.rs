@@ -9,10 +9,10 @@ use natsws::{Client, RequestError};
 use natsws_dashboard_messages::{GetMeaning, GetOrder, GetWeather, OrderError};
 use web_sys::{Element, HtmlInputElement, HtmlSelectElement};
 
-use crate::answer::Answer;
-use crate::dom::{self, Missing, part};
-use crate::task::Task;
-use crate::words::words;
+use super::answer::Answer;
+use super::dom::{self, Missing, part};
+use super::task::Task;
+use super::words::words;
 
 #[derive(Debug)]
 pub(crate) struct Ask {

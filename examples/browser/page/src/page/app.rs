@@ -5,13 +5,13 @@ use std::rc::Rc;
 use natsws::Client;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::ask::Ask;
-use crate::bucket::BucketPanel;
-use crate::connect::Connecting;
-use crate::dom::{self, Missing};
-use crate::live::Live;
-use crate::services::Services;
-use crate::site;
+use super::ask::Ask;
+use super::bucket::BucketPanel;
+use super::connect::Connecting;
+use super::dom::{self, Missing};
+use super::live::Live;
+use super::services::Services;
+use super::site;
 
 /// What there is to see of a server.
 #[derive(Debug)]

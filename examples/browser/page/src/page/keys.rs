@@ -6,7 +6,7 @@ use natsws::kv::Entry;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, Event, HtmlTextAreaElement};
 
-use crate::dom::{self, Build, el};
+use super::dom::{self, Build, el};
 use crate::figures::several;
 
 /// As many keys are shown.

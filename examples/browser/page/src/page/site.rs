@@ -5,7 +5,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::Response;
 
-use crate::dom;
+use super::dom;
 
 /// The file `config.json` beside the page.
 #[derive(Debug, Deserialize)]

@@ -2,8 +2,8 @@
 
 use web_sys::Element;
 
-use crate::chart::Chart;
-use crate::dom::{self, Missing, part};
+use super::chart::Chart;
+use super::dom::{self, Missing, part};
 use crate::figures;
 use crate::rates::{Rates, per};
 

@@ -12,11 +12,11 @@ use web_sys::{
     HtmlSelectElement,
 };
 
-use crate::app::Panels;
-use crate::dom::{self, Build, Missing, el, part};
-use crate::events::{self, Mood};
-use crate::task::Task;
-use crate::words::words;
+use super::app::Panels;
+use super::dom::{self, Build, Missing, el, part};
+use super::events::{self, Mood};
+use super::task::Task;
+use super::words::words;
 
 /// As many events are shown.
 const EVENTS: u32 = 50;
