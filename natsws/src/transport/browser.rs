@@ -65,18 +65,14 @@ struct Heard {
     /// More came than is held.
     overrun: bool,
     closed: Option<Close>,
-    /// Those who wait for any of it: who reads, and who writes.
-    wakers: [Option<Waker>; 2],
+    /// Whoever owns the socket, and waits for any of it.
+    waker: Option<Waker>,
 }
 
 struct Close {
     code: u16,
     reason: String,
 }
-
-/// Their places among the wakers.
-const READER: usize = 0;
-const WRITER: usize = 1;
 
 type Shared = Arc<Mutex<Heard>>;
 
@@ -88,9 +84,9 @@ impl Heard {
     fn happened(heard: &Mutex<Self>, change: impl FnOnce(&mut Self)) {
         let mut heard = lock(heard);
         change(&mut heard);
-        let wakers = [heard.wakers[READER].take(), heard.wakers[WRITER].take()];
+        let waker = heard.waker.take();
         drop(heard);
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     fn take(&mut self, data: &JsValue) {
@@ -109,8 +105,8 @@ impl Heard {
         }
     }
 
-    fn wait(&mut self, place: usize, waker: &Waker) {
-        match &mut self.wakers[place] {
+    fn wait(&mut self, waker: &Waker) {
+        match &mut self.waker {
             Some(known) if known.will_wake(waker) => {}
             other => *other = Some(waker.clone()),
         }
@@ -212,7 +208,7 @@ impl Socket {
                 other => other,
             }));
         }
-        heard.wait(READER, cx.waker());
+        heard.wait(cx.waker());
         Poll::Pending
     }
 
@@ -260,7 +256,7 @@ impl Stream for Socket {
                 error => Some(Err(error)),
             });
         }
-        heard.wait(READER, cx.waker());
+        heard.wait(cx.waker());
         Poll::Pending
     }
 }
@@ -341,7 +337,7 @@ impl Sink<Bytes> for Socket {
         if heard.closed.is_some() {
             return Poll::Ready(Ok(()));
         }
-        heard.wait(WRITER, cx.waker());
+        heard.wait(cx.waker());
         drop(heard);
         // One that is closing already takes no notice.
         let _: Result<(), JsValue> = self.js.socket.close_with_code(NORMAL);
