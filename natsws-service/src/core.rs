@@ -211,10 +211,10 @@ impl Core {
         run: impl Future<Output = ()> + MaybeSend + 'static,
     ) {
         let active = Active::new(self, &served.counts);
-        drop(runtime::spawn_task(async move {
+        runtime::spawn(async move {
             let _active = active;
             run.await;
-        }));
+        });
     }
 
     /// Stops one endpoint; its requests are finished. `false` where there is none of this name.

@@ -42,7 +42,7 @@ impl Inlet {
     /// Sends away what comes to an endpoint that is not served after all.
     pub(crate) fn turn_away(self) {
         match self {
-            Self::Subscription(subscription) => drop(runtime::spawn_task(turn_away(subscription))),
+            Self::Subscription(subscription) => runtime::spawn(turn_away(subscription)),
             // It asks for nothing before it is read.
             #[cfg(feature = "jetstream")]
             Self::Consumer(_) => {}

@@ -130,7 +130,7 @@ impl<F: Future<Output = ()> + MaybeSend> Serve<F> {
             // It is in the handle.
             let _: DrainReport = service.run(shutdown).await;
         };
-        drop(runtime::spawn_task(run));
+        runtime::spawn(run);
         Ok(handle)
     }
 }

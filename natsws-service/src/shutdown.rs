@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 
-use natsws::private::runtime::spawn_task;
+use natsws::private::runtime::spawn;
 use tokio::runtime::Handle;
 
 /// Waits until the process is told to stop: by `SIGTERM` where there is such a thing, or by ctrl-c.
@@ -43,11 +43,11 @@ async fn wait(listening: Option<io::Result<Signals>>) {
     };
     let status = signals.next().await;
     tracing::info!(status, "told to stop");
-    drop(spawn_task(async move {
+    spawn(async move {
         let status = signals.next().await;
         tracing::warn!(status, "told to stop again, and does at once");
         std::process::exit(status);
-    }));
+    });
 }
 
 #[cfg(unix)]

@@ -11,8 +11,8 @@ use crate::typed::{self, DecodeError, Request, Subject};
 /// The clock, timers and tasks of the platform.
 pub mod runtime {
     pub use crate::runtime::{
-        Instant, Sleep, Task, Uncounted, after, now, since_1970, sleep, sleep_until, spawn_task,
-        timeout, uncounted,
+        Instant, Sleep, Task, Uncounted, after, now, since_1970, sleep, sleep_until, spawn,
+        spawn_task, timeout, uncounted,
     };
 }
 

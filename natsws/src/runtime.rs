@@ -16,9 +16,9 @@ use native as platform;
 
 pub use platform::{BoxFuture, MaybeSend, MaybeSync};
 pub use platform::{
-    Instant, Sleep, Task, Uncounted, now, since_1970, sleep_until, spawn_task, uncounted,
+    Instant, Sleep, Task, Uncounted, now, since_1970, sleep_until, spawn, spawn_task, uncounted,
 };
-pub(crate) use platform::{Page, in_turn, spawn};
+pub(crate) use platform::{Page, in_turn};
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};

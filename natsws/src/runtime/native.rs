@@ -89,7 +89,7 @@ pub(crate) fn in_turn<T>(
 }
 
 /// Runs a future in the background.
-pub(crate) fn spawn<F>(future: F)
+pub fn spawn<F>(future: F)
 where
     F: Future<Output = ()> + MaybeSend + 'static,
 {
