@@ -58,6 +58,9 @@ pub struct Challenge {
 /// Its time counts as part of the attempt, which
 /// [`ConnectOptions::timeout`](crate::ConnectOptions::timeout) bounds. An error, or a panic, fails
 /// the attempt.
+///
+/// In a browser the future may hold values of JavaScript, as one does that fetches a token. The
+/// authenticator itself may not: it is asked from wherever the connection is.
 pub trait Authenticator: Send + Sync + 'static {
     /// Makes the credentials for one connection.
     ///

@@ -90,10 +90,7 @@ pub(super) struct Run {
 }
 
 impl Window {
-    #[cfg_attr(
-        all(target_family = "wasm", target_os = "unknown"),
-        expect(clippy::arc_with_non_send_sync, reason = "without threads bodies are not `Send`")
-    )]
+    #[allow(clippy::arc_with_non_send_sync, reason = "without threads bodies are not `Send`")]
     pub(super) fn new(limits: Limits) -> Self {
         let (known, answered) = (HashMap::new(), VecDeque::new());
         Self(Arc::new(Mutex::new(Entries { limits, known, answered, bytes: 0 })))

@@ -9,10 +9,7 @@ use super::pull::{Pulled, Puller};
 use super::pushed::Pushed;
 use super::stop::MessagesStopper;
 
-#[cfg_attr(
-    target_pointer_width = "64",
-    expect(clippy::large_enum_variant, reason = "what has one is in a box as a whole")
-)]
+#[allow(clippy::large_enum_variant, reason = "what has one is in a box as a whole")]
 pub(super) enum Source {
     Pull(Puller),
     Push(Pushed),

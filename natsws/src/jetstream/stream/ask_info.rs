@@ -30,10 +30,7 @@ struct Request {
     offset: u64,
 }
 
-#[cfg_attr(
-    target_pointer_width = "64",
-    expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")
-)]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 fn is_zero(offset: &u64) -> bool {
     *offset == 0
 }

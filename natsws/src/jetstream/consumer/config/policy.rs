@@ -47,10 +47,10 @@ words! {
 pub(super) mod percent {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
-    #[cfg_attr(
-        target_pointer_width = "64",
-        expect(clippy::trivially_copy_pass_by_ref, reason = "as above")
+    #[allow(
+        clippy::ref_option,
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde calls it with a reference to the field"
     )]
     pub(in super::super) fn serialize<S: Serializer>(
         percent: &Option<u32>,
