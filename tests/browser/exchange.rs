@@ -8,21 +8,20 @@ use serde_json::json;
 
 use crate::pages;
 
-pub(crate) const JAVASCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/javascript");
+const PACKAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/javascript");
 
-/// A page with the JavaScript client, connected.
-pub(crate) async fn javascript(browser: &Chromium, url: &str) -> (Site, Page) {
-    let packages = tokio::task::block_in_place(|| npm_packages(Path::new(JAVASCRIPT)));
-    let client = packages.join("node_modules/nats.ws/esm");
-    let site = Site::start(Site::folders(&[("nats.ws", client)])).await;
-    let page = browser.open(&site.url("/")).await;
+/// What the JavaScript client is loaded from.
+pub(crate) fn javascript() -> Router {
+    let packages = tokio::task::block_in_place(|| npm_packages(Path::new(PACKAGES)));
+    Site::only_folders(&[("nats.ws", packages.join("node_modules/nats.ws/esm"))])
+}
+
+/// Loads the JavaScript client into a page, and connects it.
+pub(crate) async fn connect(page: &Page, url: &str) {
     page.eval("import('/nats.ws/nats.js').then(module => { globalThis.nats = module; })").await;
-    page.eval(&format!(
-        "nats.connect({{ servers: {} }}).then(nc => {{ globalThis.nc = nc; }})",
-        json!(url)
-    ))
-    .await;
-    (site, page)
+    let url = json!(url);
+    page.eval(&format!("nats.connect({{ servers: {url} }}).then(nc => {{ globalThis.nc = nc; }})"))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,9 +30,10 @@ async fn messages_requests_and_services_go_both_ways() {
     let server = Server::builder().jetstream().start();
     let browser = Chromium::start().await;
     let (_site, ours) = pages::everything(&browser, Router::new()).await;
-    let (_other, theirs) = javascript(&browser, &server.ws_url()).await;
-    let url = json!(server.ws_url());
-    ours.eval(&format!("natsws.connect({url}).then(page => {{ globalThis.page = page; }})")).await;
+    let other = Site::start(javascript().merge(Site::folders(&[]))).await;
+    let theirs = browser.open(&other.url("/")).await;
+    connect(&theirs, &server.ws_url()).await;
+    pages::connect(&ours, &server.ws_url()).await;
 
     // Theirs to ours: every byte, and a header.
     ours.eval(

@@ -13,8 +13,7 @@ async fn a_tab_that_was_frozen_is_connected_again_soon_after() {
     let proxy = Proxy::to(server.addr(Transport::Ws));
     let browser = Chromium::start().await;
     let (_site, page) = pages::everything(&browser, Router::new()).await;
-    let connect = format!("natsws.connect({})", json!(proxy.url("ws")));
-    page.eval(&format!("{connect}.then(page => {{ globalThis.page = page; }})")).await;
+    pages::connect(&page, &proxy.url("ws")).await;
     page.eval(
         "globalThis.heard = []; \
          page.subscribe('news', (subject, bytes) => heard.push(new TextDecoder().decode(bytes)))",
@@ -39,8 +38,7 @@ async fn a_page_that_is_left_closes_its_connection_and_one_that_is_gone_back_to_
     let server = Server::builder().monitoring().start();
     let browser = Chromium::start().await;
     let (site, page) = pages::everything(&browser, Router::new()).await;
-    let connect = format!("natsws.connect({})", json!(server.ws_url()));
-    page.eval(&format!("{connect}.then(page => {{ globalThis.page = page; }})")).await;
+    pages::connect(&page, &server.ws_url()).await;
     assert_eq!(server.monitor("/connz")["num_connections"], json!(1));
     page.go(&site.url("/?elsewhere")).await;
     natsws_tests::eventually("the end of the connection", async || {
@@ -85,8 +83,7 @@ async fn a_browser_never_holds_much_of_what_is_published() {
     let browser = Chromium::start().await;
     let (_site, page) = pages::everything(&browser, Router::new()).await;
     page.eval(LOOK).await;
-    let connect = format!("natsws.connect({})", json!(proxy.url("ws")));
-    page.eval(&format!("{connect}.then(page => {{ globalThis.page = page; }})")).await;
+    pages::connect(&page, &proxy.url("ws")).await;
     // Large messages, one of them as large as the server takes, on a slow way.
     proxy.throttle(20 * 1024 * 1024);
     page.eval("page.publishMany('nowhere', 1024 * 1024, 8)").await;

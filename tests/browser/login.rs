@@ -37,13 +37,13 @@ async fn a_cookie_that_no_script_sees_logs_a_page_in() {
     let browser = Chromium::start().await;
     let router = site(operator, Duration::from_secs(300));
     let (_site, page) = pages::everything(&browser, router).await;
-    let connect = format!("natsws.connect({})", json!(server.ws_url()));
+    let connect = pages::connecting(&server.ws_url());
 
     let refused = page.try_eval(&connect).await.expect_err("it is not logged in");
     assert!(refused.contains("refused the credentials"), "{refused}");
     page.eval("fetch('/login').then(r => r.ok)").await;
     assert_eq!(page.eval("document.cookie").await, json!(""), "a script can see it");
-    page.eval(&format!("{connect}.then(page => {{ globalThis.page = page; }})")).await;
+    pages::connect(&page, &server.ws_url()).await;
     let nobody = page.try_eval("page.request('nobody.there', '')").await.expect_err("nobody");
     assert!(nobody.contains("nobody"), "{nobody}");
     page.eval("fetch('/logout').then(r => r.ok)").await;
@@ -59,10 +59,10 @@ async fn a_page_whose_login_has_expired_is_back_when_it_is_renewed() {
     let router = site(operator, Duration::from_secs(4));
     let (_site, page) = pages::everything(&browser, router).await;
     page.eval("fetch('/login').then(r => r.ok)").await;
-    let connect = format!("natsws.connect({})", json!(server.ws_url()));
-    page.eval(&format!("{connect}.then(page => {{ globalThis.page = page; }})")).await;
+    pages::connect(&page, &server.ws_url()).await;
     page.until("the end of it", "page.state() === 'Disconnected'").await;
     // The cookie is there, and what is in it is over, which the server tells by whole seconds.
+    let connect = pages::connecting(&server.ws_url());
     page.until("a refusal", &format!("{connect}.then(() => false, () => true)")).await;
     page.until("the end of it", "page.state() === 'Disconnected'").await;
     page.eval("fetch('/login').then(r => r.ok)").await;

@@ -1,14 +1,10 @@
 //! How fast a page is with this library, beside the same page with the JavaScript client.
 
-use std::path::Path;
-
-use axum::Router;
 use natsws::Client;
-use natsws_tests::{Chromium, Page, Server, Site, npm_packages};
+use natsws_tests::{Chromium, Page, Server};
 use serde_json::json;
 
-use crate::exchange::JAVASCRIPT;
-use crate::pages;
+use crate::{exchange, pages};
 
 const BYTES: usize = 128;
 const COUNT: u32 = 200_000;
@@ -102,15 +98,9 @@ async fn a_page_beside_the_javascript_client() {
     });
 
     let browser = Chromium::start().await;
-    let packages = tokio::task::block_in_place(|| npm_packages(Path::new(JAVASCRIPT)));
-    let client = packages.join("node_modules/nats.ws/esm");
-    let router = Router::new().merge(Site::only_folders(&[("nats.ws", client)]));
-    let (_site, page) = pages::everything(&browser, router).await;
-    let url = json!(server.ws_url());
-    page.eval(&format!("natsws.connect({url}).then(page => {{ globalThis.ours = page; }})")).await;
-    page.eval("import('/nats.ws/nats.js').then(module => { globalThis.nats = module; })").await;
-    page.eval(&format!("nats.connect({{ servers: {url} }}).then(nc => {{ globalThis.nc = nc; }})"))
-        .await;
+    let (_site, page) = pages::everything(&browser, exchange::javascript()).await;
+    pages::connect(&page, &server.ws_url()).await;
+    exchange::connect(&page, &server.ws_url()).await;
     page.eval(THEIRS).await;
     page.tell("Performance.enable", json!({})).await;
 
@@ -122,7 +112,7 @@ async fn a_page_beside_the_javascript_client() {
     for (what, count, call) in calls {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            ours.push(took(&page, &format!("ours.{call}"), count).await);
+            ours.push(took(&page, &format!("page.{call}"), count).await);
             theirs.push(took(&page, &format!("theirs.{call}"), count).await);
         }
         let ((ours, our_cost), (theirs, their_cost)) = (unzip(ours), unzip(theirs));

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use axum::Router;
 use natsws_tests::{Chromium, Page, Site};
+use serde_json::json;
 
 use crate::build::{TARGET, cargo, run, target, tool};
 
@@ -35,4 +36,15 @@ pub(crate) async fn load(page: &Page) {
     let load = "import('/page/natsws_page_everything.js').then(async module => { \
                 await module.default(); globalThis.natsws = module.Page; })";
     page.eval(load).await;
+}
+
+/// The expression that connects the page `everything`.
+pub(crate) fn connecting(url: &str) -> String {
+    format!("natsws.connect({})", json!(url))
+}
+
+/// Connects the page `everything`, and makes its client a global of the page.
+pub(crate) async fn connect(page: &Page, url: &str) {
+    let connecting = connecting(url);
+    page.eval(&format!("{connecting}.then(page => {{ globalThis.page = page; }})")).await;
 }

@@ -11,7 +11,7 @@ use natsws_service::{Router, State, serve};
 use natsws_tests::{Message, Operator, Proxy, Scripted, Server, Transport};
 use tokio::sync::Mutex;
 
-use crate::words::{Connections, Do, Said, Script, Start, Started, What};
+use crate::words::{Do, Said, Script, Start, Started, What};
 
 type Running = Arc<Mutex<HashMap<usize, (Server, Proxy)>>>;
 
@@ -36,7 +36,6 @@ async fn run(tell: &mpsc::Sender<String>) {
         .endpoint(start)
         .endpoint(disturb)
         .endpoint(script)
-        .endpoint(connections)
         .with_state(Running::default());
     let url = server.ws_url();
     let tell = tell.clone();
@@ -95,14 +94,8 @@ async fn disturb(State(running): State<Running>, ask: Do) -> Result<(), ServiceE
             }
             server.restart();
         }),
-        What::LameDuck => server.lame_duck(),
-        What::End => drop(running.remove(&ask.id)),
     }
     Ok(())
-}
-
-async fn connections(State(running): State<Running>, ask: Connections) -> usize {
-    running.lock().await.get(&ask.id).map_or(0, |(_, proxy)| proxy.connections())
 }
 
 /// Listens for one client, to which it says what it is told to say.

@@ -1,7 +1,6 @@
 //! The suite in `suite/`, in each place where a browser's WebSocket is.
 
-use std::path::PathBuf;
-use std::process::Command;
+use natsws_tests::Chromium;
 
 use crate::build::{TARGET, cargo, run, tool};
 use crate::stage;
@@ -13,19 +12,13 @@ fn passes_in(place: &str) {
     suite.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", tool("test-runner"));
     suite.env("NATSWS_STAGE", stage::url());
     suite.env("WASM_BINDGEN_TEST_TIMEOUT", "300").env(place, "1");
-    if let Some(driver) = in_path("chromedriver") {
+    if let Some(driver) = Chromium::driver() {
         suite.env("CHROMEDRIVER", driver);
     }
     // Older versions of Node.js have a WebSocket only when they are told so.
     suite.env("NODE_ARGS", "--experimental-websocket");
     let said = run(place, &mut suite);
     assert!(said.contains("test result: ok") && !said.contains(" 0 passed"), "{said}");
-}
-
-fn in_path(program: &str) -> Option<PathBuf> {
-    let found = Command::new("which").arg(program).output().ok()?;
-    let path = String::from_utf8(found.stdout).ok()?;
-    found.status.success().then(|| path.trim().into())
 }
 
 #[test]

@@ -47,8 +47,6 @@ pub(crate) enum What {
     Accept,
     Kill,
     Restart,
-    LameDuck,
-    End,
 }
 
 /// A server that only the test's page speaks to: it says this, each text in a frame of its own, once a
@@ -67,11 +65,4 @@ pub(crate) enum Said {
     Bytes(Vec<u8>),
     /// A close, with its code and reason.
     Close(u16, String),
-}
-
-/// How many connections there are to a server's proxy.
-#[derive(Debug, Serialize, Deserialize, Subject)]
-#[subject("stage.{id}.connections", reply = usize)]
-pub(crate) struct Connections {
-    pub(crate) id: usize,
 }

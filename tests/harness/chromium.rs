@@ -1,7 +1,7 @@
 //! A real browser: Chromium without a window, told what to do over its `DevTools` protocol.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -81,16 +81,22 @@ struct Heard {
 }
 
 impl Chromium {
+    /// Where `chromedriver` is, which other programs drive it with; `None` where it is not in `PATH`.
+    pub fn driver() -> Option<PathBuf> {
+        in_path(&["chromedriver"])
+    }
+
     /// Starts a browser with a profile of its own.
     pub async fn start() -> Self {
         let profile = tempfile::tempdir().expect("a temporary directory");
-        let program = env::var("CHROMIUM").ok().or_else(in_path);
+        let program = env::var_os("CHROMIUM").map(PathBuf::from).or_else(|| in_path(&PROGRAMS));
         let program = program.unwrap_or_else(|| panic!("there is no Chromium: {HINT}"));
         let mut command = Command::new(&program);
         command.args(FLAGS).arg(format!("--user-data-dir={}", profile.path().display()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let child = command.kill_on_drop(true).spawn();
-        let mut child = child.unwrap_or_else(|error| panic!("{program}: {error}: {HINT}"));
+        let mut child =
+            child.unwrap_or_else(|error| panic!("{}: {error}: {HINT}", program.display()));
         let url = address(child.stderr.take().expect("it is piped")).await;
         // Screenshots are larger than what is taken otherwise.
         let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
@@ -394,8 +400,10 @@ async fn address(stderr: ChildStderr) -> String {
     panic!("Chromium has ended: {said}")
 }
 
-fn in_path() -> Option<String> {
+/// The first of these programs that is in `PATH`.
+fn in_path(programs: &[&str]) -> Option<PathBuf> {
     let folders: Vec<_> = env::split_paths(&env::var_os("PATH")?).collect();
-    let is_there = |name: &str| folders.iter().any(|folder| folder.join(name).is_file());
-    PROGRAMS.into_iter().find(|name| is_there(name)).map(str::to_owned)
+    let there =
+        |name: &&str| folders.iter().map(|folder| folder.join(name)).find(|it| it.is_file());
+    programs.iter().find_map(there)
 }
